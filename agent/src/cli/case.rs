@@ -1,0 +1,203 @@
+//! `nightdesk case`: stored cases for people and machines; nothing here changes one.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use state::model::{CaseId, CaseStatus, Outcome, Time, VerdictKind};
+use state::store::{CaseFilter, Store};
+
+use crate::config::Config;
+use crate::daemon::data;
+use crate::report::{CaseFile, markdown, oneline};
+
+use super::output::table;
+use super::{Done, Out};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List cases, the newest first
+    List(List),
+    /// Show a case: verdict, reasons, evidence, gaps, proposed effects
+    Show {
+        /// For instance ND-12
+        id: CaseId,
+    },
+    /// Show what happened (the activity) and what nightdesk did, in order
+    Timeline {
+        /// For instance ND-12
+        id: CaseId,
+    },
+    /// Print an incident report draft in Markdown
+    Report {
+        /// For instance ND-12
+        id: CaseId,
+    },
+}
+
+/// Which cases to list.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// new, triaging, awaiting_approval, escalated or closed
+    #[arg(long)]
+    status: Option<CaseStatus>,
+    /// closed, escalated or awaiting_approval
+    #[arg(long)]
+    outcome: Option<Outcome>,
+    /// true_positive, benign_positive, false_positive, suspicious, undetermined or duplicate
+    #[arg(long)]
+    verdict: Option<VerdictKind>,
+    /// Id or name of a rule
+    #[arg(long)]
+    rule: Option<String>,
+    /// A user, host or address of the case
+    #[arg(long)]
+    entity: Option<String>,
+    /// First alert at or after this: RFC 3339 or YYYY-MM-DD
+    #[arg(long, value_parser = time)]
+    since: Option<Time>,
+    /// First alert before this: RFC 3339 or YYYY-MM-DD
+    #[arg(long, value_parser = time)]
+    until: Option<Time>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.with_timezone(&Utc));
+    }
+    let day = text.parse::<NaiveDate>().map_err(|_| "write 2026-11-21 or 2026-11-21T08:00:00Z".to_owned())?;
+    Ok(day.and_time(chrono::NaiveTime::MIN).and_utc())
+}
+
+pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
+    let store = Store::open(&config.store.url).await?;
+    let library = data(&config)?.library;
+    match command {
+        Command::List(filter) => list(&store, filter, out).await?,
+        Command::Show { id } => show(&CaseFile::read(&store, &library, id).await?, out),
+        Command::Timeline { id } => timeline(&CaseFile::read(&store, &library, id).await?, out),
+        Command::Report { id } => {
+            let file = CaseFile::read(&store, &library, id).await?;
+            let text = markdown(&file, &library);
+            if out.is_json() {
+                out.value(&json!({"case": id, "format": "markdown", "report": text}));
+            } else {
+                out.document(&text);
+            }
+        }
+    }
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(store: &Store, filter: List, out: &Out) -> Result<(), super::Failed> {
+    let filter = CaseFilter {
+        status: filter.status,
+        outcome: filter.outcome,
+        verdict: filter.verdict,
+        rule: filter.rule,
+        entity: filter.entity,
+        since: filter.since,
+        until: filter.until,
+        limit: Some(filter.limit),
+    };
+    let lines = store.list_cases(filter).await?;
+    if out.is_json() {
+        let cases: Vec<_> = lines
+            .iter()
+            .map(|l| json!({"case": l.case, "rule": l.rule, "principal": l.principal, "verdict": l.verdict,
+                            "confidence": l.confidence, "tier": l.tier, "alerts": l.alerts}))
+            .collect();
+        out.value(&json!({"cases": cases}));
+        return Ok(());
+    }
+    if lines.is_empty() {
+        out.say("no case matches");
+        return Ok(());
+    }
+    let rows = lines
+        .into_iter()
+        .map(|l| {
+            vec![
+                l.case.id.to_string(),
+                l.case.alert_time.format("%Y-%m-%d %H:%M").to_string(),
+                oneline(&l.rule, 40),
+                oneline(&l.principal, 30),
+                l.verdict.map_or("none".to_owned(), |v| v.to_string()),
+                l.confidence.map_or(String::new(), |c| format!("{c}%")),
+                l.tier.map_or(String::new(), |t| t.to_string()),
+                l.case.outcome.map_or_else(|| l.case.status.to_string(), |o| o.to_string()),
+                l.alerts.to_string(),
+            ]
+        })
+        .collect();
+    out.line(&table(&["case", "first alert", "rule", "principal", "verdict", "sure", "tier", "outcome", "alerts"], rows));
+    Ok(())
+}
+
+fn show(file: &CaseFile, out: &Out) {
+    if out.is_json() {
+        out.value(file);
+        return;
+    }
+    let case = &file.case;
+    out.line(&format!("{}  {}", case.id, oneline(&case.title, 200)));
+    let outcome = case.outcome.map_or("not decided", Outcome::as_str);
+    out.line(&format!("status {}, outcome {outcome}, {} alerts, {} tool calls, {} model turns", case.status, file.alerts.len(), file.calls.len(), file.spent.turns));
+    for alert in &file.alerts {
+        out.line("");
+        out.line(&format!("alert {} {} ({}, {})", oneline(&alert.alert.source_alert_id, 80), oneline(&alert.alert.rule.name, 120), alert.alert.severity, alert.alert.time.to_rfc3339()));
+        let Some(v) = &alert.verdict else {
+            out.line("  no verdict: the daemon handed it to a person");
+            continue;
+        };
+        out.line(&format!("  {} ({} %, {}, impact {}), tier {} by {}, playbook {}", v.kind, v.confidence, v.reason, v.impact, v.provenance.tier, v.provenance.analyst, v.provenance.playbook));
+        out.line(&format!("  {}", oneline(&v.basis.sentence, 400)));
+        if let Some(note) = &v.provenance.analyst_note {
+            out.line(&format!("  model: {}", oneline(note, 300)));
+        }
+        for r in &v.basis.reasons {
+            out.line(&format!("    {:+.2}  {} [{}]", r.weight, oneline(&r.claim.text, 300), r.claim.evidence.join(", ")));
+        }
+        for veto in &v.vetoes {
+            out.line(&format!("    veto: {}", oneline(veto, 300)));
+        }
+        if !v.basis.techniques.is_empty() {
+            out.line(&format!("    ATT&CK: {}", v.basis.techniques.join(", ")));
+        }
+        for gap in &v.basis.gaps {
+            out.line(&format!("    not checked: {}: {}", oneline(&gap.what, 120), oneline(&gap.why, 200)));
+        }
+    }
+    out.line("\nevidence");
+    for e in &file.evidence {
+        out.line(&format!("  {:<4} {:<28} {:<8} {}", e.reference, oneline(&e.tool, 28), e.answer, oneline(&e.summary, 120)));
+    }
+    if !file.effects.is_empty() {
+        out.line("\nproposed effects");
+        for e in &file.effects {
+            out.line(&format!("  {} {} on `{}`: {}, {}", e.tool, e.class, oneline(&e.target, 80), e.decision, oneline(&e.reason, 160)));
+            out.line(&format!("      {}", oneline(&e.arguments.to_string(), 300)));
+        }
+    }
+}
+
+fn timeline(file: &CaseFile, out: &Out) {
+    if out.is_json() {
+        out.value(&json!({"case": file.case.id, "activity": file.activity(), "daemon": file.timeline}));
+        return;
+    }
+    out.line(&format!("{}  what happened", file.case.id));
+    for line in file.activity() {
+        let technique = line.technique.as_deref().unwrap_or("");
+        out.line(&format!("  {} {:<4} {:<10} {}", line.at.format("%Y-%m-%d %H:%M:%SZ"), line.evidence_ref, technique, line.text));
+    }
+    out.line("\nwhat nightdesk did");
+    for event in &file.timeline {
+        out.line(&format!("  {:>3} {} {:<16} {}", event.seq, event.at.format("%H:%M:%S%.3fZ"), event.kind, oneline(&event.message, 240)));
+    }
+}

@@ -1,0 +1,208 @@
+//! `nightdesk check`: what is configured against what is there; each failing line names its fix.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mcp_clients::ToolBox;
+use mcp_clients::supervise::ServerState;
+use serde::Serialize;
+use state::store::Store;
+
+use crate::config::{self, Config, ConfigFaults};
+use crate::daemon::{Assembled, assemble, data, pollable};
+use crate::llm::{Ask, Message, ToolChoice};
+use crate::playbook::StepTarget;
+
+use super::output::Tone;
+use super::{CONFIG, Done, FAILED, Out};
+
+#[derive(Debug, Serialize)]
+struct Line {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+#[derive(Debug, Default)]
+struct Lines(Vec<Line>);
+
+impl Lines {
+    fn good(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(Line { what: what.into(), ok: true, detail: detail.into() });
+    }
+
+    fn bad(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(Line { what: what.into(), ok: false, detail: detail.into() });
+    }
+}
+
+pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
+    let mut lines = Lines::default();
+    let Some(path) = config::find(named) else {
+        lines.bad("configuration", "there is none: write ./nightdesk.toml (the README shows one), or name a file with --config");
+        return Ok(tell(lines, CONFIG, out));
+    };
+    let config = match config::load(&path) {
+        Ok(config) => config,
+        Err(ConfigFaults(faults)) => {
+            for fault in faults {
+                lines.bad("configuration", fault.to_string());
+            }
+            return Ok(tell(lines, CONFIG, out));
+        }
+    };
+    lines.good("configuration", path.display().to_string());
+    match data(&config) {
+        Ok(data) => {
+            let over = if data.overridden.is_empty() { "as built in".to_owned() } else { format!("overridden: {}", data.overridden.join(", ")) };
+            lines.good("playbooks, prompts, mappings", format!("{} playbooks, {} alert mappings, {over}", data.library.entries().len(), data.mappings.alert_names().len()));
+            for source in config.sources.iter().filter(|s| s.fields.is_empty() && !data.mappings.alert_names().contains(&s.mapping.as_str())) {
+                lines.bad(format!("source {}", source.name), format!("there is no alert mapping `{}`; known are {}", source.mapping, data.mappings.alert_names().join(", ")));
+            }
+        }
+        Err(ConfigFaults(faults)) => {
+            faults.iter().for_each(|f| lines.bad("data files", f.to_string()));
+            return Ok(tell(lines, CONFIG, out));
+        }
+    }
+    match Store::open(&config.store.url).await {
+        Ok(store) => {
+            lines.good("store", format!("{} opens, {} cases waiting", config.store.url, store.queue_depth().await?));
+            store.close().await;
+        }
+        Err(e) => lines.bad("store", format!("{}: {e}; set [store] url", config.store.url)),
+    }
+    live(config, &mut lines).await;
+    Ok(tell(lines, FAILED, out))
+}
+
+async fn live(config: Config, lines: &mut Lines) {
+    let scratch = match Store::open("sqlite::memory:").await {
+        Ok(store) => store,
+        Err(e) => return lines.bad("store", e.to_string()),
+    };
+    let assembled = match assemble(config, scratch).await {
+        Ok(assembled) => assembled,
+        Err(e) => return lines.bad("model", format!("{e:#}")),
+    };
+    servers(&assembled, lines).await;
+    steps(&assembled, lines);
+    model(&assembled, lines).await;
+    sources(&assembled, lines).await;
+    assembled.stop().await;
+}
+
+async fn servers(assembled: &Assembled, lines: &mut Lines) {
+    for status in &assembled.servers {
+        let name = format!("server {}", status.name);
+        if let ServerState::Down { reason, .. } = &status.state {
+            lines.bad(name, format!("does not start: {reason}; see [servers.{}]", status.name));
+            continue;
+        }
+        let live = match assembled.fleet.tools(&status.name).await {
+            Ok(live) => live,
+            Err(e) => {
+                lines.bad(name, format!("starts but does not list its tools: {e}"));
+                continue;
+            }
+        };
+        let listed = assembled.ctx.catalogue.iter().filter(|(_, e)| e.server == status.name);
+        let missing: Vec<&str> = listed
+            .filter(|(_, e)| e.spec.enabled && live.iter().all(|t| t.name != e.tool))
+            .map(|(_, e)| e.tool.as_str())
+            .collect();
+        let outside = live.iter().filter(|t| assembled.ctx.catalogue.get(&format!("{}.{}", status.name, t.name)).is_none()).count();
+        if missing.is_empty() {
+            lines.good(name, format!("{} tools, {outside} of them not in the catalogue and so not callable", live.len()));
+        } else {
+            lines.bad(name, format!("does not offer {}; correct or remove [servers.{}.tools.…]", missing.join(", "), status.name));
+        }
+    }
+    if assembled.servers.is_empty() {
+        lines.bad("servers", "none is configured: add [servers.NAME] with command or url; without tools nothing can be investigated");
+    }
+}
+
+/// Each tool that a playbook's steps need at their tier.
+fn steps(assembled: &Assembled, lines: &mut Lines) {
+    let ctx = &assembled.ctx;
+    let mut absent = std::collections::BTreeSet::new();
+    let mut refused = std::collections::BTreeMap::new();
+    for step in ctx.library.entries().iter().flat_map(|e| &e.playbook.steps) {
+        let tool = match &step.target {
+            StepTarget::Tool(tool) => tool,
+            StepTarget::Query(_) => &ctx.config.queries.tool,
+        };
+        let server = tool.split('.').next().unwrap_or_default();
+        if !ctx.catalogue.has_server(server) {
+            absent.insert(server.to_owned());
+            continue;
+        }
+        let usable = ctx.catalogue.get(tool).is_some_and(|e| e.spec.enabled && e.spec.tiers.contains(&step.tier));
+        if !usable {
+            refused.insert(tool.clone(), step.tier);
+        }
+    }
+    for (tool, tier) in &refused {
+        let (server, name) = tool.split_once('.').unwrap_or((tool, ""));
+        lines.bad(format!("tool {tool}"), format!("playbooks need it at tier {tier}: add it to [servers.{server}.tools.{name}] with its class and tiers"));
+    }
+    if refused.is_empty() {
+        let without = match absent.len() {
+            0 => String::new(),
+            _ => format!("; steps on {} are gaps, since no such server is configured", absent.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        lines.good("tools the tiers need", format!("catalogued{without}"));
+    }
+}
+
+async fn model(assembled: &Assembled, lines: &mut Lines) {
+    let (Some(llm), Some(config)) = (&assembled.ctx.llm, &assembled.ctx.config.model) else {
+        return lines.good("model", "none configured or asked for: the playbook analyst judges alone");
+    };
+    let ask = Ask {
+        model: config.model.clone(),
+        messages: vec![Message::User("Answer with the word: ready".to_owned())],
+        tools: Vec::new(),
+        choice: ToolChoice::None,
+        max_tokens: 16,
+        temperature: None,
+        deadline: tokio::time::Instant::now() + Duration::from_secs(30),
+    };
+    match llm.turn(&ask).await {
+        Ok(_) => lines.good("model", format!("{} answers at {}", config.model, config.base_url)),
+        Err(e) => lines.bad("model", format!("{} at {}: {e}; see [model] base_url, api_key and model", config.model, config.base_url)),
+    }
+}
+
+async fn sources(assembled: &Assembled, lines: &mut Lines) {
+    let ctx = &assembled.ctx;
+    if ctx.config.sources.is_empty() {
+        lines.bad("sources", "none is configured: add [[sources]]; without one no alert arrives");
+    }
+    let sources = match pollable(ctx) {
+        Ok(sources) => sources,
+        Err(e) => return lines.bad("sources", format!("{e:#}")),
+    };
+    for mut source in sources {
+        let name = format!("source {}", source.source.name());
+        match source.source.poll(&serde_json::Value::Null).await {
+            Ok(batch) => lines.good(name, format!("answers; first page: {} alerts, {} unreadable", batch.alerts.len(), batch.rejected.len())),
+            Err(e) => lines.bad(name, e.to_string()),
+        }
+    }
+}
+
+fn tell(lines: Lines, code: u8, out: &Out) -> ExitCode {
+    let ok = lines.0.iter().all(|l| l.ok);
+    if out.is_json() {
+        out.value(&serde_json::json!({"ok": ok, "checks": lines.0}));
+    } else {
+        for line in &lines.0 {
+            let mark = if line.ok { out.paint(Tone::Good, "ok  ") } else { out.paint(Tone::Bad, "FAIL") };
+            out.line(&format!("{mark} {}: {}", line.what, crate::report::oneline(&line.detail, 600)));
+        }
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::from(code) }
+}

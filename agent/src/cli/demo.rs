@@ -1,0 +1,98 @@
+//! `nightdesk demo`: the bundled lab through the real pipeline; nothing in it is seeded.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use state::store::Store;
+
+use crate::config::{CloseMode, Config};
+use crate::daemon::{assemble, pollable, work_until_empty};
+use crate::eval::lab_config;
+
+use super::run::{Teller, summary};
+use super::{Done, Failed, Out, UNAVAILABLE};
+
+/// Where the demo works.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder for the lab's files and the store [default: nightdesk-demo]
+    #[arg(long, value_name = "DIR", default_value = "nightdesk-demo")]
+    dir: PathBuf,
+    /// Work this lab folder instead of the bundled one
+    #[arg(long, value_name = "LAB")]
+    lab: Option<PathBuf>,
+}
+
+pub(super) async fn demo(args: Args, out: &Out) -> Done {
+    let began = Instant::now();
+    let dir = prepare(&args).map_err(|e| Failed::new(UNAVAILABLE, e))?;
+    let lab = match &args.lab {
+        Some(lab) => lab.canonicalize().with_context(|| format!("{}: there is no such lab", lab.display()))?,
+        None => dir.join("lab"),
+    };
+    let mut base = Config::default();
+    base.closing.mode = CloseMode::Auto;
+    base.closing.review_sample_percent = 0.0;
+    base.store.url = format!("sqlite:{}", dir.join("nightdesk.db").display());
+    let program = std::env::current_exe().context("the program's own path is not known")?;
+    let config = lab_config(&program, &lab, base)?;
+    write_config(&dir, &program, &lab)?;
+    let store = Store::open_exclusive(&config.store.url).await?;
+    if !out.is_json() {
+        out.say(&format!("nightdesk demo: lab {} with 8 MCP servers as child processes, playbook analyst, store {}", lab.display(), config.store.url));
+    }
+    let assembled = assemble(config, store).await?;
+    let sources = pollable(&assembled.ctx)?.into_iter().map(|p| p.source).collect();
+    let mut teller = Teller::new(*out, assembled.ctx.clone());
+    let worked = work_until_empty(&assembled.ctx, sources, &mut teller).await;
+    let told = teller.finish();
+    if worked.is_ok() {
+        summary(&assembled.ctx, out, &told, began.elapsed()).await?;
+        if !out.is_json() {
+            hints(out, &dir);
+        }
+    }
+    assembled.stop().await;
+    worked?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A fresh folder with the lab unpacked; an earlier demo's store is removed, nothing else is touched.
+fn prepare(args: &Args) -> anyhow::Result<PathBuf> {
+    let made = || -> std::io::Result<PathBuf> {
+        std::fs::create_dir_all(&args.dir)?;
+        let dir = args.dir.canonicalize()?;
+        for name in ["nightdesk.db", "nightdesk.db-wal", "nightdesk.db-shm"] {
+            match std::fs::remove_file(dir.join(name)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        if args.lab.is_none() {
+            lab::demo::write_to(&dir.join("lab"))?;
+        }
+        Ok(dir)
+    };
+    made().with_context(|| format!("{}: the demo can't write here; name another folder with --dir", args.dir.display()))
+}
+
+/// The demo's own configuration, so that `case`, `tools` and `run` work on it afterwards.
+fn write_config(dir: &std::path::Path, program: &std::path::Path, lab: &std::path::Path) -> anyhow::Result<()> {
+    let store = format!("sqlite:{}", dir.join("nightdesk.db").display());
+    let text = crate::eval::lab_settings(program, lab, &store)?;
+    let path = dir.join("nightdesk.toml");
+    std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
+}
+
+fn hints(out: &Out, dir: &std::path::Path) {
+    let config = dir.join("nightdesk.toml");
+    let config = config.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&config).display().to_string();
+    out.line("");
+    out.line("Where to look next:");
+    out.line(&format!("  nightdesk case list --config {config}"));
+    out.line(&format!("  nightdesk case show ND-1 --config {config}        verdict, reasons, evidence, gaps"));
+    out.line(&format!("  nightdesk case report ND-1 --config {config}      incident report draft"));
+    out.line(&format!("  nightdesk eval {}        the same alerts scored against their labels", dir.join("lab").strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&dir.join("lab")).display()));
+}

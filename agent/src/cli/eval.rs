@@ -1,0 +1,144 @@
+//! `nightdesk eval`: labs scored against their labels; a bad verdict is a result, not an error.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::config::{self, AnalystChoice, CloseMode, Config};
+use crate::eval::{LabReport, Rate, run_lab};
+
+use super::output::table;
+use super::{DATA, Done, Failed, Out};
+
+/// What to evaluate.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Lab folders
+    #[arg(required = true, value_name = "LAB")]
+    labs: Vec<PathBuf>,
+    /// Who judges
+    #[arg(long, value_enum, default_value_t = Who::Playbook)]
+    analyst: Who,
+    /// Show every alert with its reasons
+    #[arg(long)]
+    alerts: bool,
+}
+
+/// Who judges in an eval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Who {
+    /// Deterministic signals alone
+    Playbook,
+    /// The model of the configuration beside them
+    Model,
+}
+
+pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out) -> Done {
+    let mut base = match named {
+        Some(path) => config::load(path)?,
+        None => Config {
+            closing: config::ClosingConfig {
+                mode: CloseMode::Auto,
+                review_sample_percent: 0.0,
+                cap_per_hour: i64::MAX,
+                ..config::ClosingConfig::default()
+            },
+            ..Config::default()
+        },
+    };
+    base.tiers.set_analyst(match args.analyst {
+        Who::Playbook => AnalystChoice::Playbook,
+        Who::Model => AnalystChoice::Model,
+    });
+    let program = std::env::current_exe().context("the program's own path is not known")?;
+    let mut reports = Vec::new();
+    for lab in &args.labs {
+        let report = run_lab(&program, lab, base.clone()).await;
+        let report = report.with_context(|| format!("lab {}", lab.display()));
+        let report = report.map_err(|e| Failed::new(DATA, e))?;
+        if !out.is_json() {
+            show(&report, args.alerts, out);
+        }
+        reports.push(report);
+    }
+    if out.is_json() {
+        match reports.as_slice() {
+            [one] => out.value(one),
+            many => out.value(&json!({"labs": many})),
+        }
+    } else if reports.len() > 1 {
+        totals(&reports, out);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(report: &LabReport, alerts: bool, out: &Out) {
+    let m = &report.metrics;
+    out.line(&format!("\n{} ({} analyst): {} alerts, {} labelled", report.lab, report.analyst, m.alerts, m.labelled));
+    for reason in &report.rejected {
+        out.line(&format!("  unreadable alert: {}", crate::report::oneline(reason, 200)));
+    }
+    let rows = vec![
+        row("missed true positives (malicious, closed)", m.missed_true_positives),
+        row("auto-close precision (benign of closed)", m.auto_close_precision),
+        row("coverage (closed of benign)", m.coverage),
+        row("escalation rate (not closed)", m.escalation_rate),
+        row("verdict accuracy (benign = false positive)", m.verdict_accuracy),
+        row("detection (malicious called so or suspicious)", m.detection),
+        row("technique F1", m.technique_f1),
+    ];
+    out.line(&table(&["figure", "value", "k/n", "95 % Wilson"], rows));
+    if !m.missed.is_empty() {
+        out.line(&format!("  MISSED: {}", m.missed.join(", ")));
+    }
+    if alerts {
+        for a in &report.alerts {
+            let j = &a.judgement;
+            out.line(&format!("  {} {} {} {}% {} tier {}", a.subject.case_id, a.subject.source_alert_id, j.verdict, j.confidence, j.outcome, j.tier));
+            for reason in &a.reasons {
+                out.line(&format!("      {}", crate::report::oneline(reason, 220)));
+            }
+            for gap in &a.gaps {
+                out.line(&format!("      gap: {}", crate::report::oneline(gap, 200)));
+            }
+        }
+    }
+}
+
+fn row(name: &str, rate: Rate) -> Vec<String> {
+    vec![name.to_owned(), percent(rate.value), format!("{}/{}", rate.k, rate.n), interval(rate)]
+}
+
+fn percent(value: Option<f64>) -> String {
+    value.map_or("not measured".to_owned(), |v| format!("{:.1} %", v * 100.0))
+}
+
+fn interval(rate: Rate) -> String {
+    match (rate.low, rate.high) {
+        (Some(low), Some(high)) => format!("{:.1} to {:.1} %", low * 100.0, high * 100.0),
+        _ => String::new(),
+    }
+}
+
+fn totals(reports: &[LabReport], out: &Out) {
+    let short = |r: Rate| format!("{}/{}", r.k, r.n);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut sums = [(0, 0); 6];
+    for report in reports {
+        let m = &report.metrics;
+        let rates = [m.missed_true_positives, m.auto_close_precision, m.coverage, m.escalation_rate, m.verdict_accuracy, m.technique_f1];
+        for (sum, rate) in sums.iter_mut().zip(rates) {
+            sum.0 += rate.k;
+            sum.1 += rate.n;
+        }
+        rows.push([vec![report.lab.clone(), m.alerts.to_string()], rates.map(short).to_vec()].concat());
+    }
+    let alerts: usize = reports.iter().map(|r| r.metrics.alerts).sum();
+    let all = sums.map(|(k, n)| Rate::of(k, n));
+    rows.push([vec!["all".to_owned(), alerts.to_string()], all.map(|r| format!("{} = {}", short(r), percent(r.value))).to_vec()].concat());
+    let header = ["lab", "alerts", "missed TP", "close precision", "coverage", "escalated", "accuracy", "technique F1"];
+    out.line("");
+    out.line(&table(&header, rows));
+}

@@ -1,0 +1,185 @@
+//! The command line: arguments, exit codes and dispatch; what a command does is in its own file.
+
+mod case;
+mod check;
+mod demo;
+mod eval;
+mod output;
+mod run;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigFaults};
+use crate::telemetry::{self, LogFormat};
+
+pub(crate) use output::Out;
+
+/// A security alert queue, worked unattended: every verdict with evidence that anyone can check.
+#[derive(Debug, Parser)]
+#[command(name = "nightdesk", version, about, max_term_width = 100)]
+struct Cli {
+    /// Configuration file [default: $NIGHTDESK_CONFIG, ./nightdesk.toml, then the XDG and /etc places]
+    #[arg(long, global = true, value_name = "FILE", env = "NIGHTDESK_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print JSON for machines
+    #[arg(long, global = true)]
+    json: bool,
+    /// How log lines on standard error look
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the bundled lab through the real pipeline: no network, no key, no container
+    Demo(demo::Args),
+    /// Run the daemon; with --once work the queue until it is empty, then exit
+    Run(run::Args),
+    /// Check configuration, store, servers, tools, model and sources; each failing line names its fix
+    Check,
+    /// List, show and report cases
+    #[command(subcommand)]
+    Case(case::Command),
+    /// Measure verdict quality of labs against their labels.jsonl
+    Eval(eval::Args),
+    /// Show the tool catalogue beside what the servers offer
+    #[command(subcommand)]
+    Tools(tools::Command),
+    /// Verify or export the audit chain
+    #[command(subcommand)]
+    Audit(tools::AuditCommand),
+    /// Serve a lab folder
+    #[command(subcommand)]
+    Lab(LabCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum LabCommand {
+    /// Serve one embedded MCP server on standard input and output
+    Serve {
+        /// siem, identity, cloud, endpoint, vuln, intel, scm or ticketing
+        server: lab::ServerName,
+        /// The lab folder
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+/// Why a command failed, with its exit code after sysexits.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    code: u8,
+    error: anyhow::Error,
+}
+
+/// A check failed.
+pub(crate) const FAILED: u8 = 1;
+/// Bad data.
+pub(crate) const DATA: u8 = 65;
+/// Something needed is not there.
+pub(crate) const UNAVAILABLE: u8 = 69;
+/// Configuration.
+pub(crate) const CONFIG: u8 = 78;
+
+impl Failed {
+    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<ConfigFaults> for Failed {
+    fn from(e: ConfigFaults) -> Self {
+        Self::new(CONFIG, e)
+    }
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Self {
+        let code = if error.is::<ConfigFaults>() { CONFIG } else { UNAVAILABLE };
+        Self { code, error }
+    }
+}
+
+impl From<state::store::StoreError> for Failed {
+    fn from(e: state::store::StoreError) -> Self {
+        use state::store::StoreError as E;
+        let code = match e {
+            E::NotFound { .. } => FAILED,
+            E::Corrupt { .. } => DATA,
+            E::Newer { .. } | E::Unsupported { .. } => CONFIG,
+            _ => UNAVAILABLE,
+        };
+        Self::new(code, e)
+    }
+}
+
+/// What a command gives back.
+pub(crate) type Done = Result<ExitCode, Failed>;
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Out::new(cli.json);
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Eval(_));
+    let served = matches!(cli.command, Command::Lab(_));
+    let default = if quiet { "error" } else if served { "warn" } else { "info" };
+    telemetry::start(cli.log_format, default);
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        out.complain("another TLS provider is already installed");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            out.complain(&format!("the runtime could not be started: {e}"));
+            return ExitCode::from(UNAVAILABLE);
+        }
+    };
+    match runtime.block_on(dispatch(cli, &out)) {
+        Ok(code) => code,
+        Err(failed) => {
+            out.complain(&format!("{:#}", failed.error));
+            ExitCode::from(failed.code)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, out: &Out) -> Done {
+    let configured = || configuration(cli.config.as_deref());
+    match cli.command {
+        Command::Demo(args) => demo::demo(args, out).await,
+        Command::Run(args) => run::run(configured()?, args, out).await,
+        Command::Check => check::check(cli.config.as_deref(), out).await,
+        Command::Case(command) => case::case(configured()?, command, out).await,
+        Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
+        Command::Tools(command) => tools::tools(configured()?, command, out).await,
+        Command::Audit(command) => tools::audit(configured()?, command, out).await,
+        Command::Lab(LabCommand::Serve { server, dir }) => {
+            lab::serve(server, &dir).await.map_err(|e| Failed::new(DATA, e))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The configuration in force.
+fn configuration(named: Option<&std::path::Path>) -> Result<Config, Failed> {
+    match config::find(named) {
+        Some(path) => Ok(config::load(&path)?),
+        None => Err(Failed::new(
+            CONFIG,
+            anyhow::anyhow!(
+                "there is no configuration: write ./nightdesk.toml (the README shows one), or name a file with --config"
+            ),
+        )),
+    }
+}

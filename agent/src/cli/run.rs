@@ -1,0 +1,192 @@
+//! `nightdesk run`: the daemon, or the queue once; tells what became of each case.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use state::model::{CaseId, Outcome, VerdictKind};
+use state::store::{Reclaim, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::ctx::Ctx;
+use crate::daemon::{self, Progress, assemble, pollable, work_until_empty};
+use crate::pipeline::{Polled, principal};
+use crate::report::{AlertResult, CaseFile};
+
+use super::output::{Tone, column};
+use super::{Done, Out};
+
+/// How to run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Work the queue until it is empty, then exit
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
+    let store = Store::open_exclusive(&config.store.url).await?;
+    let began = Instant::now();
+    let assembled = assemble(config, store).await?;
+    let ctx = assembled.ctx.clone();
+    let ended = if args.once {
+        ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
+        let sources = pollable(&ctx)?.into_iter().map(|p| p.source).collect();
+        let mut teller = Teller::new(*out, ctx.clone());
+        let worked = work_until_empty(&ctx, sources, &mut teller).await;
+        let told = teller.finish();
+        if worked.is_ok() {
+            summary(&ctx, out, &told, began.elapsed()).await?;
+        }
+        worked
+    } else {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        daemon::run(ctx, stop).await
+    };
+    assembled.stop().await;
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    stop.cancel();
+}
+
+/// Prints a line a case as it ends.
+pub(super) struct Teller {
+    out: Out,
+    ctx: Arc<Ctx>,
+    bar: ProgressBar,
+    told: Vec<CaseId>,
+}
+
+impl Teller {
+    pub(super) fn new(out: Out, ctx: Arc<Ctx>) -> Self {
+        let bar = if out.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} cases done  {elapsed}") {
+            bar.set_style(style);
+        }
+        Self {
+            out,
+            ctx,
+            bar,
+            told: Vec::new(),
+        }
+    }
+
+    /// Cases that were told, each once.
+    pub(super) fn finish(self) -> Vec<CaseId> {
+        self.bar.finish_and_clear();
+        self.told
+    }
+
+    fn line(&self, file: &CaseFile) -> String {
+        let Some(v) = file.verdict() else {
+            return format!("{:<7} no verdict: handed to a person", file.case.id);
+        };
+        let rule = file.alerts.first().map_or("", |a| a.alert.rule.name.as_str());
+        let who = principal(&file.entities).unwrap_or("unknown");
+        let millis: i64 = file.calls.iter().filter_map(|c| c.millis).sum();
+        let outcome = file.case.outcome.map_or("open", Outcome::as_str);
+        let tone = match v.kind {
+            VerdictKind::TruePositive => Tone::Bad,
+            kind if kind.is_benign() => Tone::Good,
+            _ => Tone::Warn,
+        };
+        let alerts = match file.alerts.len() {
+            1 => String::new(),
+            n => format!(" [{n} alerts]"),
+        };
+        let tiers: Vec<String> = (1..=v.provenance.tier.number()).map(|t| t.to_string()).collect();
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds")]
+        let seconds = millis as f64 / 1000.0;
+        format!(
+            "{:<6} {} {} {:<5} {} {:>2}% {:<17} {seconds:>5.2}s  {}{alerts}",
+            file.case.id,
+            column(rule, 34),
+            column(who, 26),
+            tiers.join("-"),
+            self.out.paint(tone, &format!("{:<16}", v.kind)),
+            v.confidence,
+            outcome,
+            column(&v.basis.sentence, 160).trim_end(),
+        )
+    }
+}
+
+impl Progress for Teller {
+    fn polled(&mut self, source: &str, polled: &Polled) {
+        if !self.out.is_json() {
+            let rejected = match polled.rejected {
+                0 => String::new(),
+                n => format!(", {n} unreadable kept as dead letters"),
+            };
+            self.bar.suspend(|| self.out.say(&format!("source {source}: {} new alerts, {} known{rejected}", polled.new, polled.known)));
+        }
+    }
+
+    async fn worked(&mut self, case: CaseId) -> anyhow::Result<()> {
+        self.bar.inc(1);
+        let file = CaseFile::read(&self.ctx.store, &self.ctx.library, case).await?;
+        if file.case.outcome.is_none() {
+            return Ok(());
+        }
+        if !self.out.is_json() {
+            let line = self.line(&file);
+            self.bar.suspend(|| self.out.line(&line));
+        }
+        if !self.told.contains(&case) {
+            self.told.push(case);
+        }
+        Ok(())
+    }
+}
+
+/// The end of a run: every alert as JSON, or the figures for people.
+pub(super) async fn summary(ctx: &Ctx, out: &Out, told: &[CaseId], took: Duration) -> anyhow::Result<()> {
+    let mut results = Vec::new();
+    for case in told {
+        let file = CaseFile::read(&ctx.store, &ctx.library, *case).await?;
+        results.extend(AlertResult::all(&file));
+    }
+    if out.is_json() {
+        out.value(&serde_json::json!({"alerts": results, "seconds": took.as_secs_f64()}));
+        return Ok(());
+    }
+    let counts = ctx.store.counts().await?;
+    let of = |o: Outcome| results.iter().filter(|r| r.judgement.outcome == o).count();
+    out.line("");
+    out.line(&format!(
+        "{} alerts in {} cases in {:.1} s: {} closed, {} escalated, {} waiting for a person; {} unreadable",
+        results.len(),
+        told.len(),
+        took.as_secs_f64(),
+        of(Outcome::Closed),
+        of(Outcome::Escalated),
+        of(Outcome::AwaitingApproval),
+        counts.dead_letters,
+    ));
+    let mut kinds: Vec<String> = Vec::new();
+    for kind in VerdictKind::ALL {
+        let n = results.iter().filter(|r| r.judgement.verdict == *kind).count();
+        if n > 0 {
+            kinds.push(format!("{n} {kind}"));
+        }
+    }
+    out.line(&format!("verdicts: {}", kinds.join(", ")));
+    Ok(())
+}

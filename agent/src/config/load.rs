@@ -1,0 +1,319 @@
+//! Reads the configuration file and reports every fault at once with its place; it does not look at the world.
+
+use std::path::{Path, PathBuf};
+
+use config::{Value, ValueKind};
+use mcp_clients::config::ServerConfig;
+use mcp_clients::sources::{Origin, SourceConfig};
+use serde::de::DeserializeOwned;
+
+use super::Config;
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// `file:line`, `file`, or `the environment`.
+    pub place: String,
+    /// Dotted path of the setting; empty for the whole file.
+    pub key: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl std::fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.key.is_empty() {
+            write!(f, "{}: {}", self.place, self.message)
+        } else {
+            write!(f, "{}: `{}`: {}", self.place, self.key, self.message)
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigFaults(pub Vec<ConfigFault>);
+
+/// The configuration file in force: the one named, else `$NIGHTDESK_CONFIG`, `./nightdesk.toml`, the XDG and `/etc` places.
+#[must_use]
+pub fn find(named: Option<&Path>) -> Option<PathBuf> {
+    if let Some(path) = named {
+        return Some(path.to_owned());
+    }
+    let home = |var: &str, below: &str| std::env::var_os(var).map(|dir| Path::new(&dir).join(below));
+    [
+        Some(PathBuf::from("nightdesk.toml")),
+        home("XDG_CONFIG_HOME", "nightdesk/nightdesk.toml"),
+        home("HOME", ".config/nightdesk/nightdesk.toml"),
+        Some(PathBuf::from("/etc/nightdesk/nightdesk.toml")),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|path| path.is_file())
+}
+
+/// Reads a configuration file and the `NIGHTDESK_SECTION__KEY` environment on top of it.
+///
+/// # Errors
+/// All faults found, in file order.
+pub fn load(path: &Path) -> Result<Config, ConfigFaults> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        ConfigFaults(vec![ConfigFault {
+            place: shown.clone(),
+            key: String::new(),
+            message: format!("cannot be read: {e}"),
+        }])
+    })?;
+    from_text(&text, &shown)
+}
+
+/// Reads configuration from text; `name` stands for the file in messages.
+///
+/// # Errors
+/// All faults found, in file order.
+pub fn from_text(text: &str, name: &str) -> Result<Config, ConfigFaults> {
+    let whole = |message: String| {
+        ConfigFaults(vec![ConfigFault {
+            place: name.to_owned(),
+            key: String::new(),
+            message,
+        }])
+    };
+    let tree = config::Config::builder()
+        .add_source(config::File::from_str(text, config::FileFormat::Toml))
+        .add_source(
+            config::Environment::with_prefix("NIGHTDESK")
+                .prefix_separator("_")
+                .separator("__"),
+        )
+        .build()
+        .map_err(|e| whole(e.to_string().trim().to_owned()))?;
+    let root: Value = tree.cache;
+    let places = Places::new(text, name);
+    let mut faults = Vec::new();
+    let config = sections(root, &places, &mut faults);
+    meaning(&config, &places, &mut faults);
+    if faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigFaults(faults))
+    }
+}
+
+/// Faults of settings that are well-formed but can't be meant.
+fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let mut seen = std::collections::HashSet::new();
+    for (i, source) in config.sources.iter().enumerate() {
+        let key = format!("sources.{i}");
+        for message in source.faults() {
+            faults.push(places.fault(&key, message));
+        }
+        if !seen.insert(&source.name) {
+            let message = format!("two sources are called `{}`; names must differ", source.name);
+            faults.push(places.fault(&key, message));
+        }
+        let server = match &source.origin {
+            Origin::Mcp(mcp) => Some(&mcp.server),
+            Origin::File(_) | Origin::Webhook(_) => None,
+        };
+        if let Some(server) = server.filter(|s| !config.servers.contains_key(*s)) {
+            let message = format!("there is no server `{server}`: add [servers.{server}]");
+            faults.push(places.fault(&format!("{key}.server"), message));
+        }
+    }
+    for message in config.model.iter().flat_map(crate::llm::ModelConfig::faults) {
+        faults.push(places.fault("model", message));
+    }
+    if config.run.workers == 0 {
+        faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
+    }
+    if !(0.0..=100.0).contains(&config.closing.review_sample_percent) {
+        let message = "is a percentage: 0 to 100".to_owned();
+        faults.push(places.fault("closing.review_sample_percent", message));
+    }
+}
+
+/// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
+const SECTIONS: [&str; 11] = [
+    "store", "run", "sources", "servers", "queries", "model", "tiers", "closing", "effects",
+    "protection", "paths",
+];
+
+fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Config {
+    let mut table = match root.kind {
+        ValueKind::Table(table) => table,
+        _ => config::Map::new(),
+    };
+    for (key, value) in &table {
+        let from_environment = value.origin() == Some("the environment");
+        if !SECTIONS.contains(&key.as_str()) && !from_environment {
+            let message = format!("is not a section; expected one of {}", SECTIONS.join(", "));
+            faults.push(places.fault(key, message));
+        }
+    }
+    let mut take = |name: &str| table.remove(name);
+    let mut config = Config::default();
+    macro_rules! section {
+        ($($field:ident),+) => { $(
+            if let Some(value) = take(stringify!($field)) {
+                if let Some(read) = read(value, stringify!($field), places, faults) {
+                    config.$field = read;
+                }
+            }
+        )+ };
+    }
+    section!(store, run, queries, model, tiers, closing, effects, protection, paths);
+    if let Some(Value { kind: ValueKind::Array(items), .. }) = take("sources") {
+        for (i, item) in items.into_iter().enumerate() {
+            let source: Option<SourceConfig> = read(item, &format!("sources.{i}"), places, faults);
+            config.sources.extend(source);
+        }
+    }
+    if let Some(Value { kind: ValueKind::Table(items), .. }) = take("servers") {
+        for (name, item) in items {
+            let key = format!("servers.{name}");
+            let Some(server) = read::<ServerConfig>(item, &key, places, faults) else {
+                continue;
+            };
+            match server.resolve(&name, config.paths.presets.as_deref()) {
+                Ok(spec) => drop(config.servers.insert(name, spec)),
+                Err(e) => faults.extend(e.faults.into_iter().map(|m| places.fault(&key, m))),
+            }
+        }
+    }
+    config
+}
+
+/// Reads one section; on a fault it notes it, drops the setting concerned and goes on, so that all faults come out.
+fn read<T: DeserializeOwned>(
+    mut value: Value,
+    section: &str,
+    places: &Places,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<T> {
+    for _ in 0..50 {
+        let error = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let mut path: Vec<String> = error
+            .path()
+            .iter()
+            .map(ToString::to_string)
+            .filter(|segment| segment != "?")
+            .collect();
+        let message = plain(&error.inner().to_string());
+        if let Some(unknown) = message.strip_prefix("unknown field `") {
+            let name = unknown.split('`').next().unwrap_or_default().to_owned();
+            if path.last() != Some(&name) {
+                path.push(name);
+            }
+        }
+        let key = [vec![section.to_owned()], path.clone()].concat().join(".");
+        let fault = places.fault(&key, message);
+        if faults.contains(&fault) {
+            return None;
+        }
+        faults.push(fault);
+        if !remove(&mut value, &path) {
+            return None;
+        }
+    }
+    None
+}
+
+/// The message without the parts that repeat the key and the origin.
+fn plain(message: &str) -> String {
+    let message = message.split(" for key `").next().unwrap_or(message);
+    let message = message.split(" in the environment").next().unwrap_or(message);
+    message.trim().to_owned()
+}
+
+fn remove(value: &mut Value, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else {
+        return false;
+    };
+    match &mut value.kind {
+        ValueKind::Table(table) if rest.is_empty() => table.remove(first).is_some(),
+        ValueKind::Table(table) => table.get_mut(first).is_some_and(|v| remove(v, rest)),
+        ValueKind::Array(items) => {
+            let Ok(index) = first.parse::<usize>() else {
+                return false;
+            };
+            if index >= items.len() {
+                return false;
+            }
+            if rest.is_empty() {
+                items.remove(index);
+                return true;
+            }
+            remove(&mut items[index], rest)
+        }
+        _ => false,
+    }
+}
+
+/// Finds the line of a setting in the file.
+struct Places {
+    name: String,
+    lines: Vec<(String, usize)>,
+}
+
+impl Places {
+    fn new(text: &str, name: &str) -> Self {
+        let mut lines = Vec::new();
+        if let Ok(table) = toml::de::DeTable::parse(text) {
+            walk(table.get_ref(), "", text, &mut lines);
+        }
+        Self {
+            name: name.to_owned(),
+            lines,
+        }
+    }
+
+    fn fault(&self, key: &str, message: String) -> ConfigFault {
+        let mut at = key;
+        let line = loop {
+            if let Some((_, line)) = self.lines.iter().find(|(k, _)| k == at) {
+                break Some(*line);
+            }
+            match at.rsplit_once('.') {
+                Some((parent, _)) => at = parent,
+                None => break None,
+            }
+        };
+        ConfigFault {
+            place: line.map_or_else(|| self.name.clone(), |n| format!("{}:{n}", self.name)),
+            key: key.to_owned(),
+            message,
+        }
+    }
+}
+
+fn walk(table: &toml::de::DeTable<'_>, prefix: &str, text: &str, out: &mut Vec<(String, usize)>) {
+    use toml::de::DeValue;
+    let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
+    for (key, value) in table {
+        let path = if prefix.is_empty() {
+            key.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", key.get_ref())
+        };
+        out.push((path.clone(), line(key.span().start)));
+        match value.get_ref() {
+            DeValue::Table(inner) => walk(inner, &path, text, out),
+            DeValue::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    let path = format!("{path}.{i}");
+                    out.push((path.clone(), line(item.span().start)));
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        walk(inner, &path, text, out);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What every room needs and nothing decides by itself: store, tools, playbooks, clock, chance.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mcp_clients::ToolBox;
+use mcp_clients::mappings::Mappings;
+use state::model::Time;
+use state::store::Store;
+
+use crate::config::Config;
+use crate::data::sha256_hex;
+use crate::gate::{Catalogue, Schemas};
+use crate::llm::Llm;
+use crate::playbook::Library;
+use crate::prompt::Prompts;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Time;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        chrono::Utc::now()
+    }
+}
+
+/// Where chance comes from: a seed and a counter, so that a test can fix it.
+#[derive(Debug)]
+pub struct Dice {
+    seed: String,
+    drawn: AtomicU64,
+}
+
+impl Dice {
+    /// Chance that nobody can foresee.
+    #[must_use]
+    pub fn unforeseen() -> Self {
+        use std::hash::{BuildHasher, Hasher};
+        let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        Self::seeded(&format!("{:x}{:x}", draw(), draw()))
+    }
+
+    /// Chance that comes out the same every time.
+    #[must_use]
+    pub fn seeded(seed: &str) -> Self {
+        Self {
+            seed: seed.to_owned(),
+            drawn: AtomicU64::new(0),
+        }
+    }
+
+    /// 64 hexadecimal digits.
+    pub fn word(&self) -> String {
+        let n = self.drawn.fetch_add(1, Ordering::Relaxed);
+        sha256_hex(format!("{}:{n}", self.seed))
+    }
+
+    /// A number from 0 up to, not including, 1.
+    pub fn share(&self) -> f64 {
+        let word = self.word();
+        let bits = u32::from_str_radix(&word[..8], 16).unwrap_or(0);
+        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+/// What a run of the daemon works with.
+pub struct Ctx {
+    /// Configuration.
+    pub config: Config,
+    /// Cases.
+    pub store: Store,
+    /// Every callable tool with its class.
+    pub catalogue: Catalogue,
+    /// Argument schemas of the tools.
+    pub schemas: Schemas,
+    /// MCP servers; only the gate calls them.
+    pub toolbox: Arc<dyn ToolBox>,
+    /// Raw events and alerts to nouns.
+    pub mappings: Arc<Mappings>,
+    /// Playbooks.
+    pub library: Library,
+    /// Prompts.
+    pub prompts: Prompts,
+    /// The model, when one is configured.
+    pub llm: Option<Arc<dyn Llm>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub dice: Dice,
+    /// Name of this process in leases.
+    pub owner: String,
+}
+
+impl Ctx {
+    /// Now, by the clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,11 @@
+//! Puts the parts together and keeps them running: assemble, work the queue, stop cleanly; no room's work is done here.
+
+mod assemble;
+mod once;
+mod run;
+mod sources;
+
+pub use assemble::{Assembled, assemble, data};
+pub use once::{Progress, work_until_empty};
+pub use run::run;
+pub use sources::{Pollable, pollable, webhook};

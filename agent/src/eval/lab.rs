@@ -1,0 +1,188 @@
+//! Runs every alert of a lab through the real pipeline in a fresh store, each as of its own time.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use lab::ServerName;
+use lab::manifest::LabManifest;
+use serde::Serialize;
+use serde_json::json;
+use state::model::CaseId;
+use state::store::Store;
+
+use crate::config::{self, CloseMode, Config};
+use crate::ctx::Ctx;
+use crate::daemon::{assemble, pollable};
+use crate::report::{AlertResult, CaseFile};
+use crate::{pipeline, triage};
+
+use super::labels::read_labels;
+use super::score::{Metrics, score};
+
+/// What an eval of one lab gave.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabReport {
+    /// Name of the lab.
+    pub lab: String,
+    /// Which analyst was asked for.
+    pub analyst: &'static str,
+    /// One result an alert.
+    pub alerts: Vec<AlertResult>,
+    /// The figures.
+    pub metrics: Metrics,
+    /// Alerts of the lab that nobody could read, with the reason.
+    pub rejected: Vec<String>,
+}
+
+/// Configuration that serves a lab folder by itself: its eight servers as children of `program`, a source for each feed.
+///
+/// # Errors
+/// When the folder is no lab, or the text made from it is not accepted.
+pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Config> {
+    let manifest = lab::manifest::load(dir)?;
+    let text = lab_toml(program, dir, &manifest)?;
+    let served = config::from_text(&text, "the lab's own settings").with_context(|| format!("lab {}", manifest.name))?;
+    Ok(Config {
+        servers: served.servers,
+        sources: served.sources,
+        queries: config::QueriesConfig::default(),
+        ..base
+    })
+}
+
+/// A whole configuration file for a lab folder, as `demo` leaves it behind.
+///
+/// # Errors
+/// When the folder is no lab.
+pub fn lab_settings(program: &Path, dir: &Path, store: &str) -> anyhow::Result<String> {
+    let manifest = lab::manifest::load(dir)?;
+    let head = "# Written by `nightdesk demo`: the bundled lab as this daemon's environment.\n";
+    Ok(format!(
+        "{head}[store]\nurl = {}\n\n[closing]\nmode = \"auto\"\nreview_sample_percent = 0\n\n{}",
+        json!(store),
+        lab_toml(program, dir, &manifest)?
+    ))
+}
+
+fn lab_toml(program: &Path, dir: &Path, manifest: &LabManifest) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let program = json!(program);
+    for server in ServerName::ALL {
+        writeln!(
+            text,
+            "[servers.{server}]\ncommand = {program}\nargs = [\"lab\", \"serve\", \"{server}\", \"--dir\", {}]\npreset = \"lab\"\n",
+            json!(dir)
+        )?;
+    }
+    for feed in &manifest.feeds {
+        writeln!(
+            text,
+            "[[sources]]\nname = {name}\nkind = \"mcp\"\nserver = \"siem\"\ntool = \"list_alerts\"\nmapping = {mapping}\n\
+             rows = \"results\"\narguments = {{ feed = {name}, limit = 500 }}\ncursor = {{ argument = \"cursor\", from = \"next_cursor\" }}\n",
+            name = json!(feed.name),
+            mapping = json!(feed.mapping),
+        )?;
+        if !feed.fields.is_empty() {
+            writeln!(text, "[sources.fields]")?;
+            for (key, pointer) in &feed.fields {
+                writeln!(text, "{} = {}", json!(key), pointer)?;
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Evaluates one lab.
+///
+/// # Errors
+/// When the lab can't be served or the pipeline itself fails; a bad verdict is a result.
+pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result<LabReport> {
+    let dir = dir.canonicalize().with_context(|| format!("{}: there is no such folder", dir.display()))?;
+    let manifest = lab::manifest::load(&dir)?;
+    let mut config = lab_config(program, &dir, base)?;
+    config.closing.mode = match config.closing.mode {
+        CloseMode::Never => CloseMode::Never,
+        CloseMode::Propose | CloseMode::Auto => CloseMode::Auto,
+    };
+    let analyst = match config.tiers.one.analyst {
+        config::AnalystChoice::Playbook => "playbook",
+        config::AnalystChoice::Model => "model",
+    };
+    let scratch = Scratch::new()?;
+    let store = Store::open(&scratch.url()).await?;
+    let assembled = assemble(config, store).await?;
+    let worked = work(&assembled.ctx).await;
+    let report = match worked {
+        Ok((alerts, rejected)) => {
+            let labels = read_labels(&dir)?;
+            let metrics = score(&alerts, &labels, assembled.ctx.library.attack());
+            Ok(LabReport {
+                lab: manifest.name,
+                analyst,
+                alerts,
+                metrics,
+                rejected,
+            })
+        }
+        Err(e) => Err(e),
+    };
+    assembled.stop().await;
+    report
+}
+
+async fn work(ctx: &Arc<Ctx>) -> anyhow::Result<(Vec<AlertResult>, Vec<String>)> {
+    for mut source in pollable(ctx)? {
+        while pipeline::poll(ctx, source.source.as_mut()).await?.more {}
+    }
+    let mut seconds: HashMap<String, f64> = HashMap::new();
+    let mut cases: Vec<CaseId> = Vec::new();
+    loop {
+        // One alert at a time, in order of time, as they would have come.
+        let Some(alert) = ctx.store.alerts_without_case(1).await?.pop() else { break };
+        let began = Instant::now();
+        let case = pipeline::intake(ctx, &alert).await?;
+        while triage::work_next(ctx).await?.is_some() {}
+        seconds.insert(alert.source_alert_id.clone(), began.elapsed().as_secs_f64());
+        if !cases.contains(&case) {
+            cases.push(case);
+        }
+    }
+    let mut results = Vec::new();
+    for case in cases {
+        let file = CaseFile::read(&ctx.store, &ctx.library, case).await?;
+        for mut result in AlertResult::all(&file) {
+            let id = &result.subject.source_alert_id;
+            result.cost.seconds = seconds.get(id).copied().unwrap_or_default();
+            results.push(result);
+        }
+    }
+    let dead = ctx.store.dead_letters(1000).await?;
+    Ok((results, dead.into_iter().map(|d| d.letter.reason).collect()))
+}
+
+/// A folder that goes away with the eval.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Self> {
+        let name = format!("nightdesk-eval-{}-{}", std::process::id(), crate::ctx::Dice::unforeseen().word());
+        let path = std::env::temp_dir().join(&name[..40]);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.0.join("eval.db").display())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left behind lies in the system's own scratch folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

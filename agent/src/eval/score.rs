@@ -1,0 +1,178 @@
+//! The figures: rates with their denominators and 95 % Wilson intervals; it reads results and labels, nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use state::model::{Outcome, VerdictKind};
+
+use crate::playbook::Attack;
+use crate::report::AlertResult;
+
+use super::Label;
+
+/// A share with its denominator and 95 % Wilson score interval; without a denominator nothing was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rate {
+    /// Numerator.
+    pub k: usize,
+    /// Denominator.
+    pub n: usize,
+    /// `k / n`; null when `n` is 0.
+    pub value: Option<f64>,
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+impl Rate {
+    /// `k` of `n`.
+    #[must_use]
+    pub fn of(k: usize, n: usize) -> Self {
+        let interval = wilson(k, n);
+        #[allow(clippy::cast_precision_loss, reason = "counts of alerts are far below 2^52")]
+        let value = (n > 0).then(|| k as f64 / n as f64);
+        Self {
+            k,
+            n,
+            value,
+            low: interval.map(|i| i.0),
+            high: interval.map(|i| i.1),
+        }
+    }
+}
+
+/// The 95 % Wilson score interval of `k` successes in `n` trials; none without trials.
+#[must_use]
+pub fn wilson(k: usize, n: usize) -> Option<(f64, f64)> {
+    const Z: f64 = 1.959_963_984_540_054;
+    if n == 0 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "counts of alerts are far below 2^52")]
+    let (k, n) = (k as f64, n as f64);
+    let p = k / n;
+    let z2 = Z * Z;
+    let center = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    Some(((center - half).max(0.0), (center + half).min(1.0)))
+}
+
+/// What an eval measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Alerts in the lab.
+    pub alerts: usize,
+    /// Alerts with a label.
+    pub labelled: usize,
+    /// Right of all labelled; benign and false positives are one class, suspicious and undetermined another.
+    pub verdict_accuracy: Rate,
+    /// Malicious and closed, of all malicious.
+    pub missed_true_positives: Rate,
+    /// Their ids.
+    pub missed: Vec<String>,
+    /// Benign of all closed.
+    pub auto_close_precision: Rate,
+    /// Closed of all benign.
+    pub coverage: Rate,
+    /// Not closed, of all.
+    pub escalation_rate: Rate,
+    /// Malicious called true positive or suspicious, of all malicious.
+    pub detection: Rate,
+    /// 2 tp / (2 tp + fp + fn) over techniques of labelled malicious alerts; `n` is that denominator.
+    pub technique_f1: Rate,
+    /// Labelled verdict to given verdict to count.
+    pub confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>>,
+}
+
+/// Which of three classes a verdict is scored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Malicious,
+    Benign,
+    Open,
+}
+
+fn class(kind: VerdictKind) -> Class {
+    match kind {
+        VerdictKind::TruePositive => Class::Malicious,
+        VerdictKind::BenignPositive | VerdictKind::FalsePositive => Class::Benign,
+        VerdictKind::Suspicious | VerdictKind::Undetermined | VerdictKind::Duplicate => Class::Open,
+    }
+}
+
+/// Scores results against labels.
+#[must_use]
+pub fn score(results: &[AlertResult], labels: &BTreeMap<String, Label>, attack: &Attack) -> Metrics {
+    let labelled: Vec<(&AlertResult, &Label)> = results
+        .iter()
+        .filter_map(|r| labels.get(&r.subject.source_alert_id).map(|l| (r, l)))
+        .collect();
+    let count = |wanted: &dyn Fn(&AlertResult, &Label) -> bool| labelled.iter().filter(|(r, l)| wanted(r, l)).count();
+    let closed = |r: &AlertResult| r.judgement.outcome == Outcome::Closed;
+    let is = |l: &Label, c: Class| class(l.verdict) == c;
+    let malicious = count(&|_, l| is(l, Class::Malicious));
+    let mut confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>> = BTreeMap::new();
+    for (r, l) in &labelled {
+        *confusion.entry(l.verdict).or_default().entry(r.judgement.verdict).or_default() += 1;
+    }
+    let missed: Vec<String> = labelled
+        .iter()
+        .filter(|(r, l)| is(l, Class::Malicious) && closed(r))
+        .map(|(r, _)| r.subject.source_alert_id.clone())
+        .collect();
+    let detected = |r: &AlertResult, l: &Label| {
+        is(l, Class::Malicious) && matches!(r.judgement.verdict, VerdictKind::TruePositive | VerdictKind::Suspicious)
+    };
+    Metrics {
+        alerts: results.len(),
+        labelled: labelled.len(),
+        verdict_accuracy: Rate::of(count(&|r, l| class(r.judgement.verdict) == class(l.verdict)), labelled.len()),
+        missed_true_positives: Rate::of(missed.len(), malicious),
+        missed,
+        auto_close_precision: Rate::of(count(&|r, l| closed(r) && is(l, Class::Benign)), count(&|r, _| closed(r))),
+        coverage: Rate::of(count(&|r, l| closed(r) && is(l, Class::Benign)), count(&|_, l| is(l, Class::Benign))),
+        escalation_rate: Rate::of(results.iter().filter(|r| !closed(r)).count(), results.len()),
+        detection: Rate::of(count(&detected), malicious),
+        technique_f1: techniques(&labelled, attack),
+        confusion,
+    }
+}
+
+fn techniques(labelled: &[(&AlertResult, &Label)], attack: &Attack) -> Rate {
+    let ids = |given: &[String]| -> std::collections::BTreeSet<String> {
+        given
+            .iter()
+            .map(|id| attack.get(id).map_or_else(|| id.clone(), |t| t.id.clone()))
+            .collect()
+    };
+    let (mut right, mut extra, mut missing) = (0, 0, 0);
+    for (result, label) in labelled.iter().filter(|(_, l)| !l.techniques.is_empty()) {
+        let (given, wanted) = (ids(&result.techniques), ids(&label.techniques));
+        right += given.intersection(&wanted).count();
+        extra += given.difference(&wanted).count();
+        missing += wanted.difference(&given).count();
+    }
+    Rate::of(2 * right, 2 * right + extra + missing)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::wilson;
+
+    #[test]
+    fn intervals_agree_with_published_values() {
+        // Newcombe 1998, table I: 81/263, 15/148, 0/20, 1/29.
+        for (k, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let (l, h) = wilson(k, n).unwrap();
+            assert!((l - low).abs() < 5e-4 && (h - high).abs() < 5e-4, "{k}/{n}: {l} {h}");
+        }
+        assert_eq!(wilson(0, 0), None);
+    }
+}

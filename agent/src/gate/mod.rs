@@ -1,0 +1,218 @@
+//! The one door for tool calls: it decides, records the intent, calls, records the result; any error inside is a refusal.
+
+mod arguments;
+mod audit;
+mod budget;
+mod catalogue;
+mod poll;
+mod propose;
+
+use std::time::Instant;
+
+use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
+use serde_json::{Map, Value, json};
+use state::model::{CallOutcome, CaseId, Tier, Time, ToolCall, ToolClass};
+
+use crate::ctx::Ctx;
+use crate::playbook::rfc3339;
+
+pub use arguments::{Schemas, canonical};
+pub use budget::Meter;
+pub use catalogue::{Catalogue, Entry};
+pub use poll::PollBox;
+pub use propose::{Proposal, propose};
+
+/// One wish to call a reading tool.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Case it is for.
+    pub case: CaseId,
+    /// Tier that asks.
+    pub tier: Tier,
+    /// Step id, or `model:N`.
+    pub asked_by: &'a str,
+    /// `server.tool`.
+    pub tool: &'a str,
+    /// Arguments.
+    pub arguments: Map<String, Value>,
+    /// The case's "now", for tools that take one.
+    pub as_of: Time,
+}
+
+/// How a wish ended. Without a reply nothing is known.
+#[derive(Debug)]
+pub struct Called {
+    /// Row of the call; none when not even the refusal could be recorded.
+    pub call: Option<i64>,
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// Why, when it did not end well.
+    pub reason: Option<String>,
+    /// What came back.
+    pub reply: Option<ToolReply>,
+    /// Digest under which the full body is kept.
+    pub digest: Option<String>,
+}
+
+/// Why the gate refuses, with the number of the rule in the design.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rule {rule}: {why}")]
+pub struct Refusal {
+    /// Rule of section 5 of the design.
+    pub rule: u8,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl Refusal {
+    fn new(rule: u8, why: impl Into<String>) -> Self {
+        Self { rule, why: why.into() }
+    }
+}
+
+/// Calls a reading tool, or refuses to.
+///
+/// Nothing is sent before the decision and the intent are stored.
+pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
+    let began = Instant::now();
+    let arguments = canonical(&Value::Object(request.arguments.clone()));
+    let decision = decide(ctx, meter, &request).await;
+    let class = ctx.catalogue.get(request.tool).map_or(ToolClass::Destructive, |e| e.spec.class);
+    let mut row = ToolCall {
+        id: 0,
+        case: request.case,
+        tier: request.tier,
+        asked_by: request.asked_by.to_owned(),
+        tool: request.tool.chars().take(200).collect(),
+        class,
+        arguments,
+        outcome: CallOutcome::Started,
+        reason: None,
+        digest: None,
+        started: ctx.now(),
+        millis: None,
+    };
+    match decision {
+        Err(refusal) => {
+            row.outcome = CallOutcome::Denied;
+            row.reason = Some(refusal.to_string());
+            let call = record(ctx, &row, json!({"decision": "deny", "rule": refusal.rule, "why": refusal.why})).await;
+            Called {
+                call: call.ok(),
+                outcome: CallOutcome::Denied,
+                reason: row.reason,
+                reply: None,
+                digest: None,
+            }
+        }
+        Ok(ready) => {
+            row.arguments = canonical(&Value::Object(ready.arguments.clone()));
+            match record(ctx, &row, json!({"decision": "allow", "rule": 1})).await {
+                Err(why) => Called {
+                    call: None,
+                    outcome: CallOutcome::Denied,
+                    reason: Some(format!("rule 12: the intent could not be recorded: {why}")),
+                    reply: None,
+                    digest: None,
+                },
+                Ok(id) => send(ctx, &row, id, ready, began).await,
+            }
+        }
+    }
+}
+
+/// A call that passed every check.
+struct Ready {
+    server: String,
+    tool: String,
+    arguments: Map<String, Value>,
+}
+
+async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready, Refusal> {
+    let entry = ctx
+        .catalogue
+        .get(request.tool)
+        .ok_or_else(|| Refusal::new(1, format!("`{}` is not in the catalogue", printable(request.tool))))?;
+    if !entry.spec.enabled {
+        return Err(Refusal::new(1, format!("`{}` is not enabled", request.tool)));
+    }
+    if !entry.spec.tiers.contains(&request.tier) {
+        return Err(Refusal::new(1, format!("`{}` is not allowed at tier {}", request.tool, request.tier)));
+    }
+    if !entry.spec.class.is_read_only() {
+        return Err(Refusal::new(6, format!("`{}` is {}: it can only be proposed", request.tool, entry.spec.class)));
+    }
+    let mut arguments = request.arguments.clone();
+    if let Some(name) = &entry.spec.as_of {
+        arguments.insert(name.clone(), json!(rfc3339(request.as_of)));
+    }
+    arguments::check(ctx, entry, &arguments).await?;
+    meter.take_call(request.tool, &canonical(&Value::Object(request.arguments.clone())))?;
+    Ok(Ready {
+        server: entry.server.clone(),
+        tool: entry.tool.clone(),
+        arguments,
+    })
+}
+
+async fn record(ctx: &Ctx, row: &ToolCall, decision: Value) -> Result<i64, String> {
+    let id = ctx.store.begin_call(row).await.map_err(|e| e.to_string())?;
+    let entry = audit::intent(row, id, decision);
+    ctx.store.append_audit(row.started, &entry).await.map_err(|e| e.to_string())?;
+    Ok(id)
+}
+
+async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) -> Called {
+    let answer = ctx.toolbox.call(&ready.server, &ready.tool, ready.arguments).await;
+    let (outcome, reason, reply) = match answer {
+        Ok(reply) => match reply.kind.clone() {
+            ReplyKind::Answer => (CallOutcome::Ok, None, Some(reply)),
+            ReplyKind::BackendError(why) => (CallOutcome::ToolError, Some(why), Some(reply)),
+            ReplyKind::Unknown(why) => (CallOutcome::Unknown, Some(why), Some(reply)),
+        },
+        Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
+    };
+    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let stored = async {
+        let digest = match &reply {
+            Some(reply) => Some(ctx.store.put_body(&reply.body).await?),
+            None => None,
+        };
+        ctx.store
+            .end_call(id, outcome, reason.as_deref(), digest.as_deref(), millis)
+            .await?;
+        let entry = audit::result(row, id, outcome, digest.as_deref(), millis);
+        ctx.store.append_audit(ctx.now(), &entry).await?;
+        Ok::<_, state::store::StoreError>(digest)
+    };
+    match stored.await {
+        Ok(digest) => Called {
+            call: Some(id),
+            outcome,
+            reason,
+            reply,
+            digest,
+        },
+        Err(e) => Called {
+            call: Some(id),
+            outcome: CallOutcome::Unknown,
+            reason: Some(format!("rule 12: the result could not be recorded: {e}")),
+            reply: None,
+            digest: None,
+        },
+    }
+}
+
+fn outcome_of(failure: &ToolFailure) -> CallOutcome {
+    match failure {
+        ToolFailure::NoSuchServer { .. } | ToolFailure::Unavailable { .. } => CallOutcome::Unavailable,
+        ToolFailure::TimedOut { .. } => CallOutcome::TimedOut,
+        ToolFailure::Protocol { .. } | ToolFailure::ToolError { .. } => CallOutcome::ToolError,
+        ToolFailure::Lost { .. } | ToolFailure::TooLarge { .. } => CallOutcome::Unknown,
+    }
+}
+
+/// A name as it may stand in a message: bounded, control characters shown.
+fn printable(name: &str) -> String {
+    name.chars().take(100).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,17 @@
+//! The daemon: rooms from configuration to command line, low to high; see ARCHITECTURE.md for the order.
+
+pub mod cli;
+pub mod config;
+pub mod ctx;
+pub mod daemon;
+pub mod data;
+pub mod eval;
+pub mod gate;
+pub mod llm;
+pub mod pipeline;
+pub mod playbook;
+pub mod prompt;
+pub mod report;
+pub mod telemetry;
+pub mod tier;
+pub mod triage;

@@ -1,0 +1,228 @@
+//! Room `investigate`: graph to evidence; one step run and one tool call a step, independent steps side by side.
+
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+use state::model::{
+    Activity, Answer, CallOutcome, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolClass, Trust,
+};
+
+use crate::ctx::Ctx;
+use crate::gate::{self, Called, Meter, Request};
+use crate::playbook::{Conditions, Roots, Step, StepTarget};
+use crate::tier::{Dossier, Plan, Unasked};
+
+/// Works all steps up to a tier that are not done, as far as the graph allows.
+///
+/// # Errors
+/// When the store fails. A tool that fails is evidence, not an error.
+pub async fn investigate(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, meter: &Meter, dossier: &mut Dossier) -> anyhow::Result<()> {
+    if dossier.evidence.is_empty() {
+        recall(ctx, plan, dossier).await?;
+    }
+    loop {
+        let done = dossier.done();
+        let ready = plan.entry.graph.ready(&plan.entry.playbook.steps, tier, &done);
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let mut asked = Vec::new();
+        for step in ready {
+            match wish(ctx, plan, step, dossier) {
+                Ok(wish) => asked.push((step, wish)),
+                Err(unasked) => drop(dossier.unasked.insert(step.id.clone(), unasked)),
+            }
+        }
+        let runs = asked.iter().map(|(step, wish)| begin(ctx, plan, step, wish, meter));
+        for (begun, (step, wish)) in join_all(runs).await.into_iter().zip(&asked) {
+            let (run, called) = begun?;
+            dossier.add_step(&step.id, finish(ctx, plan, (step, wish), run, called).await?);
+        }
+    }
+}
+
+/// Puts the alert itself and the finished steps of an earlier attempt back on the desk.
+async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Result<()> {
+    let known = ctx.store.evidence_of(plan.case).await?;
+    let label = format!("alert:{}", plan.alert.id.0);
+    let own = match known.iter().find(|e| e.asked_by == label) {
+        Some(evidence) => evidence.clone(),
+        None => ctx.store.add_evidence(alert_evidence(ctx, plan, &label)).await?,
+    };
+    dossier.evidence.push(own);
+    for run in ctx.store.step_runs(plan.case).await? {
+        if run.alert != plan.alert.id || run.state != StepState::Done {
+            continue;
+        }
+        let evidence = known.iter().find(|e| Some(&e.reference) == run.evidence.as_ref());
+        if let Some(evidence) = evidence {
+            dossier.add_step(&run.step, evidence.clone());
+        }
+    }
+    Ok(())
+}
+
+fn alert_evidence(ctx: &Ctx, plan: &Plan<'_>, label: &str) -> Evidence {
+    let raw: Value = serde_json::from_str(&plan.alert.raw).unwrap_or_else(|_| json!({"text": plan.alert.raw}));
+    Evidence {
+        case: plan.case,
+        reference: String::new(),
+        asked_by: label.to_owned(),
+        tool: "alert".to_owned(),
+        call: None,
+        answer: Answer::Found,
+        summary: format!("the alert {} itself", plan.alert.source_alert_id),
+        value: raw,
+        activities: plan.alert.activities.clone(),
+        trust: Trust::Untrusted,
+        digest: crate::data::sha256_hex(&plan.alert.raw),
+        at: ctx.now(),
+    }
+}
+
+/// A call that a step wishes to make.
+struct Wish {
+    tool: String,
+    arguments: Map<String, Value>,
+}
+
+fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, dossier: &Dossier) -> Result<Wish, Unasked> {
+    let gap = |why: String| Unasked { why, is_gap: true };
+    if let Some(when) = &step.when {
+        let scene = dossier.scene(plan);
+        let conditions = Conditions::new(&scene.trusted(), &scene.any()).map_err(|e| gap(e.to_string()))?;
+        if conditions.holds(when, Roots::All) == Ok(false) {
+            let why = format!("not needed: `{}` does not hold", when.source());
+            return Err(Unasked { why, is_gap: false });
+        }
+    }
+    let filled = plan.slots.fill(&step.args).map_err(|e| gap(e.to_string()))?;
+    let (tool, arguments) = match &step.target {
+        StepTarget::Tool(tool) => (tool.clone(), filled),
+        StepTarget::Query(name) => {
+            let dialect = ctx.library.dialect();
+            let text = dialect.render(name, &filled, plan.alert.time).map_err(|e| gap(e.to_string()))?;
+            let queries = &ctx.config.queries;
+            let arguments = Map::from_iter([(queries.argument.clone(), Value::String(text))]);
+            (queries.tool.clone(), arguments)
+        }
+    };
+    let server = tool.split('.').next().unwrap_or_default();
+    if !ctx.catalogue.has_server(server) {
+        return Err(gap(format!("no server `{server}` is configured")));
+    }
+    Ok(Wish { tool, arguments })
+}
+
+async fn begin(ctx: &Ctx, plan: &Plan<'_>, step: &Step, wish: &Wish, meter: &Meter) -> anyhow::Result<(StepRun, Called)> {
+    let run = StepRun {
+        case: plan.case,
+        alert: plan.alert.id,
+        step: step.id.clone(),
+        tier: step.tier,
+        class: ctx.catalogue.get(&wish.tool).map_or(ToolClass::ReadInternal, |e| e.spec.class),
+        state: StepState::Started,
+        evidence: None,
+        started: ctx.now(),
+    };
+    ctx.store.begin_step(&run).await?;
+    let request = Request {
+        case: plan.case,
+        tier: step.tier,
+        asked_by: &step.id,
+        tool: &wish.tool,
+        arguments: wish.arguments.clone(),
+        as_of: plan.as_of,
+    };
+    Ok((run, gate::call(ctx, meter, request).await))
+}
+
+async fn finish(ctx: &Ctx, plan: &Plan<'_>, asked: (&Step, &Wish), mut run: StepRun, called: Called) -> anyhow::Result<Evidence> {
+    let (step, wish) = asked;
+    let evidence = evidence(ctx, plan, &step.id, &wish.tool, called);
+    let evidence = ctx.store.add_evidence(evidence).await?;
+    run.state = StepState::Done;
+    run.evidence = Some(evidence.reference.clone());
+    let kind = match evidence.answer {
+        Answer::Failed => TimelineKind::StepFailed,
+        _ => TimelineKind::StepDone,
+    };
+    let message = format!("{} {}: {}", evidence.reference, step.asks, evidence.summary);
+    let event = TimelineEvent::ours(plan.case, ctx.now(), kind, message)
+        .with(json!({"step": step.id, "tool": wish.tool, "evidence": evidence.reference, "answer": evidence.answer}));
+    ctx.store.finish_step(&run, vec![event]).await?;
+    Ok(evidence)
+}
+
+/// What a call found, as evidence; a call that failed is evidence that it failed.
+pub fn evidence(ctx: &Ctx, plan: &Plan<'_>, asked_by: &str, tool: &str, called: Called) -> Evidence {
+    let entry = ctx.catalogue.get(tool);
+    let mut evidence = Evidence {
+        case: plan.case,
+        reference: String::new(),
+        asked_by: asked_by.to_owned(),
+        tool: tool.to_owned(),
+        call: called.call,
+        answer: Answer::Failed,
+        summary: called.reason.clone().unwrap_or_default().chars().take(300).collect(),
+        value: Value::Null,
+        activities: Vec::new(),
+        trust: Trust::Untrusted,
+        digest: called.digest.clone().unwrap_or_default(),
+        at: ctx.now(),
+    };
+    let (Some(reply), Some(entry)) = (called.reply, entry) else {
+        return evidence;
+    };
+    if called.outcome != CallOutcome::Ok {
+        evidence.value = reply.value;
+        return evidence;
+    }
+    let told = |key: &str| reply.value.get(key).and_then(Value::as_bool);
+    if told("available") == Some(false) {
+        evidence.answer = Answer::NotHere;
+        let reason = reply.value.get("reason").and_then(Value::as_str).unwrap_or("this environment has no such system");
+        evidence.summary = reason.chars().take(300).collect();
+        return evidence;
+    }
+    let rows = rows(&reply.value, &entry.spec.rows);
+    let partial = reply.cut.is_some() || told("truncated") == Some(true);
+    evidence.answer = match (partial, rows.is_empty()) {
+        (true, _) => Answer::Partial,
+        (false, true) => Answer::Empty,
+        (false, false) => Answer::Found,
+    };
+    evidence.summary = match rows.len() {
+        0 => "nothing found".to_owned(),
+        1 => "1 result".to_owned(),
+        n => format!("{n} results"),
+    };
+    if partial {
+        evidence.summary.push_str(", and there is more than was answered");
+    }
+    if entry.spec.trusted.iter().any(|t| t == "*") {
+        evidence.trust = Trust::Trusted;
+    }
+    if entry.spec.events {
+        evidence.value = json!({"count": rows.len()});
+        evidence.activities = activities(ctx, &rows);
+    } else {
+        evidence.value = json!({"results": rows});
+    }
+    evidence
+}
+
+fn activities(ctx: &Ctx, rows: &[Value]) -> Vec<Activity> {
+    let mut activities: Vec<Activity> = rows.iter().map(|row| ctx.mappings.activity(row)).collect();
+    activities.sort_by_key(|a| a.time);
+    activities
+}
+
+/// The rows of an answer at a dotted path; an answer without it is its own only row.
+fn rows(value: &Value, path: &str) -> Vec<Value> {
+    let at = path.split('.').try_fold(value, |at, key| at.get(key));
+    match at.unwrap_or(value) {
+        Value::Array(items) => items.clone(),
+        Value::Null => Vec::new(),
+        other => vec![other.clone()],
+    }
+}

@@ -1,0 +1,49 @@
+//! Room `plan`: case to playbook graph, for each alert of the case that has no verdict yet.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use state::model::{Alert, Case, Entity, TimelineEvent, TimelineKind};
+
+use crate::ctx::Ctx;
+use crate::playbook::{Conditions, Scene, Slots};
+use crate::tier::Plan;
+
+/// Chooses the playbook of an alert and says why.
+///
+/// # Errors
+/// When the alert can't be read into conditions or the store fails.
+pub async fn plan<'c>(ctx: &'c Ctx, case: &Case, alert: Alert, entities: &[Entity]) -> anyhow::Result<Plan<'c>> {
+    let scene = Scene {
+        alert: &alert,
+        evidence: BTreeMap::new(),
+        steps: Vec::new(),
+    };
+    let conditions = Conditions::new(&scene.trusted(), &Value::Null)?;
+    let entry = ctx
+        .library
+        .choose(&conditions)
+        .ok_or_else(|| anyhow::anyhow!("there is no default playbook"))?;
+    let playbook = &entry.playbook;
+    let (steps, edges) = entry.graph.size();
+    let message = format!("playbook {}: {} ({steps} steps)", playbook.id, playbook.title);
+    let event = TimelineEvent::ours(case.id, ctx.now(), TimelineKind::Planned, message).with(json!({
+        "playbook": playbook.id,
+        "hash": entry.hash,
+        "why": playbook.select.source(),
+        "alert": alert.source_alert_id,
+        "steps": steps,
+        "edges": edges,
+    }));
+    ctx.store.add_events(vec![event]).await?;
+    let look_ahead = TimeDelta::from_std(ctx.config.run.look_ahead.0)?;
+    Ok(Plan {
+        case: case.id,
+        slots: Slots::of(&alert),
+        as_of: alert.time + look_ahead,
+        entry,
+        alert,
+        entities: entities.to_vec(),
+    })
+}

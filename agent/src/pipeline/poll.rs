@@ -1,0 +1,84 @@
+//! Room `poll`: source and cursor to alerts; alerts, rejects and the new cursor are one transaction.
+
+use anyhow::Context as _;
+use mcp_clients::mappings::Rejected;
+use mcp_clients::sources::AlertSource;
+use serde_json::Value;
+use state::model::{Cursor, NewAlert};
+use state::store::{DeadLetter, Received};
+
+use crate::ctx::Ctx;
+
+/// What one poll brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// Alerts not seen before.
+    pub new: usize,
+    /// Alerts seen before.
+    pub known: usize,
+    /// Alerts that nobody could read, kept aside.
+    pub rejected: usize,
+    /// Whether the source has more right now.
+    pub more: bool,
+}
+
+/// Asks a source once and stores what it gave.
+///
+/// # Errors
+/// When the source or the store fails: then the cursor has not moved.
+pub async fn poll(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Polled> {
+    let name = source.name().to_owned();
+    let cursor = ctx.store.cursor(&name).await?;
+    let position = cursor.map_or(Value::Null, |c| c.position);
+    let batch = source
+        .poll(&position)
+        .await
+        .with_context(|| format!("source {name} could not be polled"))?;
+    let moved = Cursor {
+        source: name.clone(),
+        position: batch.position,
+    };
+    let more = batch.more;
+    let received = store(ctx, &name, &batch.alerts, batch.rejected, Some(&moved)).await?;
+    Ok(Polled {
+        more,
+        ..received.1
+    })
+}
+
+/// Stores alerts that were pushed rather than polled.
+///
+/// # Errors
+/// When the store fails: then nothing was accepted.
+pub async fn accept(ctx: &Ctx, source: &str, alerts: &[NewAlert], rejected: Vec<Rejected>) -> anyhow::Result<Vec<Received>> {
+    Ok(store(ctx, source, alerts, rejected, None).await?.0)
+}
+
+async fn store(
+    ctx: &Ctx,
+    source: &str,
+    alerts: &[NewAlert],
+    rejected: Vec<Rejected>,
+    cursor: Option<&Cursor>,
+) -> anyhow::Result<(Vec<Received>, Polled)> {
+    let dead: Vec<DeadLetter> = rejected
+        .into_iter()
+        .map(|r| {
+            tracing::warn!(source, reason = %r.reason, "an alert could not be read and is kept as a dead letter");
+            DeadLetter {
+                source: source.to_owned(),
+                raw: r.raw.into_bytes(),
+                reason: r.reason,
+            }
+        })
+        .collect();
+    let received = ctx.store.store_alerts(alerts, &dead, cursor, ctx.now()).await?;
+    let new = received.iter().filter(|r| r.new).count();
+    let polled = Polled {
+        new,
+        known: received.len() - new,
+        rejected: dead.len(),
+        more: false,
+    };
+    Ok((received, polled))
+}

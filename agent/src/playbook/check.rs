@@ -1,0 +1,126 @@
+//! What a playbook may not say; the graph's own faults are found by `graph`.
+
+use std::collections::BTreeSet;
+
+use crate::data::DataFile;
+
+use super::attack::Attack;
+use super::form::{Lean, Playbook, Step, StepTarget};
+use super::library::PlaybookFault;
+use super::queries::Dialect;
+use super::slots::Slots;
+
+/// Every fault of one playbook.
+pub(super) fn faults(file: &DataFile, playbook: &Playbook, dialect: &Dialect, attack: &Attack) -> Vec<PlaybookFault> {
+    let mut found = Vec::new();
+    let steps: BTreeSet<&str> = playbook.steps.iter().map(|s| s.id.as_str()).collect();
+    if playbook.id != file.stem() {
+        found.push(format!("id is `{}`, but the file is called `{}`", playbook.id, file.stem()));
+    }
+    if playbook.select.reads("any") {
+        found.push("`select` reads `any`; a selector may read `trusted` only".to_owned());
+    }
+    if playbook.fallback.trim().is_empty() {
+        found.push("`fallback` is empty: say what a person does when the daemon can't".to_owned());
+    }
+    scoring(playbook, &steps, &mut found);
+    for step in &playbook.steps {
+        step_faults(step, dialect, &mut found);
+    }
+    signals(playbook, &steps, attack, &mut found);
+    for id in &playbook.techniques {
+        if attack.get(id).is_none() {
+            found.push(format!("technique `{id}` is not in attack/techniques.csv"));
+        }
+    }
+    for response in &playbook.responses {
+        for arg in response.args.values() {
+            slot_fault("a response", arg, &mut found);
+        }
+        if !response.d3fend.starts_with("D3-") {
+            found.push(format!("response `{}`: `{}` is not a D3FEND id such as D3-AL", response.does, response.d3fend));
+        }
+    }
+    found.into_iter().map(|m| PlaybookFault::new(&file.name, m)).collect()
+}
+
+fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>) {
+    let scoring = &playbook.scoring;
+    if !(0.5..=1.0).contains(&scoring.escalate.at_least) {
+        found.push("`escalate.at_least` is a probability from 0.5 to 1".to_owned());
+    }
+    let Some(close) = &scoring.close else { return };
+    if !(0.0..=0.3).contains(&close.at_most) {
+        found.push("`close.at_most` is a probability from 0 to 0.3".to_owned());
+    }
+    if !close.verdict.is_benign() {
+        found.push(format!("`close.verdict` is {}; only benign_positive and false_positive close", close.verdict));
+    }
+    if close.when.as_ref().is_some_and(|c| c.reads("any")) {
+        found.push("`close.when` reads `any`; closing may read `trusted` only".to_owned());
+    }
+    for needed in close.requires.iter().filter(|r| !steps.contains(r.as_str())) {
+        found.push(format!("`close.requires` names `{needed}`, which is not a step"));
+    }
+}
+
+fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
+    match &step.target {
+        StepTarget::Tool(name) => {
+            let parts: Vec<&str> = name.split('.').collect();
+            if parts.len() != 2 || parts.iter().any(|p| p.is_empty()) {
+                found.push(format!("step `{}`: `{name}` is not a tool; write server.tool", step.id));
+            }
+        }
+        StepTarget::Query(name) if !dialect.has(name) => {
+            found.push(format!("step `{}`: the dialect has no query `{name}`", step.id));
+        }
+        StepTarget::Query(name) => {
+            for slot in dialect.required(name) {
+                if !step.args.contains_key(slot) {
+                    found.push(format!("step `{}`: query `{name}` needs `{slot}`", step.id));
+                }
+            }
+        }
+    }
+    for arg in step.args.values() {
+        slot_fault(&format!("step `{}`", step.id), arg, found);
+    }
+}
+
+fn slot_fault(place: &str, arg: &serde_json::Value, found: &mut Vec<String>) {
+    match arg {
+        serde_json::Value::String(text) => {
+            if let Some(slot) = text.strip_prefix('$').filter(|s| !Slots::exists(s)) {
+                found.push(format!("{place}: `${slot}` is not a slot of an alert"));
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|v| slot_fault(place, v, found)),
+        _ => {}
+    }
+}
+
+fn signals(playbook: &Playbook, steps: &BTreeSet<&str>, attack: &Attack, found: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for signal in &playbook.signals {
+        let id = &signal.id;
+        if !seen.insert(id.as_str()) {
+            found.push(format!("two signals are called `{id}`"));
+        }
+        if signal.lean == Lean::Benign && signal.when.reads("any") {
+            found.push(format!("signal `{id}` leans benign and reads `any`: it may read `trusted` only"));
+        }
+        if signal.lean == Lean::Benign && (signal.veto || signal.impact.is_some() || !signal.techniques.is_empty()) {
+            found.push(format!("signal `{id}` leans benign: it has no veto, impact or techniques"));
+        }
+        if !(signal.weight > 0.0 && signal.weight <= 10.0) {
+            found.push(format!("signal `{id}`: weight is log-odds above 0 and at most 10; the lean gives the sign"));
+        }
+        for needed in signal.evidence.iter().filter(|e| !steps.contains(e.as_str())) {
+            found.push(format!("signal `{id}` rests on `{needed}`, which is not a step"));
+        }
+        for technique in signal.techniques.iter().filter(|t| attack.get(t).is_none()) {
+            found.push(format!("signal `{id}`: technique `{technique}` is not in attack/techniques.csv"));
+        }
+    }
+}

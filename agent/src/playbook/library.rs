@@ -1,0 +1,184 @@
+//! All playbooks in force and which one an alert gets; the form is `form`, the checks are `check`.
+
+use std::collections::BTreeMap;
+
+use crate::data::{DataFile, Folder, sha256_hex};
+
+use super::attack::Attack;
+use super::check;
+use super::condition::{Conditions, Roots};
+use super::form::{Playbook, Shared};
+use super::graph::Graph;
+use super::queries::Dialect;
+
+/// Something wrong with a data file of the playbooks folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("playbooks/{file}: {message}")]
+pub struct PlaybookFault {
+    /// File name.
+    pub file: String,
+    /// What is wrong, with line and column where the reader gives them.
+    pub message: String,
+}
+
+impl PlaybookFault {
+    pub(super) fn new(file: &str, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+/// A playbook ready to be worked.
+#[derive(Debug)]
+pub struct Entry {
+    /// The playbook, with the shared groups it uses put in.
+    pub playbook: Playbook,
+    /// Its steps as a graph.
+    pub graph: Graph,
+    /// SHA-256 over the file and the shared groups it uses, hex.
+    pub hash: String,
+}
+
+/// All playbooks in force.
+#[derive(Debug)]
+pub struct Library {
+    entries: Vec<Entry>,
+    dialect: Dialect,
+    attack: Attack,
+}
+
+/// Name of the playbook that catches what no other does.
+const DEFAULT: &str = "default";
+
+impl Library {
+    /// Reads and checks everything in the folder.
+    ///
+    /// # Errors
+    /// Every fault found in any file.
+    pub fn load(folder: &Folder, dialect: &str) -> Result<Self, Vec<PlaybookFault>> {
+        let mut faults = Vec::new();
+        let shared = read_all::<Shared>(folder, "shared", &mut faults);
+        let (dialect, attack) = (dialect_of(folder, dialect, &mut faults), attack_of(folder, &mut faults));
+        let (Some(dialect), Some(attack)) = (dialect, attack) else {
+            return Err(faults);
+        };
+        let mut entries = Vec::new();
+        for (file, mut playbook) in read_all::<Playbook>(folder, "", &mut faults) {
+            let mut hashed = file.text.clone();
+            for name in playbook.uses.clone().iter().rev() {
+                match shared.iter().find(|(f, _)| f.stem() == name) {
+                    Some((f, group)) => {
+                        hashed.push_str(&f.text);
+                        playbook.steps.splice(0..0, group.steps.iter().cloned());
+                        playbook.signals.splice(0..0, group.signals.iter().cloned());
+                    }
+                    None => faults.push(PlaybookFault::new(&file.name, format!("uses `{name}`, but there is no shared/{name}.yaml"))),
+                }
+            }
+            faults.extend(check::faults(&file, &playbook, &dialect, &attack));
+            match Graph::of(&playbook.steps) {
+                Ok(graph) => entries.push(Entry {
+                    playbook,
+                    graph,
+                    hash: sha256_hex(&hashed),
+                }),
+                Err(found) => faults.extend(found.into_iter().map(|e| PlaybookFault::new(&file.name, e.to_string()))),
+            }
+        }
+        entries.sort_by(|a, b| {
+            let key = |e: &Entry| (std::cmp::Reverse(e.playbook.priority), e.playbook.id.clone());
+            key(a).cmp(&key(b))
+        });
+        match entries.iter().find(|e| e.playbook.id == DEFAULT) {
+            None => faults.push(PlaybookFault::new("default.yaml", "is missing; it catches what no other playbook does")),
+            Some(e) if e.playbook.scoring.close.is_some() => {
+                faults.push(PlaybookFault::new("default.yaml", "has a close rule; the default never closes"));
+            }
+            Some(_) => {}
+        }
+        if faults.is_empty() {
+            Ok(Self { entries, dialect, attack })
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The playbook for an alert: the highest priority whose selector holds, else `default`; with the selectors that could not be evaluated.
+    #[must_use]
+    pub fn choose(&self, conditions: &Conditions) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .filter(|e| e.playbook.id != DEFAULT)
+            .find(|e| conditions.holds(&e.playbook.select, Roots::Trusted) == Ok(true))
+            .or_else(|| self.get(DEFAULT))
+    }
+
+    /// A playbook by id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.playbook.id == id)
+    }
+
+    /// All playbooks, the highest priority first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The query dialect in force.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// The technique table.
+    #[must_use]
+    pub fn attack(&self) -> &Attack {
+        &self.attack
+    }
+}
+
+fn read_all<T: serde::de::DeserializeOwned>(
+    folder: &Folder,
+    under: &str,
+    faults: &mut Vec<PlaybookFault>,
+) -> Vec<(DataFile, T)> {
+    let mut read = Vec::new();
+    for file in folder.list(under, ".yaml") {
+        match serde_saphyr::from_str::<T>(&file.text) {
+            Ok(value) => read.push((file.clone(), value)),
+            Err(e) => faults.push(PlaybookFault::new(&file.name, e.to_string())),
+        }
+    }
+    read
+}
+
+fn dialect_of(folder: &Folder, name: &str, faults: &mut Vec<PlaybookFault>) -> Option<Dialect> {
+    let all: BTreeMap<String, Dialect> = read_all::<Dialect>(folder, "queries", faults)
+        .into_iter()
+        .map(|(file, dialect)| {
+            faults.extend(dialect.faults().into_iter().map(|m| PlaybookFault::new(&file.name, m)));
+            (file.stem().to_owned(), dialect)
+        })
+        .collect();
+    let found = all.get(name).cloned();
+    if found.is_none() {
+        let known: Vec<&str> = all.keys().map(String::as_str).collect();
+        let message = format!("there is no such query dialect; `[queries] dialect` may be {}", known.join(", "));
+        faults.push(PlaybookFault::new(&format!("queries/{name}.yaml"), message));
+    }
+    found
+}
+
+fn attack_of(folder: &Folder, faults: &mut Vec<PlaybookFault>) -> Option<Attack> {
+    let text = |name: &str| folder.get(name).map_or("", |f| f.text.as_str());
+    match Attack::read(text("attack/techniques.csv"), text("attack/patterns.yaml")) {
+        Ok(attack) => Some(attack),
+        Err(message) => {
+            faults.push(PlaybookFault::new("attack", message));
+            None
+        }
+    }
+}

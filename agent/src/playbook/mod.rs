@@ -1,0 +1,20 @@
+//! Authored playbooks: the form, the checks, the graph and the library; running them is `pipeline::investigate`.
+
+mod attack;
+mod check;
+mod condition;
+mod form;
+mod graph;
+mod library;
+mod queries;
+mod slots;
+mod view;
+
+pub use attack::{Attack, Technique};
+pub use condition::{Condition, ConditionError, Conditions, Roots};
+pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, StepTarget};
+pub use graph::Graph;
+pub use library::{Entry, Library, PlaybookFault};
+pub use queries::{Dialect, QueryError};
+pub use slots::{SlotError, Slots, rfc3339};
+pub use view::{Scene, activity_view, rows_of};

@@ -1,0 +1,188 @@
+//! What conditions may read of an alert and its evidence: `trusted` and `any`, one shape, two depths of belief.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, Timelike};
+use serde_json::{Map, Value, json};
+use state::model::{Activity, Alert, Evidence, Field, Time, Trust};
+
+/// An alert and what was found about it, keyed by step.
+pub struct Scene<'a> {
+    /// The alert under judgement.
+    pub alert: &'a Alert,
+    /// Evidence by step id.
+    pub evidence: BTreeMap<&'a str, &'a Evidence>,
+    /// Ids of all steps of the playbook, so that one that was not asked can be told from one that is misspelt.
+    pub steps: Vec<&'a str>,
+}
+
+/// Rows of one step that conditions see.
+const MOST_ROWS: usize = 500;
+
+impl Scene<'_> {
+    /// The view for benign-leaning signals: trusted and endorsed fields only.
+    ///
+    /// An untrusted field is absent, not empty: a condition that reads it has no answer.
+    #[must_use]
+    pub fn trusted(&self) -> Value {
+        self.view(Depth::Trusted)
+    }
+
+    /// The view for malicious-leaning signals: everything.
+    #[must_use]
+    pub fn any(&self) -> Value {
+        self.view(Depth::Any)
+    }
+
+    fn view(&self, depth: Depth) -> Value {
+        let alert = self.alert;
+        let inventory = self.inventory();
+        let see = |a: &Activity| activity(a, alert.time, depth, &inventory);
+        let acts: Vec<Value> = alert.activities.iter().map(see).collect();
+        let steps: Map<String, Value> = self
+            .steps
+            .iter()
+            .map(|id| {
+                let seen = self.evidence.get(id).map_or_else(
+                    || json!({"answer": "not_asked", "complete": false}),
+                    |e| step(e, alert.time, depth, &inventory),
+                );
+                ((*id).to_owned(), seen)
+            })
+            .collect();
+        json!({
+            "alert": {
+                "rule_id": alert.rule.id,
+                "rule_name": alert.rule.name,
+                "groups": alert.rule.groups,
+                "severity": alert.severity.as_str(),
+                "severity_id": alert.severity.id(),
+                "source": alert.source,
+                "mapping": alert.mapping,
+                "product": alert.product,
+                "attacks": alert.attacks,
+                "hour": alert.time.hour(),
+                "weekday": alert.time.weekday().number_from_monday(),
+            },
+            "act": acts.first().cloned().unwrap_or_else(|| json!({"schema": "none"})),
+            "acts": acts,
+            "steps": steps,
+        })
+    }
+
+    /// Values that endorse an untrusted one: what stands in inventory answers and the alert's trusted entities.
+    fn inventory(&self) -> BTreeSet<String> {
+        let mut values = BTreeSet::new();
+        for evidence in self.evidence.values() {
+            if evidence.trust == Trust::Trusted {
+                leaves(&evidence.value, &mut values);
+            }
+        }
+        for entity in &self.alert.entities {
+            if entity.trust == Trust::Trusted {
+                values.insert(entity.key());
+            }
+        }
+        values
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Trusted,
+    Any,
+}
+
+/// Fields of a closed type, which membership in the inventory endorses.
+fn endorsable(field: Field, value: &str) -> bool {
+    let word = || value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic());
+    match field {
+        Field::SrcIp | Field::DstIp => value.parse::<std::net::IpAddr>().is_ok(),
+        Field::Hash => value.len() >= 32 && value.bytes().all(|b| b.is_ascii_hexdigit()),
+        Field::User | Field::UserId | Field::TargetUser | Field::Host | Field::Device | Field::Resource | Field::Account => {
+            !value.is_empty() && word()
+        }
+        _ => false,
+    }
+}
+
+fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
+    let mut out = Map::new();
+    for field in Field::ALL {
+        let value = a.get(*field);
+        let visible = depth == Depth::Any
+            || a.trusted.contains(field)
+            || (endorsable(*field, value) && inventory.contains(&value.to_lowercase()));
+        if visible {
+            out.insert(field.as_str().to_owned(), json!(value));
+        }
+    }
+    out.insert("schema".to_owned(), json!(a.schema));
+    if let Some(time) = a.time {
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds of a lifetime fit into 52 bits")]
+        let age = (at - time).num_milliseconds() as f64 / 3_600_000.0;
+        out.insert("age_h".to_owned(), json!(age));
+        out.insert("hour".to_owned(), json!(time.hour()));
+    }
+    if depth == Depth::Any {
+        out.insert("uid".to_owned(), json!(a.uid));
+        out.insert("raw".to_owned(), a.raw.clone());
+    }
+    Value::Object(out)
+}
+
+/// One event in the `any` view, for patterns over single events.
+#[must_use]
+pub fn activity_view(activity_: &Activity, at: Time) -> Value {
+    activity(activity_, at, Depth::Any, &BTreeSet::new())
+}
+
+fn step(evidence: &Evidence, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
+    let mut out = Map::new();
+    out.insert("answer".to_owned(), json!(evidence.answer.as_str()));
+    out.insert("complete".to_owned(), json!(evidence.answer.is_complete()));
+    let readable = evidence.answer.is_complete() || evidence.answer == state::model::Answer::Partial;
+    let believed = depth == Depth::Any || evidence.trust == Trust::Trusted || !evidence.activities.is_empty();
+    let empty = evidence.answer == state::model::Answer::Empty;
+    if !readable || !(believed || empty) {
+        return Value::Object(out);
+    }
+    let rows: Vec<Value> = if evidence.activities.is_empty() {
+        rows_of(&evidence.value).iter().take(MOST_ROWS).cloned().collect()
+    } else {
+        evidence
+            .activities
+            .iter()
+            .take(MOST_ROWS)
+            .map(|a| activity(a, at, depth, inventory))
+            .collect()
+    };
+    out.insert("count".to_owned(), json!(rows.len()));
+    out.insert("rows".to_owned(), Value::Array(rows));
+    Value::Object(out)
+}
+
+/// The rows of an answer: an array itself, its `results`, or the value as the only row.
+#[must_use]
+pub fn rows_of(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items.clone(),
+        Value::Object(map) => match map.get("results") {
+            Some(Value::Array(items)) => items.clone(),
+            _ => vec![value.clone()],
+        },
+        Value::Null => Vec::new(),
+        other => vec![other.clone()],
+    }
+}
+
+fn leaves(value: &Value, out: &mut BTreeSet<String>) {
+    match value {
+        Value::String(s) if s.len() <= 256 => {
+            out.insert(s.to_lowercase());
+        }
+        Value::Array(items) => items.iter().for_each(|v| leaves(v, out)),
+        Value::Object(map) => map.values().for_each(|v| leaves(v, out)),
+        _ => {}
+    }
+}

@@ -1,0 +1,128 @@
+//! Everything the store knows of one case, as one typed record; every report is a view over it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use state::model::{
+    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent, ToolCall, Verdict,
+};
+use state::store::{Result, Store};
+
+use crate::playbook::Library;
+
+use super::reconstruct::{Line, reconstruct};
+
+/// One alert of a case with its verdict.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlertFile {
+    /// The alert.
+    pub alert: Alert,
+    /// Its current verdict; none when the daemon gave up before one.
+    pub verdict: Option<Verdict>,
+    /// The activity it is about.
+    pub activity: Vec<Line>,
+}
+
+/// Everything known of one case.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseFile {
+    /// The case.
+    pub case: Case,
+    /// Its alerts, in order of time.
+    pub alerts: Vec<AlertFile>,
+    /// Who and what is involved.
+    pub entities: Vec<Entity>,
+    /// What was found.
+    pub evidence: Vec<Evidence>,
+    /// Step executions.
+    pub step_runs: Vec<StepRun>,
+    /// Tool calls.
+    pub calls: Vec<ToolCall>,
+    /// Proposed effects.
+    pub effects: Vec<Effect>,
+    /// Questions to people.
+    pub approvals: Vec<Approval>,
+    /// What the daemon did.
+    pub timeline: Vec<TimelineEvent>,
+    /// What it cost.
+    pub spent: Spent,
+}
+
+impl CaseFile {
+    /// Reads a case.
+    ///
+    /// # Errors
+    /// When there is no such case or the store fails.
+    pub async fn read(store: &Store, library: &Library, id: CaseId) -> Result<Self> {
+        let case = store.case(id).await?;
+        let evidence = store.evidence_of(id).await?;
+        let step_runs = store.step_runs(id).await?;
+        let verdicts = store.current_verdicts(id).await?;
+        let mut alerts = Vec::new();
+        for alert in store.alerts_of(id).await? {
+            let verdict = verdicts.iter().find(|v| v.alert == alert.id).cloned();
+            let activity = activity(library, &alert, verdict.as_ref(), (&evidence, &step_runs));
+            alerts.push(AlertFile {
+                alert,
+                verdict,
+                activity,
+            });
+        }
+        alerts.sort_by_key(|a| (a.alert.time, a.alert.id));
+        Ok(Self {
+            case,
+            alerts,
+            entities: store.entities_of(id).await?,
+            evidence,
+            step_runs,
+            calls: store.calls_of(id).await?,
+            effects: store.effects_of(id).await?,
+            approvals: store.approvals(None).await?.into_iter().filter(|a| a.case == id).collect(),
+            timeline: store.timeline(id).await?,
+            spent: store.spent_of(id).await?,
+        })
+    }
+
+    /// The verdict that stands for the case: the worst of its alerts'.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.alerts
+            .iter()
+            .filter_map(|a| a.verdict.as_ref())
+            .max_by_key(|v| (v.kind.rank(), v.provenance.tier, v.confidence))
+    }
+
+    /// The activity of all alerts, in order, each event once.
+    #[must_use]
+    pub fn activity(&self) -> Vec<&Line> {
+        let mut lines: BTreeMap<(state::model::Time, &str, &str), &Line> = BTreeMap::new();
+        for line in self.alerts.iter().flat_map(|a| &a.activity) {
+            lines.entry((line.at, &line.event_uid, &line.text)).or_insert(line);
+        }
+        lines.into_values().collect()
+    }
+
+    /// Techniques of all alerts that are not benign, in order of first mention.
+    #[must_use]
+    pub fn techniques(&self) -> Vec<&str> {
+        let mut seen = std::collections::BTreeSet::new();
+        let all = self.alerts.iter().filter_map(|a| a.verdict.as_ref());
+        all.flat_map(|v| v.basis.techniques.iter().map(String::as_str))
+            .filter(|t| seen.insert(*t))
+            .collect()
+    }
+}
+
+fn activity(library: &Library, alert: &Alert, verdict: Option<&Verdict>, found: (&[Evidence], &[StepRun])) -> Vec<Line> {
+    let (evidence, runs) = found;
+    let playbook = verdict.map_or("default", |v| v.provenance.playbook.as_str());
+    let Some(entry) = library.get(playbook).or_else(|| library.get("default")) else {
+        return Vec::new();
+    };
+    let own = format!("alert:{}", alert.id.0);
+    let belongs = |e: &&Evidence| {
+        let asked = |r: &StepRun| r.alert == alert.id && r.evidence.as_ref() == Some(&e.reference);
+        e.asked_by == own || runs.iter().any(asked)
+    };
+    reconstruct(library.attack(), alert, evidence.iter().filter(belongs), &entry.playbook)
+}

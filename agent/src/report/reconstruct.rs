@@ -1,0 +1,162 @@
+//! The activity under investigation in time order, from evidence alone; what the daemon did is the case's own timeline.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use state::model::{Activity, Alert, Evidence, Field, Time};
+
+use crate::playbook::{Attack, Playbook, activity_view};
+
+use super::safe::oneline;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// When.
+    pub at: Time,
+    /// Who did what, from where, to what.
+    pub text: String,
+    /// Evidence it stands in.
+    pub evidence_ref: String,
+    /// Id of the raw event; empty when it has none.
+    pub event_uid: String,
+    /// Users, hosts, addresses and resources in it.
+    pub entities: Vec<String>,
+    /// ATT&CK technique whose pattern it shows.
+    pub technique: Option<String>,
+}
+
+/// Most lines of one alert's reconstruction.
+const MOST: usize = 120;
+
+/// Fields whose sharing makes an event part of the alert's story.
+const SHARED: [Field; 6] = [
+    Field::User,
+    Field::UserId,
+    Field::Session,
+    Field::Host,
+    Field::SrcIp,
+    Field::ProcessId,
+];
+
+/// The alert's own events and those of its timeline steps that share a principal, place or session with it.
+pub fn reconstruct<'e>(
+    attack: &Attack,
+    alert: &Alert,
+    evidence: impl Iterator<Item = &'e Evidence>,
+    playbook: &Playbook,
+) -> Vec<Line> {
+    let own = format!("alert:{}", alert.id.0);
+    let timeline: BTreeSet<&str> = playbook
+        .steps
+        .iter()
+        .filter(|s| s.timeline)
+        .map(|s| s.id.as_str())
+        .collect();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for evidence in evidence {
+        let is_own = evidence.asked_by == own;
+        if !is_own && !timeline.contains(evidence.asked_by.as_str()) {
+            continue;
+        }
+        for activity in &evidence.activities {
+            let Some(at) = activity.time else { continue };
+            if !is_own && !belongs(activity, alert) {
+                continue;
+            }
+            let line = line(attack, alert, activity, at, &evidence.reference);
+            let key = match activity.uid.as_str() {
+                "" => format!("{at} {}", line.text),
+                uid => uid.to_owned(),
+            };
+            if seen.insert(key) {
+                lines.push(line);
+            }
+        }
+    }
+    lines.sort_by(|a, b| (a.at, &a.event_uid).cmp(&(b.at, &b.event_uid)));
+    thin(lines, alert.time)
+}
+
+/// Keeps the lines nearest to the alert when there are too many.
+fn thin(mut lines: Vec<Line>, at: Time) -> Vec<Line> {
+    if lines.len() > MOST {
+        lines.sort_by_key(|l| (l.at - at).abs());
+        lines.truncate(MOST);
+        lines.sort_by(|a, b| (a.at, &a.event_uid).cmp(&(b.at, &b.event_uid)));
+    }
+    lines
+}
+
+fn belongs(activity: &Activity, alert: &Alert) -> bool {
+    alert.activities.iter().any(|own| {
+        SHARED.iter().any(|field| {
+            let (a, b) = (activity.get(*field), own.get(*field));
+            !a.is_empty() && a.eq_ignore_ascii_case(b)
+        }) || own.uid == activity.uid && !own.uid.is_empty()
+            || concerns(activity, own)
+    })
+}
+
+/// Whether one event's target or peer is the other's principal.
+fn concerns(activity: &Activity, own: &Activity) -> bool {
+    let same = |a: &str, b: &str| !a.is_empty() && a.eq_ignore_ascii_case(b);
+    same(activity.get(Field::TargetUser), own.get(Field::User))
+        || same(activity.get(Field::User), own.get(Field::TargetUser))
+        || same(activity.get(Field::DstIp), own.get(Field::DstIp))
+}
+
+fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference: &str) -> Line {
+    let entities: Vec<String> = [Field::User, Field::TargetUser, Field::Host, Field::SrcIp, Field::DstIp, Field::Resource]
+        .iter()
+        .map(|f| activity.get(*f))
+        .filter(|v| !v.is_empty())
+        .map(|v| oneline(v, 200))
+        .collect();
+    let technique = attack.of_activity(&activity_view(activity, alert.time));
+    Line {
+        at,
+        text: describe(activity),
+        evidence_ref: reference.to_owned(),
+        event_uid: activity.uid.clone(),
+        entities,
+        technique: technique.map(|t| t.id.clone()),
+    }
+}
+
+/// One event in words: who, what, outcome, from where, to what.
+fn describe(a: &Activity) -> String {
+    let get = |f: Field| oneline(a.get(f), 120);
+    let mut text = match (get(Field::User), get(Field::Host)) {
+        (user, _) if !user.is_empty() => user,
+        (_, host) if !host.is_empty() => host,
+        _ => "somebody".to_owned(),
+    };
+    let action = get(Field::Action);
+    text.push_str(": ");
+    text.push_str(if action.is_empty() { a.schema.as_str() } else { &action });
+    for (field, word) in [
+        (Field::Signature, "detected"),
+        (Field::TargetUser, "for"),
+        (Field::Resource, "on"),
+        (Field::Process, "process"),
+        (Field::Parent, "started by"),
+        (Field::CommandLine, "command"),
+        (Field::File, "file"),
+        (Field::Subject, "subject"),
+        (Field::Sender, "sent by"),
+        (Field::Url, "url"),
+        (Field::Domain, "domain"),
+        (Field::SrcIp, "from"),
+        (Field::DstIp, "to"),
+        (Field::DstPort, "port"),
+        (Field::Outcome, "outcome"),
+    ] {
+        let value = get(field);
+        if !value.is_empty() {
+            text.push_str(&format!(", {word} {value}"));
+        }
+    }
+    oneline(&text, 500)
+}

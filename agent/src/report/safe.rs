@@ -1,0 +1,88 @@
+//! Attacker-written text for where it goes: one line, no control characters, no live links, no Markdown of its own.
+
+/// The text on one line, without control and invisible characters, at most `most` characters.
+#[must_use]
+pub fn oneline(text: &str, most: usize) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control() && !is_invisible(*c))
+        .collect();
+    let clean = clean.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    match clean.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &clean[..at]),
+        None => clean,
+    }
+}
+
+/// Characters that show nothing or turn the writing round.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text for Markdown prose: one line, every character that could begin markup escaped, links dead.
+#[must_use]
+pub fn inline(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for c in defang(&oneline(text, most)).chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '!' | '~' | '&' | '$') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.replace('@', "&#64;")
+}
+
+/// Links, addresses and domains written so that nothing makes them live: `hxxp`, `[.]`.
+#[must_use]
+pub fn defang(text: &str) -> String {
+    let mut out: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let lower = word.to_lowercase();
+        let linked = lower.contains("://") || lower.starts_with("www.");
+        let is_host = |w: &str| {
+            let host = w.trim_matches(|c: char| !c.is_alphanumeric());
+            let labels: Vec<&str> = host.split('.').collect();
+            let dotted = labels.len() > 1 && labels.iter().all(|l| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '@' || c == '_'));
+            dotted && (host.parse::<std::net::IpAddr>().is_ok() || labels.last().is_some_and(|t| t.len() >= 2 && t.chars().all(char::is_alphabetic)))
+        };
+        if linked || is_host(word) {
+            let dead = replace_ignoring_case(word, "http", "hxxp");
+            out.push(dead.replace("[.]", ".").replace('.', "[.]"));
+        } else {
+            out.push(word.to_owned());
+        }
+    }
+    out.join(" ")
+}
+
+fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
+    let lower = text.to_lowercase();
+    match lower.find(from).filter(|_| lower.len() == text.len()) {
+        Some(at) => format!("{}{to}{}", &text[..at], &text[at + from.len()..]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attacker_text_is_inert() {
+        for (text, want) in [
+            ("see https://evil.example.com/a.b now", "see hxxps://evil[.]example[.]com/a[.]b now"),
+            ("HTTP://x.example.org", "hxxp://x[.]example[.]org"),
+            ("to 192.0.2.7, twice", "to 192[.]0[.]2[.]7, twice"),
+            ("version 1.2 of cmd.exe.", "version 1.2 of cmd[.]exe[.]"),
+        ] {
+            assert_eq!(defang(text), want);
+        }
+        assert_eq!(oneline("a\u{1b}[31m\nb\u{202e}c\u{e0041}  d", 50), "a[31m bc d");
+        assert_eq!(oneline("abcdef", 3), "abc…");
+        assert_eq!(inline("![x](http://a.example.com) <b> @here | `c`", 90),
+            "\\!\\[x\\](hxxp://a\\[.\\]example\\[.\\]com) \\<b\\> &#64;here \\| \\`c\\`");
+    }
+}

@@ -1,0 +1,136 @@
+//! One alert on the desk: its playbook and what was found about it so far; gathering it is `pipeline::investigate`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
+
+use crate::playbook::{Entry, Scene, Slots};
+
+/// What is to be done about one alert of a case.
+pub struct Plan<'c> {
+    /// The case.
+    pub case: CaseId,
+    /// The alert.
+    pub alert: Alert,
+    /// Its playbook.
+    pub entry: &'c Entry,
+    /// Values that arguments may name.
+    pub slots: Slots,
+    /// The case's "now": the alert's time and the look-ahead.
+    pub as_of: Time,
+    /// All entities of the case.
+    pub entities: Vec<Entity>,
+}
+
+/// A step that was not asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    /// Why.
+    pub why: String,
+    /// Whether that leaves a gap; a step whose condition does not hold leaves none.
+    pub is_gap: bool,
+}
+
+/// What was found about one alert.
+#[derive(Debug, Default)]
+pub struct Dossier {
+    /// Everything found, in order; the first is the alert itself.
+    pub evidence: Vec<Evidence>,
+    /// Index into `evidence` by step id.
+    pub by_step: BTreeMap<String, usize>,
+    /// Steps that were not asked.
+    pub unasked: BTreeMap<String, Unasked>,
+}
+
+impl Dossier {
+    /// Adds what a step found.
+    pub fn add_step(&mut self, step: &str, evidence: Evidence) {
+        self.by_step.insert(step.to_owned(), self.evidence.len());
+        self.evidence.push(evidence);
+    }
+
+    /// Steps that have ended, one way or the other.
+    #[must_use]
+    pub fn done(&self) -> BTreeSet<String> {
+        self.by_step.keys().chain(self.unasked.keys()).cloned().collect()
+    }
+
+    /// What a step found.
+    #[must_use]
+    pub fn of_step(&self, step: &str) -> Option<&Evidence> {
+        self.by_step.get(step).and_then(|i| self.evidence.get(*i))
+    }
+
+    /// Evidence by its name, for instance `E3`.
+    #[must_use]
+    pub fn of_ref(&self, reference: &str) -> Option<&Evidence> {
+        self.evidence.iter().find(|e| e.reference == reference)
+    }
+
+    /// Name of the alert's own evidence.
+    #[must_use]
+    pub fn alert_ref(&self) -> &str {
+        self.evidence.first().map_or("E1", |e| e.reference.as_str())
+    }
+
+    /// Whether a step has its whole answer.
+    #[must_use]
+    pub fn is_complete(&self, step: &str) -> bool {
+        self.of_step(step).is_some_and(|e| e.answer.is_complete())
+    }
+
+    /// What conditions may read.
+    #[must_use]
+    pub fn scene<'s>(&'s self, plan: &'s Plan<'_>) -> Scene<'s> {
+        Scene {
+            alert: &plan.alert,
+            evidence: self
+                .by_step
+                .iter()
+                .filter_map(|(step, i)| self.evidence.get(*i).map(|e| (step.as_str(), e)))
+                .collect(),
+            steps: plan.entry.playbook.steps.iter().map(|s| s.id.as_str()).collect(),
+        }
+    }
+
+    /// What was not, or could not be, checked up to a tier; steps of later tiers are named by `not_reached`.
+    #[must_use]
+    pub fn gaps(&self, plan: &Plan<'_>, tier: Tier) -> Vec<Gap> {
+        let required = |step: &str| {
+            let close = plan.entry.playbook.scoring.close.as_ref();
+            close.is_some_and(|c| c.requires.iter().any(|r| r == step))
+        };
+        let mut gaps = Vec::new();
+        for step in plan.entry.playbook.steps.iter().filter(|s| s.tier <= tier) {
+            let why = match (self.of_step(&step.id), self.unasked.get(&step.id)) {
+                (Some(e), _) if e.answer.is_complete() => continue,
+                (Some(e), _) => match e.answer {
+                    Answer::NotHere => format!("not available in this environment: {}", e.summary),
+                    Answer::Partial => format!("the answer is incomplete: {}", e.summary),
+                    _ => format!("could not be asked: {}", e.summary),
+                },
+                (None, Some(unasked)) if unasked.is_gap => unasked.why.clone(),
+                _ => continue,
+            };
+            gaps.push(Gap {
+                what: step.asks.clone(),
+                why,
+                required: required(&step.id),
+            });
+        }
+        gaps
+    }
+
+    /// Steps of later tiers, as gaps of a verdict given at `tier`.
+    #[must_use]
+    pub fn not_reached(&self, plan: &Plan<'_>, tier: Tier) -> Vec<Gap> {
+        let later = plan.entry.playbook.steps.iter().filter(|s| s.tier > tier);
+        later
+            .map(|step| Gap {
+                what: step.asks.clone(),
+                why: format!("not asked: decided at tier {tier}"),
+                required: false,
+            })
+            .collect()
+    }
+}

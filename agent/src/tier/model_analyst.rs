@@ -1,0 +1,378 @@
+//! The model analyst: a bounded tool-calling loop with one form of answer, whose claims are checked; it grants nothing.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use state::model::{Analyst, Assessment, Claim, Evidence, Gap, Reason, Tier, VerdictKind};
+use tokio::time::Instant;
+
+use crate::ctx::Ctx;
+use crate::gate::{self, Meter, Request};
+use crate::llm::schema::{self, SUBMIT, Submitted};
+use crate::llm::{Ask, Call, Finish, Llm, LlmError, Message, ToolChoice, ToolSpec, Turn};
+use crate::pipeline::evidence;
+
+use super::grounding::{Grounded, ground};
+use super::{Dossier, Plan};
+
+/// What the model says, checked.
+#[derive(Debug, Clone)]
+pub struct ModelView {
+    /// The assessment; its confidence is capped when a claim fell.
+    pub assessment: Assessment,
+    /// Whether every claim stands in the evidence it cites.
+    pub stands: bool,
+    /// Model name.
+    pub model: String,
+    /// SHA-256 of the prompt, hex.
+    pub prompt_hash: String,
+}
+
+/// Highest confidence of an assessment in which a claim does not stand.
+const CAP: i64 = 40;
+
+impl ModelView {
+    /// Whether it says harmless and every claim stands.
+    #[must_use]
+    pub fn agrees_benign(&self) -> bool {
+        self.assessment.verdict.is_benign() && self.assessment.probability < 0.5 && self.stands
+    }
+
+    /// One sentence on what the model said beside the playbook analyst.
+    #[must_use]
+    pub fn note(&self, playbook: VerdictKind) -> String {
+        let said = self.assessment.verdict;
+        let agreement = match said == playbook || (said.is_benign() && playbook.is_benign()) {
+            true => "agrees with the playbook analyst",
+            false => "differs from the playbook analyst",
+        };
+        let grounding = if self.stands { "" } else { "; at least one of its claims does not stand in the evidence it cites" };
+        format!("the model says {said} and {agreement} ({playbook}){grounding}")
+    }
+
+    /// The lower of both confidences: the model can only make it less sure.
+    #[must_use]
+    pub fn joint_confidence(&self, playbook: &Assessment) -> i64 {
+        self.assessment.confidence.min(playbook.confidence.max(CAP))
+    }
+}
+
+/// Why the model could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFailure {
+    /// None is configured or the prompt is wrong.
+    #[error("{0}")]
+    Setup(String),
+    /// The endpoint failed.
+    #[error("{0}")]
+    Endpoint(#[from] LlmError),
+    /// It answered, and not in the form asked for, twice.
+    #[error("its answer was not usable: {0}")]
+    Answer(String),
+    /// It would not answer.
+    #[error("it refused: {0}")]
+    Refused(String),
+    /// Turns, tokens, money or time ran out.
+    #[error("its budget ran out: {0}")]
+    Budget(String),
+    /// A tool result could not be stored.
+    #[error("the store failed: {0}")]
+    Store(#[from] state::store::StoreError),
+}
+
+/// Asks the model of a tier.
+///
+/// # Errors
+/// [`ModelFailure`]: never a verdict; the caller falls back to the playbook analyst.
+pub async fn assess(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    tier: Tier,
+    known: (&Meter, &Assessment),
+    dossier: &mut Dossier,
+) -> Result<ModelView, ModelFailure> {
+    let (meter, first) = known;
+    let setup = |why: &str| ModelFailure::Setup(why.to_owned());
+    let llm = ctx.llm.as_ref().ok_or_else(|| setup("no model is configured"))?;
+    let model = ctx.config.model.as_ref().ok_or_else(|| setup("no [model] is configured"))?;
+    let settings = ctx.config.tiers.of(tier);
+    let fence = ctx.dice.word()[..16].to_owned();
+    let name = settings.prompt.clone().unwrap_or_else(|| format!("tier{tier}"));
+    let variables = variables(plan, tier, dossier, (first, meter, &fence));
+    let prompt = ctx.prompts.render(&name, &variables).map_err(ModelFailure::Setup)?;
+    let mut talk = Talk {
+        ctx,
+        plan,
+        tier,
+        meter,
+        llm: llm.as_ref(),
+        fence,
+        offered: offered(ctx, tier).await,
+        model: settings.model.clone().unwrap_or_else(|| model.model.clone()),
+        messages: vec![Message::System(prompt.system), Message::User(prompt.user)],
+        deadline: Instant::now() + Duration::from_secs(meter.budget().seconds),
+    };
+    let submitted = talk.run(dossier).await?;
+    Ok(view(ctx, tier, dossier, submitted, (talk.model, prompt.hash)))
+}
+
+struct Talk<'a, 'c> {
+    ctx: &'a Ctx,
+    plan: &'a Plan<'c>,
+    tier: Tier,
+    meter: &'a Meter,
+    llm: &'a dyn Llm,
+    fence: String,
+    offered: Vec<ToolSpec>,
+    model: String,
+    messages: Vec<Message>,
+    deadline: Instant,
+}
+
+impl Talk<'_, '_> {
+    async fn run(&mut self, dossier: &mut Dossier) -> Result<Submitted, ModelFailure> {
+        let mut complaints = 0;
+        loop {
+            let turn = self.turn().await?;
+            self.messages.push(Message::Assistant {
+                text: turn.text.clone(),
+                calls: turn.calls.clone(),
+            });
+            let complaint = match self.read(&turn)? {
+                Said::Submitted(submitted) => return Ok(*submitted),
+                Said::Wrong(why) => Some(why),
+                Said::Calls => None,
+            };
+            let others: Vec<Call> = turn.calls.iter().filter(|c| c.name != SUBMIT).cloned().collect();
+            for call in &turn.calls {
+                let content = match (&complaint, call.name == SUBMIT) {
+                    (Some(why), true) => why.clone(),
+                    _ => self.call(dossier, call).await?,
+                };
+                self.messages.push(Message::Tool {
+                    call_id: call.id.clone(),
+                    content,
+                });
+            }
+            if let Some(why) = complaint {
+                complaints += 1;
+                if complaints > 1 {
+                    return Err(ModelFailure::Answer(why));
+                }
+                if others.len() == turn.calls.len() {
+                    self.messages.push(Message::User(why));
+                }
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<Turn, ModelFailure> {
+        self.meter.take_turn().map_err(|r| ModelFailure::Budget(r.why))?;
+        if Instant::now() >= self.deadline {
+            return Err(ModelFailure::Budget(format!("{} seconds", self.meter.budget().seconds)));
+        }
+        let config = self.ctx.config.model.as_ref();
+        let last = self.meter.spent().turns >= self.meter.budget().turns;
+        let mut tools = if last { Vec::new() } else { self.offered.clone() };
+        tools.push(schema::tool(self.tier));
+        let ask = Ask {
+            model: self.model.clone(),
+            messages: self.messages.clone(),
+            tools,
+            choice: if last { ToolChoice::Must(SUBMIT.to_owned()) } else { ToolChoice::Auto },
+            max_tokens: config.map_or(4096, |m| m.max_tokens),
+            temperature: config.and_then(|m| m.temperature),
+            deadline: self.deadline,
+        };
+        let turn = self.llm.turn(&ask).await?;
+        let usd = config.map_or(0.0, |m| m.cost(turn.usage));
+        self.meter.add(turn.usage.tokens_in, turn.usage.tokens_out, usd);
+        Ok(turn)
+    }
+
+    fn read(&self, turn: &Turn) -> Result<Said, ModelFailure> {
+        if let Some(refusal) = &turn.refusal {
+            return Err(ModelFailure::Refused(refusal.chars().take(200).collect()));
+        }
+        match turn.finish {
+            Finish::ContentFilter => return Err(ModelFailure::Refused("the endpoint filtered its answer".to_owned())),
+            Finish::Length => return Err(ModelFailure::Answer("it was cut off at the token limit".to_owned())),
+            _ => {}
+        }
+        let mut submits = turn.calls.iter().filter(|c| c.name == SUBMIT);
+        match (submits.next(), submits.next()) {
+            (Some(call), None) => Ok(match Submitted::parse(&call.arguments, self.tier) {
+                Ok(submitted) => Said::Submitted(Box::new(submitted)),
+                Err(e) => Said::Wrong(format!("{e}. Call {SUBMIT} again, corrected.")),
+            }),
+            (Some(_), Some(_)) => Ok(Said::Wrong(format!("call {SUBMIT} exactly once"))),
+            (None, _) if turn.calls.is_empty() => {
+                Ok(Said::Wrong(format!("text is not an answer: call {SUBMIT}, or a tool you were given")))
+            }
+            (None, _) => Ok(Said::Calls),
+        }
+    }
+
+    async fn call(&self, dossier: &mut Dossier, call: &Call) -> Result<String, ModelFailure> {
+        if !self.offered.iter().any(|t| t.name == call.name) {
+            tracing::warn!(case = %self.plan.case, "the model called a tool that it was not offered");
+        }
+        let arguments: Map<String, Value> = match serde_json::from_str(&call.arguments) {
+            Ok(Value::Object(map)) => map,
+            _ => return Ok("refused: the arguments are not a JSON object".to_owned()),
+        };
+        let asked_by = format!("model:{}", self.meter.spent().turns);
+        let request = Request {
+            case: self.plan.case,
+            tier: self.tier,
+            asked_by: &asked_by,
+            tool: &call.name,
+            arguments,
+            as_of: self.plan.as_of,
+        };
+        let called = gate::call(self.ctx, self.meter, request).await;
+        let found = evidence(self.ctx, self.plan, &asked_by, &call.name, called);
+        let found = self.ctx.store.add_evidence(found).await?;
+        let shown = shown(&found, &self.fence);
+        let text = format!(
+            "{}: {}\n<<<{} {}\n{}\n{shown}\n{}>>>",
+            found.reference, found.answer, self.fence, found.reference, found.summary, self.fence
+        );
+        dossier.evidence.push(found);
+        Ok(text)
+    }
+}
+
+enum Said {
+    Submitted(Box<Submitted>),
+    Wrong(String),
+    Calls,
+}
+
+/// Reading tools of the tier that are really there, with the operator's description where there is one.
+async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
+    let mut offered = Vec::new();
+    for (name, entry) in ctx.catalogue.readable_at(tier) {
+        let Ok(live) = ctx.toolbox.tools(&entry.server).await else { continue };
+        let Some(tool) = live.into_iter().find(|t| t.name == entry.tool) else { continue };
+        let description = entry.spec.description.clone().unwrap_or(tool.description);
+        offered.push(ToolSpec {
+            name: name.to_owned(),
+            description: description.chars().take(1000).collect(),
+            parameters: without(tool.input_schema, entry.spec.as_of.as_deref()),
+        });
+    }
+    offered
+}
+
+/// The schema without the argument that the daemon fills itself.
+fn without(mut schema: Value, argument: Option<&str>) -> Value {
+    let Some(argument) = argument else { return schema };
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(argument);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|r| r != argument);
+    }
+    schema
+}
+
+fn variables(plan: &Plan<'_>, tier: Tier, dossier: &Dossier, more: (&Assessment, &Meter, &str)) -> Value {
+    let (first, meter, fence) = more;
+    let evidence: Vec<Value> = dossier
+        .evidence
+        .iter()
+        .skip(1)
+        .map(|e| {
+            json!({"ref": e.reference, "tool": e.tool, "answer": e.answer,
+                   "summary": e.summary.replace(fence, ""), "value": shown(e, fence)})
+        })
+        .collect();
+    let gaps = dossier.gaps(plan, tier);
+    let gaps: Vec<Value> = gaps.iter().map(|g| json!({"what": g.what, "why": g.why.replace(fence, "")})).collect();
+    let reasons: Vec<Value> = first
+        .reasons
+        .iter()
+        .map(|r| json!({"text": r.claim.text, "weight": r.weight, "evidence": r.claim.evidence}))
+        .collect();
+    let said = json!({"verdict": first.verdict, "probability_malicious": first.probability,
+                      "confidence": first.confidence, "reasons": reasons});
+    let said = (tier != Tier::One).then(|| said.to_string().replace(fence, ""));
+    let guidance = plan.entry.playbook.guidance.trim();
+    json!({
+        "tier": tier.number(),
+        "tier_name": tier.name(),
+        "alert": clip(&plan.alert.raw.replace(fence, ""), 24_000),
+        "alert_ref": dossier.alert_ref(),
+        "playbook_guidance": (!guidance.is_empty()).then_some(guidance),
+        "evidence": evidence,
+        "gaps": gaps,
+        "playbook_assessment": said,
+        "fence": fence,
+        "budget": {"tool_calls": meter.budget().tool_calls.saturating_sub(meter.spent().tool_calls),
+                   "turns": meter.budget().turns},
+    })
+}
+
+/// What of a piece of evidence the model sees, bounded; what was cut is said, and the fence can't stand in it.
+fn shown(evidence: &Evidence, fence: &str) -> String {
+    let value = if evidence.activities.is_empty() {
+        evidence.value.clone()
+    } else {
+        evidence.activities.iter().map(|a| a.raw.clone()).collect()
+    };
+    clip(&value.to_string().replace(fence, ""), 12_000)
+}
+
+fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}… [cut: {} of {} bytes shown]", &text[..at], at, text.len()),
+        None => text.to_owned(),
+    }
+}
+
+fn view(ctx: &Ctx, tier: Tier, dossier: &Dossier, submitted: Submitted, made: (String, String)) -> ModelView {
+    let mut stands = true;
+    let mut gaps = submitted.gaps;
+    let claims: Vec<Claim> = submitted
+        .claims
+        .into_iter()
+        .filter(|claim| match ground(claim, dossier) {
+            Grounded::Stands => true,
+            Grounded::Falls(why) => {
+                stands = false;
+                gaps.push(Gap {
+                    what: format!("the model's claim: {}", claim.text),
+                    why,
+                    required: false,
+                });
+                false
+            }
+        })
+        .collect();
+    let lean = if submitted.probability_malicious >= 0.5 { 0.01 } else { -0.01 };
+    let reasons = claims.into_iter().map(|claim| Reason {
+        id: "model".to_owned(),
+        weight: lean,
+        claim,
+    });
+    let attack = ctx.library.attack();
+    let techniques = submitted.techniques.iter().filter_map(|t| attack.get(t)).map(|t| t.id.clone());
+    let confidence = if stands { submitted.confidence } else { submitted.confidence.min(CAP) };
+    ModelView {
+        assessment: Assessment {
+            tier,
+            analyst: Analyst::Model,
+            verdict: submitted.verdict,
+            probability: submitted.probability_malicious,
+            confidence,
+            reasons: reasons.collect(),
+            gaps,
+            techniques: techniques.collect(),
+            close_allowed: false,
+        },
+        stands,
+        model: made.0,
+        prompt_hash: made.1,
+    }
+}

@@ -1,0 +1,210 @@
+//! The deterministic analyst: signals over evidence, summed as log-odds; no model and no memory.
+
+use minijinja::Environment;
+use serde_json::Value;
+use state::model::{Analyst, Assessment, Claim, Gap, Impact, Reason, Tier, VerdictKind};
+
+use crate::playbook::{CloseRule, ConditionError, Conditions, Lean, Roots, Signal};
+
+use super::{Dossier, Plan};
+
+/// What the playbook analyst says, and what code needs to decide about closing.
+#[derive(Debug, Clone)]
+pub struct PlaybookView {
+    /// The assessment.
+    pub assessment: Assessment,
+    /// Signals that veto a close, as sentences.
+    pub vetoes: Vec<String>,
+    /// What the signals show of the impact.
+    pub impact: Option<Impact>,
+}
+
+/// Longest sentence of a signal, characters.
+const LONGEST: usize = 400;
+
+/// Judges one alert on what is known at a tier.
+///
+/// # Errors
+/// When the evidence can't be read at all; the caller sends the case to a person.
+pub fn assess(plan: &Plan<'_>, dossier: &Dossier, tier: Tier) -> Result<PlaybookView, ConditionError> {
+    let scene = dossier.scene(plan);
+    let (trusted, any) = (scene.trusted(), scene.any());
+    let conditions = Conditions::new(&trusted, &any)?;
+    let playbook = &plan.entry.playbook;
+    let mut heard = Heard::default();
+    for signal in &playbook.signals {
+        let roots = match signal.lean {
+            Lean::Benign => Roots::Trusted,
+            Lean::Malicious => Roots::All,
+        };
+        match conditions.holds(&signal.when, roots) {
+            Ok(true) => heard.add(signal, dossier, &any),
+            Ok(false) => {}
+            Err(e) => heard.unheard(signal, &e, dossier),
+        }
+    }
+    let prior = playbook.scoring.prior;
+    let probability = sigmoid(prior + heard.sum);
+    let trusted_probability = sigmoid(prior + heard.trusted_sum);
+    let mut gaps = dossier.gaps(plan, tier);
+    gaps.append(&mut heard.gaps);
+    let close = playbook.scoring.close.as_ref();
+    let close_allowed = close.is_some_and(|c| {
+        trusted_probability <= c.at_most && requirements_met(c, dossier) && holds_besides(c, &conditions)
+    });
+    let verdict = verdict(plan, probability, close_allowed);
+    heard.reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    let techniques = techniques(plan, &heard, verdict);
+    Ok(PlaybookView {
+        assessment: Assessment {
+            tier,
+            analyst: Analyst::Playbook,
+            verdict,
+            probability,
+            confidence: confidence(verdict, probability),
+            reasons: heard.reasons,
+            gaps,
+            techniques,
+            close_allowed,
+        },
+        vetoes: heard.vetoes,
+        impact: heard.impact,
+    })
+}
+
+#[derive(Default)]
+struct Heard {
+    sum: f64,
+    trusted_sum: f64,
+    reasons: Vec<Reason>,
+    techniques: Vec<String>,
+    vetoes: Vec<String>,
+    gaps: Vec<Gap>,
+    impact: Option<Impact>,
+}
+
+impl Heard {
+    fn add(&mut self, signal: &Signal, dossier: &Dossier, any: &Value) {
+        let weight = signal.log_odds();
+        self.sum += weight;
+        if !signal.when.reads("any") {
+            self.trusted_sum += weight;
+        }
+        let text = sentence(&signal.says, any);
+        let evidence: Vec<String> = if signal.evidence.is_empty() {
+            vec![dossier.alert_ref().to_owned()]
+        } else {
+            let found = signal.evidence.iter().filter_map(|s| dossier.of_step(s));
+            found.map(|e| e.reference.clone()).collect()
+        };
+        if signal.veto {
+            self.vetoes.push(text.clone());
+        }
+        if signal.impact == Some(Impact::Confirmed) || self.impact.is_none() {
+            self.impact = signal.impact.or(self.impact);
+        }
+        self.techniques.extend(signal.techniques.iter().cloned());
+        self.reasons.push(Reason {
+            id: signal.id.clone(),
+            weight,
+            claim: Claim {
+                text,
+                evidence,
+                quote: None,
+            },
+        });
+    }
+
+    /// A malicious-leaning signal that has no answer although its evidence is complete hides something: no close.
+    fn unheard(&mut self, signal: &Signal, error: &ConditionError, dossier: &Dossier) {
+        let complete = signal.evidence.iter().all(|s| dossier.is_complete(s));
+        if signal.lean == Lean::Malicious && complete {
+            self.gaps.push(Gap {
+                what: format!("signal {}", signal.id),
+                why: error.to_string().chars().take(300).collect(),
+                required: true,
+            });
+        }
+    }
+}
+
+fn requirements_met(close: &CloseRule, dossier: &Dossier) -> bool {
+    close.requires.iter().all(|step| dossier.is_complete(step))
+}
+
+fn holds_besides(close: &CloseRule, conditions: &Conditions) -> bool {
+    close
+        .when
+        .as_ref()
+        .is_none_or(|c| conditions.holds(c, Roots::Trusted) == Ok(true))
+}
+
+fn verdict(plan: &Plan<'_>, probability: f64, close_allowed: bool) -> VerdictKind {
+    let scoring = &plan.entry.playbook.scoring;
+    if probability >= scoring.escalate.at_least {
+        return VerdictKind::TruePositive;
+    }
+    match &scoring.close {
+        Some(close) if close_allowed && probability <= close.at_most => close.verdict,
+        _ if probability >= 0.5 => VerdictKind::Suspicious,
+        _ => VerdictKind::Undetermined,
+    }
+}
+
+/// How sure of the verdict, 0 to 100; a verdict that leaves the question open is never more than 60.
+fn confidence(verdict: VerdictKind, probability: f64) -> i64 {
+    let sure = match verdict {
+        VerdictKind::TruePositive => probability,
+        v if v.is_benign() => 1.0 - probability,
+        _ => probability.max(1.0 - probability).min(0.6),
+    };
+    #[allow(clippy::cast_possible_truncation, reason = "0 to 100")]
+    let percent = (sure * 100.0).round() as i64;
+    percent.clamp(0, 99)
+}
+
+fn techniques(plan: &Plan<'_>, heard: &Heard, verdict: VerdictKind) -> Vec<String> {
+    if verdict.is_benign() {
+        return Vec::new();
+    }
+    let mut ids: Vec<String> = heard.techniques.clone();
+    ids.extend(plan.entry.playbook.techniques.iter().cloned());
+    let mut seen = std::collections::BTreeSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    ids
+}
+
+fn sigmoid(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// A signal's sentence with its slots filled from the `any` view; text from the alert stays data and is bounded.
+pub(crate) fn sentence(template: &str, any: &Value) -> String {
+    let environment = Environment::new();
+    let filled = environment.render_str(template, minijinja::value::Serde(any));
+    let text = filled.unwrap_or_else(|_| template.to_owned());
+    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_questions_are_never_sure_and_scores_are_odds() {
+        assert!((sigmoid(0.0) - 0.5).abs() < 1e-9);
+        assert_eq!(confidence(VerdictKind::Undetermined, 0.001), 60);
+        assert_eq!(confidence(VerdictKind::BenignPositive, 0.05), 95);
+        assert_eq!(confidence(VerdictKind::TruePositive, 0.9999), 99);
+    }
+
+    #[test]
+    fn text_of_an_alert_is_not_a_template() {
+        let any = serde_json::json!({"act": {"user": "{{ act.secret }}", "secret": "x"}});
+        assert_eq!(sentence("by {{ act.user }}", &any), "by {{ act.secret }}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The way of an alert: the rooms in order, and nothing else.
+
+use std::sync::Arc;
+
+use state::model::{CaseId, Spent, StepState, Tier, TimelineEvent, TimelineKind, Verdict};
+
+use crate::ctx::Ctx;
+use crate::gate::Meter;
+use crate::pipeline::{self, Held, Judgement};
+use crate::tier::{Dossier, Plan};
+
+/// Puts every alert that has none into a case; returns how many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn take_in(ctx: &Ctx) -> anyhow::Result<usize> {
+    let alerts = ctx.store.alerts_without_case(1000).await?;
+    for alert in &alerts {
+        pipeline::intake(ctx, alert).await?;
+    }
+    Ok(alerts.len())
+}
+
+/// Takes the next case from the queue and works it to its end; none when the queue is empty.
+///
+/// # Errors
+/// When the case could not be worked; it is then back in the queue or with a person.
+pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
+    let Some(held) = pipeline::claim(ctx).await? else {
+        return Ok(None);
+    };
+    let case = held.case.id;
+    let worked = tokio::select! {
+        worked = work(ctx, &held) => worked,
+        () = held.lost.cancelled() => Err(anyhow::anyhow!("the lease on {case} was lost")),
+    };
+    match worked {
+        Ok(()) => Ok(Some(case)),
+        Err(e) => {
+            tracing::error!(%case, error = format!("{e:#}"), "the case could not be worked");
+            put_back(ctx, &held, &e).await?;
+            Ok(Some(case))
+        }
+    }
+}
+
+async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
+    let case = &held.case;
+    if case.attempts > ctx.config.run.max_attempts {
+        let why = format!("a person has to look: {} attempts did not come to an end", case.attempts - 1);
+        pipeline::give_up(ctx, held, &why).await?;
+        return Ok(());
+    }
+    if may_have_acted(ctx, case.id).await? {
+        let why = "a person has to look: a step that may have changed something was interrupted";
+        pipeline::give_up(ctx, held, why).await?;
+        return Ok(());
+    }
+    let alerts = ctx.store.alerts_of(case.id).await?;
+    let entities = ctx.store.entities_of(case.id).await?;
+    let known = ctx.store.current_verdicts(case.id).await?;
+    let (mut verdicts, mut spent) = (Vec::new(), Spent::default());
+    for alert in alerts.iter().filter(|a| known.iter().all(|v| v.alert != a.id)) {
+        let plan = pipeline::plan(ctx, case, alert.clone(), &entities).await?;
+        let (verdict, cost) = climb(ctx, &plan).await?;
+        verdicts.push(verdict);
+        spent = spent.plus(cost);
+    }
+    let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
+    let acted = pipeline::act(ctx, case.id, &alerts, &all).await?;
+    pipeline::record(ctx, held, verdicts, acted, spent).await?;
+    Ok(())
+}
+
+/// Up the tiers until one settles it.
+async fn climb(ctx: &Ctx, plan: &Plan<'_>) -> anyhow::Result<(Verdict, Spent)> {
+    let mut dossier = Dossier::default();
+    let mut spent = Spent::default();
+    for tier in Tier::ALL {
+        if tier != Tier::One {
+            let message = format!("tier {tier} ({})", tier.name());
+            let event = TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::TierReached, message);
+            ctx.store.add_events(vec![event]).await?;
+        }
+        let meter = Meter::new(ctx.config.tiers.of(tier).budget.clone());
+        pipeline::investigate(ctx, plan, tier, &meter, &mut dossier).await?;
+        let judgement = pipeline::judge(ctx, plan, tier, &meter, &mut dossier).await?;
+        spent = spent.plus(meter.spent());
+        if let Judgement::Settled(verdict) = judgement {
+            return Ok((*verdict, spent));
+        }
+    }
+    anyhow::bail!("no tier settled the alert {}", plan.alert.source_alert_id)
+}
+
+/// Whether an earlier attempt began a step that is not read-only and did not end it.
+async fn may_have_acted(ctx: &Ctx, case: CaseId) -> anyhow::Result<bool> {
+    let runs = ctx.store.step_runs(case).await?;
+    Ok(runs
+        .iter()
+        .any(|r| r.state == StepState::Started && !r.class.is_read_only()))
+}
+
+async fn put_back(ctx: &Ctx, held: &Held, error: &anyhow::Error) -> anyhow::Result<()> {
+    let message = format!("could not be worked: {error:#}");
+    let event = TimelineEvent::ours(held.case.id, ctx.now(), TimelineKind::Released, message);
+    match ctx.store.release(&held.claim, ctx.now(), vec![event]).await {
+        Ok(()) | Err(state::store::StoreError::LostLease { .. }) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}

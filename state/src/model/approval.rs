@@ -1,0 +1,44 @@
+//! A person's answer to exactly one action; asking and checking are the gate's.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CaseId, Time};
+
+words! {
+    /// Where an approval stands.
+    pub enum ApprovalState {
+        /// Asked, not answered.
+        Pending = "pending",
+        /// Granted and not used.
+        Approved = "approved",
+        /// Refused.
+        Denied = "denied",
+        /// Nobody answered in time: that means denied.
+        Expired = "expired",
+        /// Granted and used.
+        Used = "used",
+    }
+}
+
+/// A question to a person, bound to the digest of one action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Row id.
+    pub id: i64,
+    /// Case.
+    pub case: CaseId,
+    /// What is asked: `close` or `server.tool`.
+    pub action: String,
+    /// One line for people.
+    pub summary: String,
+    /// SHA-256 over action, canonical arguments and case, hex.
+    pub digest: String,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// When it was asked.
+    pub asked: Time,
+    /// After this it counts as denied.
+    pub expires: Time,
+    /// Who answered.
+    pub answered_by: Option<String>,
+}

@@ -1,0 +1,312 @@
+//! Questions to people and their answers, each answered once and used once; who may answer is checked elsewhere.
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+
+use super::cases::{move_case, status_of};
+use super::rows::{self, Fields, micros};
+use super::{Result, Store, StoreError, record, timeline};
+use crate::model::{
+    Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, Time, TimelineEvent,
+    TimelineKind,
+};
+
+/// A question still without an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApproval {
+    /// What is asked: `close` or `server.tool`.
+    pub action: String,
+    /// One line for people.
+    pub summary: String,
+    /// SHA-256 over action, canonical arguments and case, hex.
+    pub digest: String,
+    /// After this it counts as denied.
+    pub expires: Time,
+}
+
+/// What a person says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Yes.
+    Approved,
+    /// No.
+    Denied,
+}
+
+/// A person's answer and what follows for the case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalAnswer {
+    /// Which question.
+    pub approval: i64,
+    /// The answer.
+    pub answered: Answered,
+    /// Who gave it.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// What happens to the case. `Answered` moves only a case that still waits; the second of two answers moves nothing.
+    pub event: CaseEvent,
+    /// What is thereby done with the case.
+    pub outcome: Option<Outcome>,
+    /// For the timeline of the case.
+    pub events: Vec<TimelineEvent>,
+}
+
+impl Store {
+    /// Questions in a state, or all; oldest first.
+    pub async fn approvals(&self, state: Option<ApprovalState>) -> Result<Vec<Approval>> {
+        let found =
+            sqlx::query("SELECT * FROM approvals WHERE ?1 IS NULL OR state = ?1 ORDER BY id")
+                .bind(state.map(ApprovalState::as_str))
+                .fetch_all(&self.readers)
+                .await?;
+        rows::all("approvals", &found)
+    }
+
+    /// One question.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none with this id.
+    pub async fn approval(&self, id: i64) -> Result<Approval> {
+        let found = sqlx::query("SELECT * FROM approvals WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?;
+        rows::one("approvals", found.as_ref())?
+            .ok_or_else(|| StoreError::not_found(format!("approval {id}")))
+    }
+
+    /// Stores a person's answer and what follows for the case, in one transaction.
+    ///
+    /// An approved `close` that closes the case is used up by it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOpen`] when it was answered before or has run out (it is then stored as expired),
+    /// [`StoreError::Refused`] when the answer would close a case without approving just that,
+    /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
+    pub async fn answer_approval(&self, answer: ApprovalAnswer) -> Result<Approval> {
+        let mut tx = self.begin().await?;
+        let mut asked = read(&mut tx, answer.approval).await?;
+        if asked.state == ApprovalState::Pending && answer.at > asked.expires {
+            expire(&mut tx, &asked, answer.at).await?;
+            tx.commit().await?;
+            asked.state = ApprovalState::Expired;
+            return Err(not_open(&asked));
+        }
+        if asked.state != ApprovalState::Pending {
+            return Err(not_open(&asked));
+        }
+        asked.state = match answer.answered {
+            Answered::Approved => ApprovalState::Approved,
+            Answered::Denied => ApprovalState::Denied,
+        };
+        asked.answered_by = Some(answer.by.clone());
+        write(&mut tx, &asked, answer.at).await?;
+        if answer.event == CaseEvent::Closed {
+            if asked.state != ApprovalState::Approved || asked.action != "close" {
+                return Err(StoreError::refused(format!(
+                    "closing {} on an answer that does not approve its close",
+                    asked.case
+                )));
+            }
+            asked.state = ApprovalState::Used;
+            write(&mut tx, &asked, answer.at).await?;
+        }
+        let waits = status_of(&mut tx, asked.case).await? == CaseStatus::AwaitingApproval;
+        if waits || answer.event != CaseEvent::Answered {
+            move_case(&mut tx, asked.case, answer.event, answer.at).await?;
+            record::set_outcome(&mut tx, asked.case, answer.outcome).await?;
+        }
+        timeline::append_all(&mut tx, asked.case, &answer.events).await?;
+        tx.commit().await?;
+        Ok(asked)
+    }
+
+    /// Uses an approved question for the action with this digest; it can not be used again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOpen`] when it is not approved or has run out,
+    /// [`StoreError::Refused`] when it approves another action.
+    pub async fn use_approval(&self, id: i64, digest: &str, now: Time) -> Result<Approval> {
+        let mut tx = self.begin().await?;
+        let mut asked = read(&mut tx, id).await?;
+        if asked.digest != digest {
+            return Err(StoreError::refused(format!(
+                "using approval {id} for an action it was not given for"
+            )));
+        }
+        if asked.state == ApprovalState::Approved {
+            asked.state = if now > asked.expires {
+                ApprovalState::Expired
+            } else {
+                ApprovalState::Used
+            };
+            write(&mut tx, &asked, now).await?;
+            tx.commit().await?;
+            if asked.state == ApprovalState::Used {
+                return Ok(asked);
+            }
+        }
+        Err(not_open(&asked))
+    }
+
+    /// Ends the questions nobody answered in time. A case that waits for nothing else goes to a person.
+    pub async fn expire_approvals(&self, now: Time) -> Result<Vec<Approval>> {
+        let mut tx = self.begin().await?;
+        let found = sqlx::query(
+            "SELECT * FROM approvals WHERE state = 'pending' AND expires < ?1 ORDER BY id",
+        )
+        .bind(micros(now))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut ended: Vec<Approval> = rows::all("approvals", &found)?;
+        for asked in &mut ended {
+            expire(&mut tx, asked, now).await?;
+            asked.state = ApprovalState::Expired;
+        }
+        tx.commit().await?;
+        Ok(ended)
+    }
+}
+
+/// Asks a question, or finds it when the same one is open.
+pub(super) async fn ask(
+    db: &mut SqliteConnection,
+    case: CaseId,
+    new: &NewApproval,
+    now: Time,
+) -> Result<i64> {
+    let open: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM approvals
+         WHERE case_id = ?1 AND action = ?2 AND digest = ?3 AND state = 'pending' AND expires >= ?4",
+    )
+    .bind(case.0)
+    .bind(&new.action)
+    .bind(&new.digest)
+    .bind(micros(now))
+    .fetch_optional(&mut *db)
+    .await?;
+    if let Some(id) = open {
+        return Ok(id);
+    }
+    Ok(sqlx::query_scalar(
+        "INSERT INTO approvals (case_id, action, summary, digest, state, asked, expires)
+         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6) RETURNING id",
+    )
+    .bind(case.0)
+    .bind(&new.action)
+    .bind(&new.summary)
+    .bind(&new.digest)
+    .bind(micros(now))
+    .bind(micros(new.expires))
+    .fetch_one(db)
+    .await?)
+}
+
+/// What people were asked about a case no longer holds: its open questions end as expired.
+pub(super) async fn lapse_of_case(
+    db: &mut SqliteConnection,
+    case: CaseId,
+    now: Time,
+) -> Result<()> {
+    let found = sqlx::query("SELECT * FROM approvals WHERE case_id = ?1 AND state = 'pending'")
+        .bind(case.0)
+        .fetch_all(&mut *db)
+        .await?;
+    for mut asked in rows::all::<Approval>("approvals", &found)? {
+        asked.state = ApprovalState::Expired;
+        write(db, &asked, now).await?;
+        let message = format!(
+            "approval {} ({}) lapsed: the case is worked again",
+            asked.id, asked.action
+        );
+        tell(db, &asked, now, message).await?;
+    }
+    Ok(())
+}
+
+async fn expire(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Result<()> {
+    let mut ended = asked.clone();
+    ended.state = ApprovalState::Expired;
+    write(db, &ended, now).await?;
+    let message = format!(
+        "approval {} ({}) was not answered in time and counts as denied",
+        asked.id, asked.action
+    );
+    tell(db, asked, now, message).await?;
+    let open: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM approvals WHERE case_id = ?1 AND state = 'pending'",
+    )
+    .bind(asked.case.0)
+    .fetch_one(&mut *db)
+    .await?;
+    if open > 0 || status_of(db, asked.case).await? != CaseStatus::AwaitingApproval {
+        return Ok(());
+    }
+    move_case(db, asked.case, CaseEvent::Escalated, now).await?;
+    record::set_outcome(db, asked.case, Some(Outcome::Escalated)).await?;
+    let event = TimelineEvent::ours(
+        asked.case,
+        now,
+        TimelineKind::Escalated,
+        "nobody answered in time: the case needs a person",
+    );
+    timeline::append(db, asked.case, &event).await
+}
+
+async fn tell(
+    db: &mut SqliteConnection,
+    asked: &Approval,
+    now: Time,
+    message: String,
+) -> Result<()> {
+    let event = TimelineEvent::ours(asked.case, now, TimelineKind::Answered, message)
+        .with(json!({"approval": asked.id, "state": ApprovalState::Expired.as_str()}));
+    timeline::append(db, asked.case, &event).await
+}
+
+async fn read(db: &mut SqliteConnection, id: i64) -> Result<Approval> {
+    let found = sqlx::query("SELECT * FROM approvals WHERE id = ?1")
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
+    rows::one("approvals", found.as_ref())?
+        .ok_or_else(|| StoreError::not_found(format!("approval {id}")))
+}
+
+async fn write(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Result<()> {
+    sqlx::query(
+        "UPDATE approvals SET state = ?2, answered_by = ?3, answered_at = coalesce(answered_at, ?4) WHERE id = ?1",
+    )
+    .bind(asked.id)
+    .bind(asked.state.as_str())
+    .bind(&asked.answered_by)
+    .bind(micros(now))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn not_open(asked: &Approval) -> StoreError {
+    StoreError::NotOpen {
+        id: asked.id,
+        state: asked.state,
+    }
+}
+
+impl<'r> TryFrom<Fields<'r>> for Approval {
+    type Error = StoreError;
+    fn try_from(row: Fields<'r>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            case: row.case("case_id")?,
+            action: row.get("action")?,
+            summary: row.get("summary")?,
+            digest: row.get("digest")?,
+            state: row.word("state")?,
+            asked: row.time("asked")?,
+            expires: row.time("expires")?,
+            answered_by: row.get("answered_by")?,
+        })
+    }
+}

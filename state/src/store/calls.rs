@@ -1,0 +1,102 @@
+//! Every request to a tool: noted before it is sent and again when it ended; whether it may be sent is the gate's.
+
+use super::rows::{self, Fields, json, micros};
+use super::{Result, Store, StoreError};
+use crate::model::{CallOutcome, CaseId, ToolCall};
+
+impl Store {
+    /// Notes a call and gives its row id; the id in `call` is not looked at.
+    pub async fn begin_call(&self, call: &ToolCall) -> Result<i64> {
+        let mut tx = self.begin().await?;
+        let id = sqlx::query_scalar(
+            "INSERT INTO tool_calls (case_id, tier, asked_by, tool, class, arguments, outcome, reason, digest, started, millis)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+        )
+        .bind(call.case.0)
+        .bind(call.tier.number())
+        .bind(&call.asked_by)
+        .bind(&call.tool)
+        .bind(call.class.as_str())
+        .bind(json(&call.arguments)?)
+        .bind(call.outcome.as_str())
+        .bind(&call.reason)
+        .bind(&call.digest)
+        .bind(micros(call.started))
+        .bind(call.millis)
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Notes how a started call ended: why when it did not end well, the SHA-256 of the body in hex, and how long it took.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such call or it has ended before.
+    pub async fn end_call(
+        &self,
+        id: i64,
+        outcome: CallOutcome,
+        reason: Option<&str>,
+        digest: Option<&str>,
+        millis: i64,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let ended = sqlx::query(
+            "UPDATE tool_calls SET outcome = ?2, reason = ?3, digest = ?4, millis = ?5
+             WHERE id = ?1 AND outcome = 'started'",
+        )
+        .bind(id)
+        .bind(outcome.as_str())
+        .bind(reason)
+        .bind(digest)
+        .bind(millis)
+        .execute(&mut *tx)
+        .await?;
+        if ended.rows_affected() == 0 {
+            return Err(StoreError::not_found(format!("started tool call {id}")));
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The calls of a case in the order in which they were let through.
+    pub async fn calls_of(&self, case: CaseId) -> Result<Vec<ToolCall>> {
+        let found = sqlx::query("SELECT * FROM tool_calls WHERE case_id = ?1 ORDER BY id")
+            .bind(case.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows::all("tool_calls", &found)
+    }
+
+    /// The calls of a case that were let through and of whose end nothing is known.
+    pub async fn started_calls(&self, case: CaseId) -> Result<Vec<ToolCall>> {
+        let found = sqlx::query(
+            "SELECT * FROM tool_calls WHERE case_id = ?1 AND outcome = 'started' ORDER BY id",
+        )
+        .bind(case.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("tool_calls", &found)
+    }
+}
+
+impl<'r> TryFrom<Fields<'r>> for ToolCall {
+    type Error = StoreError;
+    fn try_from(row: Fields<'r>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            case: row.case("case_id")?,
+            tier: row.tier("tier")?,
+            asked_by: row.get("asked_by")?,
+            tool: row.get("tool")?,
+            class: row.word("class")?,
+            arguments: row.json("arguments")?,
+            outcome: row.word("outcome")?,
+            reason: row.get("reason")?,
+            digest: row.get("digest")?,
+            started: row.time("started")?,
+            millis: row.get("millis")?,
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Where the nouns are kept: SQLite behind one type; one file a family of tables, no policy.
+//!
+//! One connection writes, always inside `BEGIN IMMEDIATE`; four others only read.
+//! Every public call is one transaction: it is stored as a whole or not at all.
+//! SQL stays inside this folder.
+
+pub mod alerts;
+pub mod approvals;
+pub mod audit;
+pub mod calls;
+pub mod cases;
+pub mod cursors;
+pub mod digest;
+pub mod effects;
+pub mod error;
+pub mod evidence;
+mod list;
+mod open;
+pub mod queue;
+pub mod record;
+mod rows;
+pub mod steps;
+pub mod timeline;
+pub mod verdicts;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
+
+pub use alerts::{DeadLetter, Received, StoredDeadLetter};
+pub use approvals::{Answered, ApprovalAnswer, NewApproval};
+pub use audit::{AuditEntry, AuditFault, AuditReport};
+pub use cases::Candidate;
+pub use error::{Result, StoreError};
+pub use list::{CaseFilter, CaseLine, Counts};
+pub use queue::{Claim, Reclaim};
+pub use record::{Intervention, Record, Recorded};
+pub use verdicts::StoredVerdict;
+
+/// A handle on the store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Keeps a memory database alive when the other connections are replaced.
+    anchor: Option<SqlitePool>,
+    lock: Option<Arc<File>>,
+}
+
+/// A write transaction; dropped without `commit` it leaves nothing behind.
+type Tx = Transaction<'static, Sqlite>;
+
+impl Store {
+    async fn begin(&self) -> Result<Tx> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Closes all connections and gives the lock back. Other clones can no longer be used.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        if let Some(anchor) = &self.anchor {
+            anchor.close().await;
+        }
+        if let Some(file) = &self.lock {
+            // The lock also goes with the process; there is nothing to do when this fails.
+            let _ = file.unlock();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The contract of the store, as functions over any `Store`, and what is particular to SQLite; no daemon.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod approvals;
+mod audit;
+mod crash;
+mod intake;
+mod make;
+mod queue;
+mod record;
+mod rounds;
+mod sqlite;
+
+/// Runs each contract function over a store in a file and over one in memory.
+macro_rules! contract {
+    ($($topic:ident::$name:ident),+ $(,)?) => {
+        mod file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                let dir = tempfile::tempdir().unwrap();
+                let store = crate::make::file_store(&dir).await;
+                crate::$topic::$name(&store).await;
+                store.verify_audit().await.unwrap();
+                store.close().await;
+            })+
+        }
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                let store = state::store::Store::open("sqlite::memory:").await.unwrap();
+                crate::$topic::$name(&store).await;
+                store.close().await;
+            })+
+        }
+    };
+}
+
+contract!(
+    intake::a_delivery_is_stored_whole_or_not_at_all,
+    intake::one_alert_however_often_and_in_whatever_order_it_comes,
+    intake::an_abandoned_delivery_leaves_all_or_nothing,
+    intake::a_replayed_dead_letter_is_kept_once,
+    intake::an_alert_has_one_case_and_candidates_share_joinable_entities,
+    intake::joining_works_the_case_again_only_when_it_had_ended,
+    queue::concurrent_claimers_never_share_a_case,
+    queue::a_stale_claim_can_do_nothing,
+    queue::only_ended_leases_are_taken_back,
+    record::illegal_moves_and_misfits_store_nothing,
+    record::an_alert_that_joined_sends_the_case_back,
+    record::a_case_nobody_could_work_goes_to_a_person,
+    record::verdicts_supersede_and_stay,
+    record::effects_are_kept_once_and_never_forgotten,
+    record::nothing_unsure_is_closed_without_a_person,
+    record::people_move_cases_too,
+    approvals::an_answer_counts_once_and_is_used_once,
+    approvals::silence_means_no_and_a_person,
+    approvals::a_close_needs_its_own_yes,
+    approvals::two_questions_one_case,
+    rounds::alerts_and_cases_come_back,
+    rounds::calls_and_bodies_come_back,
+    rounds::evidence_comes_back_numbered,
+    rounds::steps_and_assessments_come_back,
+    rounds::lists_are_narrowed,
+    rounds::lines_and_counts_say_what_is_there,
+    record::people_move_cases_only_where_they_may,
+    audit::entries_chain_and_are_found_by_case,
+);

@@ -1,0 +1,5 @@
+//! The tests that need more than one crate, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod llm;
+mod prompts;

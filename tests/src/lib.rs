@@ -1,0 +1,4 @@
+//! What the tests share: harness and fakes; the tests themselves are in `it/`.
+
+pub mod mcp_server;
+pub mod model_server;
