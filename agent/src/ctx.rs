@@ -8,9 +8,9 @@ use mcp_clients::mappings::Mappings;
 use state::model::Time;
 use state::store::Store;
 
+use crate::catalogue::{Catalogue, Schemas};
 use crate::config::Config;
 use crate::data::sha256_hex;
-use crate::gate::{Catalogue, Schemas};
 use crate::llm::Llm;
 use crate::playbook::Library;
 use crate::prompt::Prompts;
@@ -43,7 +43,11 @@ impl Dice {
     #[must_use]
     pub fn unforeseen() -> Self {
         use std::hash::{BuildHasher, Hasher};
-        let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let draw = || {
+            std::collections::hash_map::RandomState::new()
+                .build_hasher()
+                .finish()
+        };
         Self::seeded(&format!("{:x}{:x}", draw(), draw()))
     }
 

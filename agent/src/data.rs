@@ -72,7 +72,8 @@ impl Folder {
                 self.add_over(&entry.path(), &format!("{name}/"))?;
                 continue;
             }
-            let text = std::fs::read_to_string(entry.path()).map_err(|e| format!("{}: {e}", entry.path().display()))?;
+            let text = std::fs::read_to_string(entry.path())
+                .map_err(|e| format!("{}: {e}", entry.path().display()))?;
             self.put(name, text, true);
         }
         Ok(())
@@ -94,7 +95,11 @@ impl Folder {
     }
 
     /// Files directly in `under` (empty: the top) with an ending such as `.yaml`, by name.
-    pub fn list<'s>(&'s self, under: &'s str, ending: &'s str) -> impl Iterator<Item = &'s DataFile> {
+    pub fn list<'s>(
+        &'s self,
+        under: &'s str,
+        ending: &'s str,
+    ) -> impl Iterator<Item = &'s DataFile> {
         self.files.values().filter(move |f| {
             let rest = if under.is_empty() {
                 Some(f.name.as_str())

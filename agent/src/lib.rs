@@ -1,5 +1,6 @@
 //! The daemon: rooms from configuration to command line, low to high; see ARCHITECTURE.md for the order.
 
+pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod ctx;
@@ -13,5 +14,6 @@ pub mod playbook;
 pub mod prompt;
 pub mod report;
 pub mod telemetry;
+pub mod text;
 pub mod tier;
 pub mod triage;

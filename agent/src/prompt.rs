@@ -40,7 +40,9 @@ impl Prompts {
     pub fn load(folder: &Folder) -> Result<Self, Vec<String>> {
         let read = |under: &str| -> BTreeMap<String, String> {
             let files = folder.list(under, ".md").filter(|f| f.stem() != "README");
-            files.map(|f| (f.stem().to_owned(), f.text.clone())).collect()
+            files
+                .map(|f| (f.stem().to_owned(), f.text.clone()))
+                .collect()
         };
         let prompts = Self {
             texts: read(""),
@@ -49,7 +51,9 @@ impl Prompts {
         let mut faults = Vec::new();
         for (name, text) in &prompts.texts {
             if !text.contains(PARTING) {
-                faults.push(format!("prompts/{name}.md: has no line `{PARTING}` that parts orders from the case"));
+                faults.push(format!(
+                    "prompts/{name}.md: has no line `{PARTING}` that parts orders from the case"
+                ));
             }
             let environment = environment();
             for half in text.split(PARTING) {
@@ -58,7 +62,11 @@ impl Prompts {
                 }
             }
         }
-        if faults.is_empty() { Ok(prompts) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(prompts)
+        } else {
+            Err(faults)
+        }
     }
 
     /// Whether there is a prompt of that name.
@@ -72,17 +80,28 @@ impl Prompts {
     /// # Errors
     /// What is wrong with the prompt or its variables.
     pub fn render(&self, name: &str, variables: &Value) -> Result<Rendered, String> {
-        let text = self.texts.get(name).ok_or_else(|| format!("there is no prompt `{name}`"))?;
+        let text = self
+            .texts
+            .get(name)
+            .ok_or_else(|| format!("there is no prompt `{name}`"))?;
         let environment = environment();
         let mut hashed = text.clone();
         let mut shared = BTreeMap::new();
         for (part, text) in &self.shared {
             hashed.push_str(text);
             let filled = environment.render_str(text, minijinja::value::Serde(variables));
-            shared.insert(part.clone(), filled.map_err(|e| format!("prompts/shared/{part}.md: {e}"))?);
+            shared.insert(
+                part.clone(),
+                filled.map_err(|e| format!("prompts/shared/{part}.md: {e}"))?,
+            );
         }
-        let context = WithShared { variables, shared: &shared };
-        let (system, user) = text.split_once(PARTING).ok_or_else(|| format!("prompt `{name}` has no `{PARTING}`"))?;
+        let context = WithShared {
+            variables,
+            shared: &shared,
+        };
+        let (system, user) = text
+            .split_once(PARTING)
+            .ok_or_else(|| format!("prompt `{name}` has no `{PARTING}`"))?;
         let fill = |half: &str| {
             let filled = environment.render_str(half, minijinja::value::Serde(&context));
             filled.map_err(|e| format!("prompts/{name}.md: {e}"))

@@ -47,7 +47,10 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
 async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let case = &held.case;
     if case.attempts > ctx.config.run.max_attempts {
-        let why = format!("a person has to look: {} attempts did not come to an end", case.attempts - 1);
+        let why = format!(
+            "a person has to look: {} attempts did not come to an end",
+            case.attempts - 1
+        );
         pipeline::give_up(ctx, held, &why).await?;
         return Ok(());
     }
@@ -60,7 +63,10 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let entities = ctx.store.entities_of(case.id).await?;
     let known = ctx.store.current_verdicts(case.id).await?;
     let (mut verdicts, mut spent) = (Vec::new(), Spent::default());
-    for alert in alerts.iter().filter(|a| known.iter().all(|v| v.alert != a.id)) {
+    for alert in alerts
+        .iter()
+        .filter(|a| known.iter().all(|v| v.alert != a.id))
+    {
         let plan = pipeline::plan(ctx, case, alert.clone(), &entities).await?;
         let (verdict, cost) = climb(ctx, &plan).await?;
         verdicts.push(verdict);
@@ -79,7 +85,8 @@ async fn climb(ctx: &Ctx, plan: &Plan<'_>) -> anyhow::Result<(Verdict, Spent)> {
     for tier in Tier::ALL {
         if tier != Tier::One {
             let message = format!("tier {tier} ({})", tier.name());
-            let event = TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::TierReached, message);
+            let event =
+                TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::TierReached, message);
             ctx.store.add_events(vec![event]).await?;
         }
         let meter = Meter::new(ctx.config.tiers.of(tier).budget.clone());

@@ -10,7 +10,8 @@ use state::store::{CaseFilter, Store};
 
 use crate::config::Config;
 use crate::daemon::data;
-use crate::report::{CaseFile, markdown, oneline};
+use crate::report::{CaseFile, markdown};
+use crate::text::oneline;
 
 use super::output::table;
 use super::{Done, Out};
@@ -69,7 +70,9 @@ fn time(text: &str) -> Result<Time, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.with_timezone(&Utc));
     }
-    let day = text.parse::<NaiveDate>().map_err(|_| "write 2026-11-21 or 2026-11-21T08:00:00Z".to_owned())?;
+    let day = text
+        .parse::<NaiveDate>()
+        .map_err(|_| "write 2026-11-21 or 2026-11-21T08:00:00Z".to_owned())?;
     Ok(day.and_time(chrono::NaiveTime::MIN).and_utc())
 }
 
@@ -130,12 +133,27 @@ async fn list(store: &Store, filter: List, out: &Out) -> Result<(), super::Faile
                 l.verdict.map_or("none".to_owned(), |v| v.to_string()),
                 l.confidence.map_or(String::new(), |c| format!("{c}%")),
                 l.tier.map_or(String::new(), |t| t.to_string()),
-                l.case.outcome.map_or_else(|| l.case.status.to_string(), |o| o.to_string()),
+                l.case
+                    .outcome
+                    .map_or_else(|| l.case.status.to_string(), |o| o.to_string()),
                 l.alerts.to_string(),
             ]
         })
         .collect();
-    out.line(&table(&["case", "first alert", "rule", "principal", "verdict", "sure", "tier", "outcome", "alerts"], rows));
+    out.line(&table(
+        &[
+            "case",
+            "first alert",
+            "rule",
+            "principal",
+            "verdict",
+            "sure",
+            "tier",
+            "outcome",
+            "alerts",
+        ],
+        rows,
+    ));
     Ok(())
 }
 
@@ -147,21 +165,47 @@ fn show(file: &CaseFile, out: &Out) {
     let case = &file.case;
     out.line(&format!("{}  {}", case.id, oneline(&case.title, 200)));
     let outcome = case.outcome.map_or("not decided", Outcome::as_str);
-    out.line(&format!("status {}, outcome {outcome}, {} alerts, {} tool calls, {} model turns", case.status, file.alerts.len(), file.calls.len(), file.spent.turns));
+    out.line(&format!(
+        "status {}, outcome {outcome}, {} alerts, {} tool calls, {} model turns",
+        case.status,
+        file.alerts.len(),
+        file.calls.len(),
+        file.spent.turns
+    ));
     for alert in &file.alerts {
         out.line("");
-        out.line(&format!("alert {} {} ({}, {})", oneline(&alert.alert.source_alert_id, 80), oneline(&alert.alert.rule.name, 120), alert.alert.severity, alert.alert.time.to_rfc3339()));
+        out.line(&format!(
+            "alert {} {} ({}, {})",
+            oneline(&alert.alert.source_alert_id, 80),
+            oneline(&alert.alert.rule.name, 120),
+            alert.alert.severity,
+            alert.alert.time.to_rfc3339()
+        ));
         let Some(v) = &alert.verdict else {
             out.line("  no verdict: the daemon handed it to a person");
             continue;
         };
-        out.line(&format!("  {} ({} %, {}, impact {}), tier {} by {}, playbook {}", v.kind, v.confidence, v.reason, v.impact, v.provenance.tier, v.provenance.analyst, v.provenance.playbook));
+        out.line(&format!(
+            "  {} ({} %, {}, impact {}), tier {} by {}, playbook {}",
+            v.kind,
+            v.confidence,
+            v.reason,
+            v.impact,
+            v.provenance.tier,
+            v.provenance.analyst,
+            v.provenance.playbook
+        ));
         out.line(&format!("  {}", oneline(&v.basis.sentence, 400)));
         if let Some(note) = &v.provenance.analyst_note {
             out.line(&format!("  model: {}", oneline(note, 300)));
         }
         for r in &v.basis.reasons {
-            out.line(&format!("    {:+.2}  {} [{}]", r.weight, oneline(&r.claim.text, 300), r.claim.evidence.join(", ")));
+            out.line(&format!(
+                "    {:+.2}  {} [{}]",
+                r.weight,
+                oneline(&r.claim.text, 300),
+                r.claim.evidence.join(", ")
+            ));
         }
         for veto in &v.vetoes {
             out.line(&format!("    veto: {}", oneline(veto, 300)));
@@ -170,17 +214,34 @@ fn show(file: &CaseFile, out: &Out) {
             out.line(&format!("    ATT&CK: {}", v.basis.techniques.join(", ")));
         }
         for gap in &v.basis.gaps {
-            out.line(&format!("    not checked: {}: {}", oneline(&gap.what, 120), oneline(&gap.why, 200)));
+            out.line(&format!(
+                "    not checked: {}: {}",
+                oneline(&gap.what, 120),
+                oneline(&gap.why, 200)
+            ));
         }
     }
     out.line("\nevidence");
     for e in &file.evidence {
-        out.line(&format!("  {:<4} {:<28} {:<8} {}", e.reference, oneline(&e.tool, 28), e.answer, oneline(&e.summary, 120)));
+        out.line(&format!(
+            "  {:<4} {:<28} {:<8} {}",
+            e.reference,
+            oneline(&e.tool, 28),
+            e.answer,
+            oneline(&e.summary, 120)
+        ));
     }
     if !file.effects.is_empty() {
         out.line("\nproposed effects");
         for e in &file.effects {
-            out.line(&format!("  {} {} on `{}`: {}, {}", e.tool, e.class, oneline(&e.target, 80), e.decision, oneline(&e.reason, 160)));
+            out.line(&format!(
+                "  {} {} on `{}`: {}, {}",
+                e.tool,
+                e.class,
+                oneline(&e.target, 80),
+                e.decision,
+                oneline(&e.reason, 160)
+            ));
             out.line(&format!("      {}", oneline(&e.arguments.to_string(), 300)));
         }
     }
@@ -188,16 +249,30 @@ fn show(file: &CaseFile, out: &Out) {
 
 fn timeline(file: &CaseFile, out: &Out) {
     if out.is_json() {
-        out.value(&json!({"case": file.case.id, "activity": file.activity(), "daemon": file.timeline}));
+        out.value(
+            &json!({"case": file.case.id, "activity": file.activity(), "daemon": file.timeline}),
+        );
         return;
     }
     out.line(&format!("{}  what happened", file.case.id));
     for line in file.activity() {
         let technique = line.technique.as_deref().unwrap_or("");
-        out.line(&format!("  {} {:<4} {:<10} {}", line.at.format("%Y-%m-%d %H:%M:%SZ"), line.evidence_ref, technique, line.text));
+        out.line(&format!(
+            "  {} {:<4} {:<10} {}",
+            line.at.format("%Y-%m-%d %H:%M:%SZ"),
+            line.evidence_ref,
+            technique,
+            line.text
+        ));
     }
     out.line("\nwhat nightdesk did");
     for event in &file.timeline {
-        out.line(&format!("  {:>3} {} {:<16} {}", event.seq, event.at.format("%H:%M:%S%.3fZ"), event.kind, oneline(&event.message, 240)));
+        out.line(&format!(
+            "  {:>3} {} {:<16} {}",
+            event.seq,
+            event.at.format("%H:%M:%S%.3fZ"),
+            event.kind,
+            oneline(&event.message, 240)
+        ));
     }
 }

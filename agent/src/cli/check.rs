@@ -29,11 +29,19 @@ struct Lines(Vec<Line>);
 
 impl Lines {
     fn good(&mut self, what: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Line { what: what.into(), ok: true, detail: detail.into() });
+        self.0.push(Line {
+            what: what.into(),
+            ok: true,
+            detail: detail.into(),
+        });
     }
 
     fn bad(&mut self, what: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Line { what: what.into(), ok: false, detail: detail.into() });
+        self.0.push(Line {
+            what: what.into(),
+            ok: false,
+            detail: detail.into(),
+        });
     }
 }
 
@@ -55,23 +63,55 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
     lines.good("configuration", path.display().to_string());
     match data(&config) {
         Ok(data) => {
-            let over = if data.overridden.is_empty() { "as built in".to_owned() } else { format!("overridden: {}", data.overridden.join(", ")) };
-            lines.good("playbooks, prompts, mappings", format!("{} playbooks, {} alert mappings, {over}", data.library.entries().len(), data.mappings.alert_names().len()));
-            for source in config.sources.iter().filter(|s| s.fields.is_empty() && !data.mappings.alert_names().contains(&s.mapping.as_str())) {
-                lines.bad(format!("source {}", source.name), format!("there is no alert mapping `{}`; known are {}", source.mapping, data.mappings.alert_names().join(", ")));
+            let over = if data.overridden.is_empty() {
+                "as built in".to_owned()
+            } else {
+                format!("overridden: {}", data.overridden.join(", "))
+            };
+            lines.good(
+                "playbooks, prompts, mappings",
+                format!(
+                    "{} playbooks, {} alert mappings, {over}",
+                    data.library.entries().len(),
+                    data.mappings.alert_names().len()
+                ),
+            );
+            for source in config.sources.iter().filter(|s| {
+                s.fields.is_empty() && !data.mappings.alert_names().contains(&s.mapping.as_str())
+            }) {
+                lines.bad(
+                    format!("source {}", source.name),
+                    format!(
+                        "there is no alert mapping `{}`; known are {}",
+                        source.mapping,
+                        data.mappings.alert_names().join(", ")
+                    ),
+                );
             }
         }
         Err(ConfigFaults(faults)) => {
-            faults.iter().for_each(|f| lines.bad("data files", f.to_string()));
+            faults
+                .iter()
+                .for_each(|f| lines.bad("data files", f.to_string()));
             return Ok(tell(lines, CONFIG, out));
         }
     }
     match Store::open(&config.store.url).await {
         Ok(store) => {
-            lines.good("store", format!("{} opens, {} cases waiting", config.store.url, store.queue_depth().await?));
+            lines.good(
+                "store",
+                format!(
+                    "{} opens, {} cases waiting",
+                    config.store.url,
+                    store.queue_depth().await?
+                ),
+            );
             store.close().await;
         }
-        Err(e) => lines.bad("store", format!("{}: {e}; set [store] url", config.store.url)),
+        Err(e) => lines.bad(
+            "store",
+            format!("{}: {e}; set [store] url", config.store.url),
+        ),
     }
     live(config, &mut lines).await;
     Ok(tell(lines, FAILED, out))
@@ -97,7 +137,10 @@ async fn servers(assembled: &Assembled, lines: &mut Lines) {
     for status in &assembled.servers {
         let name = format!("server {}", status.name);
         if let ServerState::Down { reason, .. } = &status.state {
-            lines.bad(name, format!("does not start: {reason}; see [servers.{}]", status.name));
+            lines.bad(
+                name,
+                format!("does not start: {reason}; see [servers.{}]", status.name),
+            );
             continue;
         }
         let live = match assembled.fleet.tools(&status.name).await {
@@ -107,16 +150,42 @@ async fn servers(assembled: &Assembled, lines: &mut Lines) {
                 continue;
             }
         };
-        let listed = assembled.ctx.catalogue.iter().filter(|(_, e)| e.server == status.name);
+        let listed = assembled
+            .ctx
+            .catalogue
+            .iter()
+            .filter(|(_, e)| e.server == status.name);
         let missing: Vec<&str> = listed
             .filter(|(_, e)| e.spec.enabled && live.iter().all(|t| t.name != e.tool))
             .map(|(_, e)| e.tool.as_str())
             .collect();
-        let outside = live.iter().filter(|t| assembled.ctx.catalogue.get(&format!("{}.{}", status.name, t.name)).is_none()).count();
+        let outside = live
+            .iter()
+            .filter(|t| {
+                assembled
+                    .ctx
+                    .catalogue
+                    .get(&format!("{}.{}", status.name, t.name))
+                    .is_none()
+            })
+            .count();
         if missing.is_empty() {
-            lines.good(name, format!("{} tools, {outside} of them not in the catalogue and so not callable", live.len()));
+            lines.good(
+                name,
+                format!(
+                    "{} tools, {outside} of them not in the catalogue and so not callable",
+                    live.len()
+                ),
+            );
         } else {
-            lines.bad(name, format!("does not offer {}; correct or remove [servers.{}.tools.…]", missing.join(", "), status.name));
+            lines.bad(
+                name,
+                format!(
+                    "does not offer {}; correct or remove [servers.{}.tools.…]",
+                    missing.join(", "),
+                    status.name
+                ),
+            );
         }
     }
     if assembled.servers.is_empty() {
@@ -139,7 +208,10 @@ fn steps(assembled: &Assembled, lines: &mut Lines) {
             absent.insert(server.to_owned());
             continue;
         }
-        let usable = ctx.catalogue.get(tool).is_some_and(|e| e.spec.enabled && e.spec.tiers.contains(&step.tier));
+        let usable = ctx
+            .catalogue
+            .get(tool)
+            .is_some_and(|e| e.spec.enabled && e.spec.tiers.contains(&step.tier));
         if !usable {
             refused.insert(tool.clone(), step.tier);
         }
@@ -151,7 +223,10 @@ fn steps(assembled: &Assembled, lines: &mut Lines) {
     if refused.is_empty() {
         let without = match absent.len() {
             0 => String::new(),
-            _ => format!("; steps on {} are gaps, since no such server is configured", absent.into_iter().collect::<Vec<_>>().join(", ")),
+            _ => format!(
+                "; steps on {} are gaps, since no such server is configured",
+                absent.into_iter().collect::<Vec<_>>().join(", ")
+            ),
         };
         lines.good("tools the tiers need", format!("catalogued{without}"));
     }
@@ -159,7 +234,10 @@ fn steps(assembled: &Assembled, lines: &mut Lines) {
 
 async fn model(assembled: &Assembled, lines: &mut Lines) {
     let (Some(llm), Some(config)) = (&assembled.ctx.llm, &assembled.ctx.config.model) else {
-        return lines.good("model", "none configured or asked for: the playbook analyst judges alone");
+        return lines.good(
+            "model",
+            "none configured or asked for: the playbook analyst judges alone",
+        );
     };
     let ask = Ask {
         model: config.model.clone(),
@@ -171,15 +249,27 @@ async fn model(assembled: &Assembled, lines: &mut Lines) {
         deadline: tokio::time::Instant::now() + Duration::from_secs(30),
     };
     match llm.turn(&ask).await {
-        Ok(_) => lines.good("model", format!("{} answers at {}", config.model, config.base_url)),
-        Err(e) => lines.bad("model", format!("{} at {}: {e}; see [model] base_url, api_key and model", config.model, config.base_url)),
+        Ok(_) => lines.good(
+            "model",
+            format!("{} answers at {}", config.model, config.base_url),
+        ),
+        Err(e) => lines.bad(
+            "model",
+            format!(
+                "{} at {}: {e}; see [model] base_url, api_key and model",
+                config.model, config.base_url
+            ),
+        ),
     }
 }
 
 async fn sources(assembled: &Assembled, lines: &mut Lines) {
     let ctx = &assembled.ctx;
     if ctx.config.sources.is_empty() {
-        lines.bad("sources", "none is configured: add [[sources]]; without one no alert arrives");
+        lines.bad(
+            "sources",
+            "none is configured: add [[sources]]; without one no alert arrives",
+        );
     }
     let sources = match pollable(ctx) {
         Ok(sources) => sources,
@@ -188,7 +278,14 @@ async fn sources(assembled: &Assembled, lines: &mut Lines) {
     for mut source in sources {
         let name = format!("source {}", source.source.name());
         match source.source.poll(&serde_json::Value::Null).await {
-            Ok(batch) => lines.good(name, format!("answers; first page: {} alerts, {} unreadable", batch.alerts.len(), batch.rejected.len())),
+            Ok(batch) => lines.good(
+                name,
+                format!(
+                    "answers; first page: {} alerts, {} unreadable",
+                    batch.alerts.len(),
+                    batch.rejected.len()
+                ),
+            ),
             Err(e) => lines.bad(name, e.to_string()),
         }
     }
@@ -200,9 +297,21 @@ fn tell(lines: Lines, code: u8, out: &Out) -> ExitCode {
         out.value(&serde_json::json!({"ok": ok, "checks": lines.0}));
     } else {
         for line in &lines.0 {
-            let mark = if line.ok { out.paint(Tone::Good, "ok  ") } else { out.paint(Tone::Bad, "FAIL") };
-            out.line(&format!("{mark} {}: {}", line.what, crate::report::oneline(&line.detail, 600)));
+            let mark = if line.ok {
+                out.paint(Tone::Good, "ok  ")
+            } else {
+                out.paint(Tone::Bad, "FAIL")
+            };
+            out.line(&format!(
+                "{mark} {}: {}",
+                line.what,
+                crate::text::oneline(&line.detail, 600)
+            ));
         }
     }
-    if ok { ExitCode::SUCCESS } else { ExitCode::from(code) }
+    if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(code)
+    }
 }

@@ -29,7 +29,9 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
     let began = Instant::now();
     let dir = prepare(&args).map_err(|e| Failed::new(UNAVAILABLE, e))?;
     let lab = match &args.lab {
-        Some(lab) => lab.canonicalize().with_context(|| format!("{}: there is no such lab", lab.display()))?,
+        Some(lab) => lab
+            .canonicalize()
+            .with_context(|| format!("{}: there is no such lab", lab.display()))?,
         None => dir.join("lab"),
     };
     let mut base = Config::default();
@@ -44,7 +46,10 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
         out.say(&format!("nightdesk demo: lab {} with 8 MCP servers as child processes, playbook analyst, store {}", lab.display(), config.store.url));
     }
     let assembled = assemble(config, store).await?;
-    let sources = pollable(&assembled.ctx)?.into_iter().map(|p| p.source).collect();
+    let sources = pollable(&assembled.ctx)?
+        .into_iter()
+        .map(|p| p.source)
+        .collect();
     let mut teller = Teller::new(*out, assembled.ctx.clone());
     let worked = work_until_empty(&assembled.ctx, sources, &mut teller).await;
     let told = teller.finish();
@@ -75,11 +80,20 @@ fn prepare(args: &Args) -> anyhow::Result<PathBuf> {
         }
         Ok(dir)
     };
-    made().with_context(|| format!("{}: the demo can't write here; name another folder with --dir", args.dir.display()))
+    made().with_context(|| {
+        format!(
+            "{}: the demo can't write here; name another folder with --dir",
+            args.dir.display()
+        )
+    })
 }
 
 /// The demo's own configuration, so that `case`, `tools` and `run` work on it afterwards.
-fn write_config(dir: &std::path::Path, program: &std::path::Path, lab: &std::path::Path) -> anyhow::Result<()> {
+fn write_config(
+    dir: &std::path::Path,
+    program: &std::path::Path,
+    lab: &std::path::Path,
+) -> anyhow::Result<()> {
     let store = format!("sqlite:{}", dir.join("nightdesk.db").display());
     let text = crate::eval::lab_settings(program, lab, &store)?;
     let path = dir.join("nightdesk.toml");
@@ -88,11 +102,25 @@ fn write_config(dir: &std::path::Path, program: &std::path::Path, lab: &std::pat
 
 fn hints(out: &Out, dir: &std::path::Path) {
     let config = dir.join("nightdesk.toml");
-    let config = config.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&config).display().to_string();
+    let config = config
+        .strip_prefix(std::env::current_dir().unwrap_or_default())
+        .unwrap_or(&config)
+        .display()
+        .to_string();
     out.line("");
     out.line("Where to look next:");
     out.line(&format!("  nightdesk case list --config {config}"));
-    out.line(&format!("  nightdesk case show ND-1 --config {config}        verdict, reasons, evidence, gaps"));
-    out.line(&format!("  nightdesk case report ND-1 --config {config}      incident report draft"));
-    out.line(&format!("  nightdesk eval {}        the same alerts scored against their labels", dir.join("lab").strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&dir.join("lab")).display()));
+    out.line(&format!(
+        "  nightdesk case show ND-1 --config {config}        verdict, reasons, evidence, gaps"
+    ));
+    out.line(&format!(
+        "  nightdesk case report ND-1 --config {config}      incident report draft"
+    ));
+    out.line(&format!(
+        "  nightdesk eval {}        the same alerts scored against their labels",
+        dir.join("lab")
+            .strip_prefix(std::env::current_dir().unwrap_or_default())
+            .unwrap_or(&dir.join("lab"))
+            .display()
+    ));
 }

@@ -76,16 +76,31 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
 
 fn show(report: &LabReport, alerts: bool, out: &Out) {
     let m = &report.metrics;
-    out.line(&format!("\n{} ({} analyst): {} alerts, {} labelled", report.lab, report.analyst, m.alerts, m.labelled));
+    out.line(&format!(
+        "\n{} ({} analyst): {} alerts, {} labelled",
+        report.lab, report.analyst, m.alerts, m.labelled
+    ));
     for reason in &report.rejected {
-        out.line(&format!("  unreadable alert: {}", crate::report::oneline(reason, 200)));
+        out.line(&format!(
+            "  unreadable alert: {}",
+            crate::text::oneline(reason, 200)
+        ));
     }
     let rows = vec![
-        row("missed true positives (malicious, closed)", m.missed_true_positives),
-        row("auto-close precision (benign of closed)", m.auto_close_precision),
+        row(
+            "missed true positives (malicious, closed)",
+            m.missed_true_positives,
+        ),
+        row(
+            "auto-close precision (benign of closed)",
+            m.auto_close_precision,
+        ),
         row("coverage (closed of benign)", m.coverage),
         row("escalation rate (not closed)", m.escalation_rate),
-        row("verdict accuracy (benign = false positive)", m.verdict_accuracy),
+        row(
+            "verdict accuracy (benign = false positive)",
+            m.verdict_accuracy,
+        ),
         row("detection (malicious called so or suspicious)", m.detection),
         row("technique F1", m.technique_f1),
     ];
@@ -96,19 +111,32 @@ fn show(report: &LabReport, alerts: bool, out: &Out) {
     if alerts {
         for a in &report.alerts {
             let j = &a.judgement;
-            out.line(&format!("  {} {} {} {}% {} tier {}", a.subject.case_id, a.subject.source_alert_id, j.verdict, j.confidence, j.outcome, j.tier));
+            out.line(&format!(
+                "  {} {} {} {}% {} tier {}",
+                a.subject.case_id,
+                a.subject.source_alert_id,
+                j.verdict,
+                j.confidence,
+                j.outcome,
+                j.tier
+            ));
             for reason in &a.reasons {
-                out.line(&format!("      {}", crate::report::oneline(reason, 220)));
+                out.line(&format!("      {}", crate::text::oneline(reason, 220)));
             }
             for gap in &a.gaps {
-                out.line(&format!("      gap: {}", crate::report::oneline(gap, 200)));
+                out.line(&format!("      gap: {}", crate::text::oneline(gap, 200)));
             }
         }
     }
 }
 
 fn row(name: &str, rate: Rate) -> Vec<String> {
-    vec![name.to_owned(), percent(rate.value), format!("{}/{}", rate.k, rate.n), interval(rate)]
+    vec![
+        name.to_owned(),
+        percent(rate.value),
+        format!("{}/{}", rate.k, rate.n),
+        interval(rate),
+    ]
 }
 
 fn percent(value: Option<f64>) -> String {
@@ -128,17 +156,46 @@ fn totals(reports: &[LabReport], out: &Out) {
     let mut sums = [(0, 0); 6];
     for report in reports {
         let m = &report.metrics;
-        let rates = [m.missed_true_positives, m.auto_close_precision, m.coverage, m.escalation_rate, m.verdict_accuracy, m.technique_f1];
+        let rates = [
+            m.missed_true_positives,
+            m.auto_close_precision,
+            m.coverage,
+            m.escalation_rate,
+            m.verdict_accuracy,
+            m.technique_f1,
+        ];
         for (sum, rate) in sums.iter_mut().zip(rates) {
             sum.0 += rate.k;
             sum.1 += rate.n;
         }
-        rows.push([vec![report.lab.clone(), m.alerts.to_string()], rates.map(short).to_vec()].concat());
+        rows.push(
+            [
+                vec![report.lab.clone(), m.alerts.to_string()],
+                rates.map(short).to_vec(),
+            ]
+            .concat(),
+        );
     }
     let alerts: usize = reports.iter().map(|r| r.metrics.alerts).sum();
     let all = sums.map(|(k, n)| Rate::of(k, n));
-    rows.push([vec!["all".to_owned(), alerts.to_string()], all.map(|r| format!("{} = {}", short(r), percent(r.value))).to_vec()].concat());
-    let header = ["lab", "alerts", "missed TP", "close precision", "coverage", "escalated", "accuracy", "technique F1"];
+    rows.push(
+        [
+            vec!["all".to_owned(), alerts.to_string()],
+            all.map(|r| format!("{} = {}", short(r), percent(r.value)))
+                .to_vec(),
+        ]
+        .concat(),
+    );
+    let header = [
+        "lab",
+        "alerts",
+        "missed TP",
+        "close precision",
+        "coverage",
+        "escalated",
+        "accuracy",
+        "technique F1",
+    ];
     out.line("");
     out.line(&table(&header, rows));
 }

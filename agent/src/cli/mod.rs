@@ -104,7 +104,11 @@ impl From<ConfigFaults> for Failed {
 
 impl From<anyhow::Error> for Failed {
     fn from(error: anyhow::Error) -> Self {
-        let code = if error.is::<ConfigFaults>() { CONFIG } else { UNAVAILABLE };
+        let code = if error.is::<ConfigFaults>() {
+            CONFIG
+        } else {
+            UNAVAILABLE
+        };
         Self { code, error }
     }
 }
@@ -132,12 +136,23 @@ pub fn main() -> ExitCode {
     let out = Out::new(cli.json);
     let quiet = matches!(cli.command, Command::Demo(_) | Command::Eval(_));
     let served = matches!(cli.command, Command::Lab(_));
-    let default = if quiet { "error" } else if served { "warn" } else { "info" };
+    let default = if quiet {
+        "error"
+    } else if served {
+        "warn"
+    } else {
+        "info"
+    };
     telemetry::start(cli.log_format, default);
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         out.complain("another TLS provider is already installed");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -165,7 +180,9 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => tools::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {
-            lab::serve(server, &dir).await.map_err(|e| Failed::new(DATA, e))?;
+            lab::serve(server, &dir)
+                .await
+                .map_err(|e| Failed::new(DATA, e))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,11 +1,15 @@
 //! The one place that prints: results on standard output, talk on standard error, nothing an alert wrote unescaped.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line's one output module")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line's one output module"
+)]
 
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::report::oneline;
+use crate::text::oneline;
 
 /// Where results and talk go.
 #[derive(Debug, Clone, Copy)]

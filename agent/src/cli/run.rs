@@ -76,7 +76,11 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(out: Out, ctx: Arc<Ctx>) -> Self {
-        let bar = if out.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        let bar = if out.is_json() {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new_spinner()
+        };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} cases done  {elapsed}") {
             bar.set_style(style);
         }
@@ -98,7 +102,10 @@ impl Teller {
         let Some(v) = file.verdict() else {
             return format!("{:<7} no verdict: handed to a person", file.case.id);
         };
-        let rule = file.alerts.first().map_or("", |a| a.alert.rule.name.as_str());
+        let rule = file
+            .alerts
+            .first()
+            .map_or("", |a| a.alert.rule.name.as_str());
         let who = principal(&file.entities).unwrap_or("unknown");
         let millis: i64 = file.calls.iter().filter_map(|c| c.millis).sum();
         let outcome = file.case.outcome.map_or("open", Outcome::as_str);
@@ -111,7 +118,9 @@ impl Teller {
             1 => String::new(),
             n => format!(" [{n} alerts]"),
         };
-        let tiers: Vec<String> = (1..=v.provenance.tier.number()).map(|t| t.to_string()).collect();
+        let tiers: Vec<String> = (1..=v.provenance.tier.number())
+            .map(|t| t.to_string())
+            .collect();
         #[allow(clippy::cast_precision_loss, reason = "milliseconds")]
         let seconds = millis as f64 / 1000.0;
         format!(
@@ -135,7 +144,12 @@ impl Progress for Teller {
                 0 => String::new(),
                 n => format!(", {n} unreadable kept as dead letters"),
             };
-            self.bar.suspend(|| self.out.say(&format!("source {source}: {} new alerts, {} known{rejected}", polled.new, polled.known)));
+            self.bar.suspend(|| {
+                self.out.say(&format!(
+                    "source {source}: {} new alerts, {} known{rejected}",
+                    polled.new, polled.known
+                ))
+            });
         }
     }
 
@@ -157,7 +171,12 @@ impl Progress for Teller {
 }
 
 /// The end of a run: every alert as JSON, or the figures for people.
-pub(super) async fn summary(ctx: &Ctx, out: &Out, told: &[CaseId], took: Duration) -> anyhow::Result<()> {
+pub(super) async fn summary(
+    ctx: &Ctx,
+    out: &Out,
+    told: &[CaseId],
+    took: Duration,
+) -> anyhow::Result<()> {
     let mut results = Vec::new();
     for case in told {
         let file = CaseFile::read(&ctx.store, &ctx.library, *case).await?;
@@ -182,7 +201,10 @@ pub(super) async fn summary(ctx: &Ctx, out: &Out, told: &[CaseId], took: Duratio
     ));
     let mut kinds: Vec<String> = Vec::new();
     for kind in VerdictKind::ALL {
-        let n = results.iter().filter(|r| r.judgement.verdict == *kind).count();
+        let n = results
+            .iter()
+            .filter(|r| r.judgement.verdict == *kind)
+            .count();
         if n > 0 {
             kinds.push(format!("{n} {kind}"));
         }

@@ -40,12 +40,20 @@ pub(super) async fn tools(config: Config, command: Command, out: &Out) -> Done {
     let mut down: Vec<String> = Vec::new();
     for server in assembled.ctx.config.servers.keys() {
         match assembled.fleet.tools(server).await {
-            Ok(tools) => live.extend(tools.into_iter().map(|t| (format!("{server}.{}", t.name), t))),
+            Ok(tools) => live.extend(
+                tools
+                    .into_iter()
+                    .map(|t| (format!("{server}.{}", t.name), t)),
+            ),
             Err(e) => down.push(e.to_string()),
         }
     }
     let catalogue = &assembled.ctx.catalogue;
-    let mut names: Vec<&str> = catalogue.iter().map(|(n, _)| n).chain(live.keys().map(String::as_str)).collect();
+    let mut names: Vec<&str> = catalogue
+        .iter()
+        .map(|(n, _)| n)
+        .chain(live.keys().map(String::as_str))
+        .collect();
     names.sort_unstable();
     names.dedup();
     let lines: Vec<_> = names
@@ -77,11 +85,32 @@ pub(super) async fn tools(config: Config, command: Command, out: &Out) -> Done {
         let rows = lines
             .iter()
             .map(|l| {
-                let denied = if l["class"].is_null() { "denied: not in the catalogue".to_owned() } else { text(&l["class"]) };
-                vec![text(&l["tool"]), denied, text(&l["tiers"]), text(&l["enabled"]), text(&l["live"]), text(&l["claims"])]
+                let denied = if l["class"].is_null() {
+                    "denied: not in the catalogue".to_owned()
+                } else {
+                    text(&l["class"])
+                };
+                vec![
+                    text(&l["tool"]),
+                    denied,
+                    text(&l["tiers"]),
+                    text(&l["enabled"]),
+                    text(&l["live"]),
+                    text(&l["claims"]),
+                ]
             })
             .collect();
-        out.line(&table(&["tool", "class", "tiers", "enabled", "live", "server claims (never obeyed)"], rows));
+        out.line(&table(
+            &[
+                "tool",
+                "class",
+                "tiers",
+                "enabled",
+                "live",
+                "server claims (never obeyed)",
+            ],
+            rows,
+        ));
         for why in &down {
             out.complain(why);
         }
@@ -93,8 +122,13 @@ pub(super) async fn audit(config: Config, command: AuditCommand, out: &Out) -> D
     let store = Store::open(&config.store.url).await?;
     match command {
         AuditCommand::Verify => match store.verify_audit().await {
-            Ok(report) if out.is_json() => out.value(&json!({"ok": true, "entries": report.entries, "head": report.head})),
-            Ok(report) => out.line(&format!("ok: {} records, head {}", report.entries, report.head)),
+            Ok(report) if out.is_json() => {
+                out.value(&json!({"ok": true, "entries": report.entries, "head": report.head}))
+            }
+            Ok(report) => out.line(&format!(
+                "ok: {} records, head {}",
+                report.entries, report.head
+            )),
             Err(fault) => return Err(Failed::new(DATA, fault)),
         },
         AuditCommand::Export { case } => {
@@ -105,7 +139,10 @@ pub(super) async fn audit(config: Config, command: AuditCommand, out: &Out) -> D
                     None => store.audit(from, 1000).await?,
                 };
                 for e in &entries {
-                    out.line(&json!({"seq": e.seq, "at": e.at, "hash": e.hash, "entry": e.entry}).to_string());
+                    out.line(
+                        &json!({"seq": e.seq, "at": e.at, "hash": e.hash, "entry": e.entry})
+                            .to_string(),
+                    );
                 }
                 match entries.last() {
                     Some(last) if case.is_none() => from = last.seq + 1,

@@ -41,7 +41,8 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     if let Some(path) = named {
         return Some(path.to_owned());
     }
-    let home = |var: &str, below: &str| std::env::var_os(var).map(|dir| Path::new(&dir).join(below));
+    let home =
+        |var: &str, below: &str| std::env::var_os(var).map(|dir| Path::new(&dir).join(below));
     [
         Some(PathBuf::from("nightdesk.toml")),
         home("XDG_CONFIG_HOME", "nightdesk/nightdesk.toml"),
@@ -111,7 +112,10 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
             faults.push(places.fault(&key, message));
         }
         if !seen.insert(&source.name) {
-            let message = format!("two sources are called `{}`; names must differ", source.name);
+            let message = format!(
+                "two sources are called `{}`; names must differ",
+                source.name
+            );
             faults.push(places.fault(&key, message));
         }
         let server = match &source.origin {
@@ -123,7 +127,7 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
             faults.push(places.fault(&format!("{key}.server"), message));
         }
     }
-    for message in config.model.iter().flat_map(crate::llm::ModelConfig::faults) {
+    for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }
     if config.run.workers == 0 {
@@ -137,8 +141,17 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
 
 /// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
 const SECTIONS: [&str; 11] = [
-    "store", "run", "sources", "servers", "queries", "model", "tiers", "closing", "effects",
-    "protection", "paths",
+    "store",
+    "run",
+    "sources",
+    "servers",
+    "queries",
+    "model",
+    "tiers",
+    "closing",
+    "effects",
+    "protection",
+    "paths",
 ];
 
 fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Config {
@@ -164,14 +177,24 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
             }
         )+ };
     }
-    section!(store, run, queries, model, tiers, closing, effects, protection, paths);
-    if let Some(Value { kind: ValueKind::Array(items), .. }) = take("sources") {
+    section!(
+        store, run, queries, model, tiers, closing, effects, protection, paths
+    );
+    if let Some(Value {
+        kind: ValueKind::Array(items),
+        ..
+    }) = take("sources")
+    {
         for (i, item) in items.into_iter().enumerate() {
             let source: Option<SourceConfig> = read(item, &format!("sources.{i}"), places, faults);
             config.sources.extend(source);
         }
     }
-    if let Some(Value { kind: ValueKind::Table(items), .. }) = take("servers") {
+    if let Some(Value {
+        kind: ValueKind::Table(items),
+        ..
+    }) = take("servers")
+    {
         for (name, item) in items {
             let key = format!("servers.{name}");
             let Some(server) = read::<ServerConfig>(item, &key, places, faults) else {
@@ -227,7 +250,10 @@ fn read<T: DeserializeOwned>(
 /// The message without the parts that repeat the key and the origin.
 fn plain(message: &str) -> String {
     let message = message.split(" for key `").next().unwrap_or(message);
-    let message = message.split(" in the environment").next().unwrap_or(message);
+    let message = message
+        .split(" in the environment")
+        .next()
+        .unwrap_or(message);
     message.trim().to_owned()
 }
 
@@ -294,7 +320,13 @@ impl Places {
 
 fn walk(table: &toml::de::DeTable<'_>, prefix: &str, text: &str, out: &mut Vec<(String, usize)>) {
     use toml::de::DeValue;
-    let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
+    let line = |at: usize| {
+        text.as_bytes()[..at.min(text.len())]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1
+    };
     for (key, value) in table {
         let path = if prefix.is_empty() {
             key.get_ref().to_string()

@@ -9,11 +9,11 @@ use mcp_clients::sources::SourceConfig;
 use serde::Deserialize;
 use state::model::{Budget, Tier};
 
-use crate::llm::ModelConfig;
-
 mod load;
+mod model;
 
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load};
+pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]

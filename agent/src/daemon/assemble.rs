@@ -10,10 +10,10 @@ use mcp_clients::supervise::ServerStatus;
 use mcp_clients::{Fleet, ToolBox};
 use state::store::Store;
 
+use crate::catalogue::{Catalogue, Schemas};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
 use crate::ctx::{Clock, Ctx, Dice, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, PROMPTS};
-use crate::gate::{Catalogue, Schemas};
 use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::playbook::Library;
 use crate::prompt::Prompts;
@@ -59,7 +59,9 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     let mut faults = Vec::new();
     let mut open = |dir, over: Option<&Path>| {
         let folder = Folder::open(dir, over);
-        folder.map_err(|e| faults.push(fault("paths", &e))).unwrap_or_default()
+        folder
+            .map_err(|e| faults.push(fault("paths", &e)))
+            .unwrap_or_default()
     };
     let playbooks = open(&PLAYBOOKS, config.paths.playbooks.as_deref());
     let prompts_folder = open(&PROMPTS, config.paths.prompts.as_deref());
@@ -120,7 +122,11 @@ pub async fn assemble(config: Config, store: Store) -> anyhow::Result<Assembled>
     };
     let ctx = Arc::new(ctx);
     forget_changed_schemas(&ctx, &fleet);
-    Ok(Assembled { ctx, fleet, servers })
+    Ok(Assembled {
+        ctx,
+        fleet,
+        servers,
+    })
 }
 
 /// A server that was restarted or announces other tools has its schemas read anew.
@@ -141,19 +147,30 @@ fn forget_changed_schemas(ctx: &Arc<Ctx>, fleet: &Fleet) {
     });
 }
 
-async fn model(config: &Config, clock: &Arc<dyn Clock>, dice: &Dice) -> anyhow::Result<Option<Arc<dyn Llm>>> {
+async fn model(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    dice: &Dice,
+) -> anyhow::Result<Option<Arc<dyn Llm>>> {
     let wanted = [&config.tiers.one, &config.tiers.two, &config.tiers.three]
         .iter()
         .any(|t| t.analyst == AnalystChoice::Model);
     let Some(model) = &config.model else {
-        anyhow::ensure!(!wanted, "a tier has `analyst = \"model\"`, but there is no [model] section");
+        anyhow::ensure!(
+            !wanted,
+            "a tier has `analyst = \"model\"`, but there is no [model] section"
+        );
         return Ok(None);
     };
     if !wanted {
         return Ok(None);
     }
     let key = match &model.api_key {
-        Some(key) => Some(key.resolve().await.context("the model's api_key can't be had")?),
+        Some(key) => Some(
+            key.resolve()
+                .await
+                .context("the model's api_key can't be had")?,
+        ),
         None => None,
     };
     let clock = clock.clone();

@@ -23,7 +23,11 @@ pub trait Progress: Send {
 ///
 /// # Errors
 /// When the store fails, or a source fails: what was read before is stored and is worked next time.
-pub async fn work_until_empty(ctx: &Arc<Ctx>, sources: Vec<Box<dyn AlertSource>>, progress: &mut impl Progress) -> anyhow::Result<()> {
+pub async fn work_until_empty(
+    ctx: &Arc<Ctx>,
+    sources: Vec<Box<dyn AlertSource>>,
+    progress: &mut impl Progress,
+) -> anyhow::Result<()> {
     for mut source in sources {
         let mut all = Polled::default();
         loop {

@@ -24,18 +24,30 @@ const IDLE: Duration = Duration::from_secs(5);
 pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
     let back = ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
     if !back.is_empty() {
-        tracing::info!(cases = back.len(), "cases of an interrupted run are back in the queue");
+        tracing::info!(
+            cases = back.len(),
+            "cases of an interrupted run are back in the queue"
+        );
     }
     let (arrived, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let tasks = TaskTracker::new();
     for source in pollable(&ctx)? {
-        tasks.spawn(poll_on_schedule(ctx.clone(), source, arrived.clone(), stop.clone()));
+        tasks.spawn(poll_on_schedule(
+            ctx.clone(),
+            source,
+            arrived.clone(),
+            stop.clone(),
+        ));
     }
     for serving in webhook(&ctx, &arrived, &stop).await? {
         tasks.spawn(serving);
     }
     arrived.notify_one();
-    tasks.spawn(take_in_arrivals(ctx.clone(), (arrived, wake.clone()), stop.clone()));
+    tasks.spawn(take_in_arrivals(
+        ctx.clone(),
+        (arrived, wake.clone()),
+        stop.clone(),
+    ));
     tasks.spawn(keep_house(ctx.clone(), wake.clone(), stop.clone()));
     let mut workers = JoinSet::new();
     for _ in 0..ctx.config.run.workers {
@@ -50,16 +62,26 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
         while workers.join_next().await.is_some() {}
         tasks.wait().await;
     };
-    if tokio::time::timeout(ctx.config.run.drain.0, drained).await.is_err() {
+    if tokio::time::timeout(ctx.config.run.drain.0, drained)
+        .await
+        .is_err()
+    {
         workers.shutdown().await;
         let parked = ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
-        tracing::warn!(parked = parked.len(), "cases that did not finish in time are parked");
+        tracing::warn!(
+            parked = parked.len(),
+            "cases that did not finish in time are parked"
+        );
     }
     Ok(())
 }
 
 /// Takes stored alerts into cases, one at a time, so that two of one story never open two cases.
-async fn take_in_arrivals(ctx: Arc<Ctx>, bells: (Arc<Notify>, Arc<Notify>), stop: CancellationToken) {
+async fn take_in_arrivals(
+    ctx: Arc<Ctx>,
+    bells: (Arc<Notify>, Arc<Notify>),
+    stop: CancellationToken,
+) {
     let (arrived, wake) = bells;
     loop {
         tokio::select! {
@@ -70,12 +92,20 @@ async fn take_in_arrivals(ctx: Arc<Ctx>, bells: (Arc<Notify>, Arc<Notify>), stop
         match triage::take_in(&ctx).await {
             Ok(0) => {}
             Ok(_) => wake.notify_waiters(),
-            Err(e) => tracing::error!(error = format!("{e:#}"), "alerts could not be taken in; they are tried again"),
+            Err(e) => tracing::error!(
+                error = format!("{e:#}"),
+                "alerts could not be taken in; they are tried again"
+            ),
         }
     }
 }
 
-async fn poll_on_schedule(ctx: Arc<Ctx>, mut source: Pollable, arrived: Arc<Notify>, stop: CancellationToken) {
+async fn poll_on_schedule(
+    ctx: Arc<Ctx>,
+    mut source: Pollable,
+    arrived: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let mut beat = tokio::time::interval(source.every);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -87,7 +117,11 @@ async fn poll_on_schedule(ctx: Arc<Ctx>, mut source: Pollable, arrived: Arc<Noti
             match pipeline::poll(&ctx, source.source.as_mut()).await {
                 Ok(polled) => {
                     if polled.new > 0 {
-                        tracing::info!(source = source.source.name(), new = polled.new, "alerts stored");
+                        tracing::info!(
+                            source = source.source.name(),
+                            new = polled.new,
+                            "alerts stored"
+                        );
                         arrived.notify_one();
                     }
                     if !polled.more || stop.is_cancelled() {
@@ -95,7 +129,11 @@ async fn poll_on_schedule(ctx: Arc<Ctx>, mut source: Pollable, arrived: Arc<Noti
                     }
                 }
                 Err(e) => {
-                    tracing::error!(source = source.source.name(), error = format!("{e:#}"), "poll failed; the cursor stays");
+                    tracing::error!(
+                        source = source.source.name(),
+                        error = format!("{e:#}"),
+                        "poll failed; the cursor stays"
+                    );
                     break;
                 }
             }

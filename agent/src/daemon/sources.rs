@@ -62,7 +62,12 @@ struct Sink {
 
 #[async_trait]
 impl AlertSink for Sink {
-    async fn accept(&self, source: &str, alerts: Vec<NewAlert>, rejected: Vec<Rejected>) -> Result<Vec<Accepted>, SinkError> {
+    async fn accept(
+        &self,
+        source: &str,
+        alerts: Vec<NewAlert>,
+        rejected: Vec<Rejected>,
+    ) -> Result<Vec<Accepted>, SinkError> {
         let stored = pipeline::accept(&self.ctx, source, &alerts, rejected).await;
         let received = stored.map_err(|e| SinkError(format!("{e:#}")))?;
         self.arrived.notify_one();
@@ -98,7 +103,8 @@ pub async fn webhook(
     let mut serving = Vec::new();
     for (address, endpoints) in endpoints {
         let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("the webhook can't listen on {address}"))?;
+        let listener =
+            listener.with_context(|| format!("the webhook can't listen on {address}"))?;
         tracing::info!(address = %listener.local_addr()?, "webhook listens");
         let (sink, clock, stop) = (sink.clone(), clock(ctx), stop.clone());
         serving.push(async move {

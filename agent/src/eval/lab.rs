@@ -45,7 +45,8 @@ pub struct LabReport {
 pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Config> {
     let manifest = lab::manifest::load(dir)?;
     let text = lab_toml(program, dir, &manifest)?;
-    let served = config::from_text(&text, "the lab's own settings").with_context(|| format!("lab {}", manifest.name))?;
+    let served = config::from_text(&text, "the lab's own settings")
+        .with_context(|| format!("lab {}", manifest.name))?;
     Ok(Config {
         servers: served.servers,
         sources: served.sources,
@@ -101,7 +102,9 @@ fn lab_toml(program: &Path, dir: &Path, manifest: &LabManifest) -> anyhow::Resul
 /// # Errors
 /// When the lab can't be served or the pipeline itself fails; a bad verdict is a result.
 pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result<LabReport> {
-    let dir = dir.canonicalize().with_context(|| format!("{}: there is no such folder", dir.display()))?;
+    let dir = dir
+        .canonicalize()
+        .with_context(|| format!("{}: there is no such folder", dir.display()))?;
     let manifest = lab::manifest::load(&dir)?;
     let mut config = lab_config(program, &dir, base)?;
     config.closing.mode = match config.closing.mode {
@@ -142,7 +145,9 @@ async fn work(ctx: &Arc<Ctx>) -> anyhow::Result<(Vec<AlertResult>, Vec<String>)>
     let mut cases: Vec<CaseId> = Vec::new();
     loop {
         // One alert at a time, in order of time, as they would have come.
-        let Some(alert) = ctx.store.alerts_without_case(1).await?.pop() else { break };
+        let Some(alert) = ctx.store.alerts_without_case(1).await?.pop() else {
+            break;
+        };
         let began = Instant::now();
         let case = pipeline::intake(ctx, &alert).await?;
         while triage::work_next(ctx).await?.is_some() {}
@@ -169,7 +174,11 @@ struct Scratch(std::path::PathBuf);
 
 impl Scratch {
     fn new() -> std::io::Result<Self> {
-        let name = format!("nightdesk-eval-{}-{}", std::process::id(), crate::ctx::Dice::unforeseen().word());
+        let name = format!(
+            "nightdesk-eval-{}-{}",
+            std::process::id(),
+            crate::ctx::Dice::unforeseen().word()
+        );
         let path = std::env::temp_dir().join(&name[..40]);
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))

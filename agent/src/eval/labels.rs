@@ -33,8 +33,13 @@ pub fn read_labels(dir: &Path) -> anyhow::Result<BTreeMap<String, Label>> {
         Err(e) => anyhow::bail!("{}: {e}", path.display()),
     };
     let mut labels = BTreeMap::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let label: Label = serde_json::from_str(line).map_err(|e| anyhow::anyhow!("{}:{}: {e}", path.display(), i + 1))?;
+    for (i, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
+        let label: Label = serde_json::from_str(line)
+            .map_err(|e| anyhow::anyhow!("{}:{}: {e}", path.display(), i + 1))?;
         labels.insert(label.source_alert_id.clone(), label);
     }
     Ok(labels)

@@ -30,7 +30,10 @@ impl Rate {
     #[must_use]
     pub fn of(k: usize, n: usize) -> Self {
         let interval = wilson(k, n);
-        #[allow(clippy::cast_precision_loss, reason = "counts of alerts are far below 2^52")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "counts of alerts are far below 2^52"
+        )]
         let value = (n > 0).then(|| k as f64 / n as f64);
         Self {
             k,
@@ -49,7 +52,10 @@ pub fn wilson(k: usize, n: usize) -> Option<(f64, f64)> {
     if n == 0 {
         return None;
     }
-    #[allow(clippy::cast_precision_loss, reason = "counts of alerts are far below 2^52")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of alerts are far below 2^52"
+    )]
     let (k, n) = (k as f64, n as f64);
     let p = k / n;
     let z2 = Z * Z;
@@ -103,18 +109,28 @@ fn class(kind: VerdictKind) -> Class {
 
 /// Scores results against labels.
 #[must_use]
-pub fn score(results: &[AlertResult], labels: &BTreeMap<String, Label>, attack: &Attack) -> Metrics {
+pub fn score(
+    results: &[AlertResult],
+    labels: &BTreeMap<String, Label>,
+    attack: &Attack,
+) -> Metrics {
     let labelled: Vec<(&AlertResult, &Label)> = results
         .iter()
         .filter_map(|r| labels.get(&r.subject.source_alert_id).map(|l| (r, l)))
         .collect();
-    let count = |wanted: &dyn Fn(&AlertResult, &Label) -> bool| labelled.iter().filter(|(r, l)| wanted(r, l)).count();
+    let count = |wanted: &dyn Fn(&AlertResult, &Label) -> bool| {
+        labelled.iter().filter(|(r, l)| wanted(r, l)).count()
+    };
     let closed = |r: &AlertResult| r.judgement.outcome == Outcome::Closed;
     let is = |l: &Label, c: Class| class(l.verdict) == c;
     let malicious = count(&|_, l| is(l, Class::Malicious));
     let mut confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>> = BTreeMap::new();
     for (r, l) in &labelled {
-        *confusion.entry(l.verdict).or_default().entry(r.judgement.verdict).or_default() += 1;
+        *confusion
+            .entry(l.verdict)
+            .or_default()
+            .entry(r.judgement.verdict)
+            .or_default() += 1;
     }
     let missed: Vec<String> = labelled
         .iter()
@@ -122,16 +138,29 @@ pub fn score(results: &[AlertResult], labels: &BTreeMap<String, Label>, attack: 
         .map(|(r, _)| r.subject.source_alert_id.clone())
         .collect();
     let detected = |r: &AlertResult, l: &Label| {
-        is(l, Class::Malicious) && matches!(r.judgement.verdict, VerdictKind::TruePositive | VerdictKind::Suspicious)
+        is(l, Class::Malicious)
+            && matches!(
+                r.judgement.verdict,
+                VerdictKind::TruePositive | VerdictKind::Suspicious
+            )
     };
     Metrics {
         alerts: results.len(),
         labelled: labelled.len(),
-        verdict_accuracy: Rate::of(count(&|r, l| class(r.judgement.verdict) == class(l.verdict)), labelled.len()),
+        verdict_accuracy: Rate::of(
+            count(&|r, l| class(r.judgement.verdict) == class(l.verdict)),
+            labelled.len(),
+        ),
         missed_true_positives: Rate::of(missed.len(), malicious),
         missed,
-        auto_close_precision: Rate::of(count(&|r, l| closed(r) && is(l, Class::Benign)), count(&|r, _| closed(r))),
-        coverage: Rate::of(count(&|r, l| closed(r) && is(l, Class::Benign)), count(&|_, l| is(l, Class::Benign))),
+        auto_close_precision: Rate::of(
+            count(&|r, l| closed(r) && is(l, Class::Benign)),
+            count(&|r, _| closed(r)),
+        ),
+        coverage: Rate::of(
+            count(&|r, l| closed(r) && is(l, Class::Benign)),
+            count(&|_, l| is(l, Class::Benign)),
+        ),
         escalation_rate: Rate::of(results.iter().filter(|r| !closed(r)).count(), results.len()),
         detection: Rate::of(count(&detected), malicious),
         technique_f1: techniques(&labelled, attack),
@@ -171,7 +200,10 @@ mod tests {
             (1, 29, 0.0061, 0.1718),
         ] {
             let (l, h) = wilson(k, n).unwrap();
-            assert!((l - low).abs() < 5e-4 && (h - high).abs() < 5e-4, "{k}/{n}: {l} {h}");
+            assert!(
+                (l - low).abs() < 5e-4 && (h - high).abs() < 5e-4,
+                "{k}/{n}: {l} {h}"
+            );
         }
         assert_eq!(wilson(0, 0), None);
     }

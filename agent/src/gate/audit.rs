@@ -4,7 +4,16 @@ use serde_json::{Value, json};
 use state::model::{CallOutcome, ToolCall};
 
 /// Keys whose values never stand in an audit record.
-const SECRET: [&str; 8] = ["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "cookie"];
+const SECRET: [&str; 8] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "cookie",
+];
 
 /// The record written before anything is sent.
 pub(super) fn intent(row: &ToolCall, id: i64, decision: Value) -> Value {
@@ -22,7 +31,13 @@ pub(super) fn intent(row: &ToolCall, id: i64, decision: Value) -> Value {
 }
 
 /// The record written after the answer.
-pub(super) fn result(row: &ToolCall, id: i64, outcome: CallOutcome, digest: Option<&str>, millis: i64) -> Value {
+pub(super) fn result(
+    row: &ToolCall,
+    id: i64,
+    outcome: CallOutcome,
+    digest: Option<&str>,
+    millis: i64,
+) -> Value {
     json!({
         "kind": "tool_result",
         "case": row.case,
@@ -42,7 +57,11 @@ pub(super) fn redacted(value: &Value) -> Value {
             .map(|(key, value)| {
                 let lower = key.to_lowercase();
                 let secret = SECRET.iter().any(|s| lower.contains(s));
-                let shown = if secret { json!("[redacted]") } else { redacted(value) };
+                let shown = if secret {
+                    json!("[redacted]")
+                } else {
+                    redacted(value)
+                };
                 (key.clone(), shown)
             })
             .collect(),

@@ -38,12 +38,21 @@ impl Meter {
     pub fn take_call(&self, tool: &str, arguments: &Value) -> Result<(), Refusal> {
         let mut counts = self.counts()?;
         if counts.total.tool_calls >= self.budget.tool_calls {
-            return Err(Refusal::new(10, format!("the tier's {} tool calls are used up", self.budget.tool_calls)));
+            return Err(Refusal::new(
+                10,
+                format!(
+                    "the tier's {} tool calls are used up",
+                    self.budget.tool_calls
+                ),
+            ));
         }
         let key = format!("{tool} {arguments}");
         let equal = counts.equal.entry(key).or_default();
         if *equal >= self.budget.identical_calls {
-            return Err(Refusal::new(10, format!("`{tool}` was already called {equal} times with these arguments")));
+            return Err(Refusal::new(
+                10,
+                format!("`{tool}` was already called {equal} times with these arguments"),
+            ));
         }
         *equal += 1;
         counts.total.tool_calls += 1;
@@ -58,13 +67,22 @@ impl Meter {
         let mut counts = self.counts()?;
         let spent = counts.total;
         if spent.turns >= self.budget.turns {
-            return Err(Refusal::new(10, format!("the tier's {} model turns are used up", self.budget.turns)));
+            return Err(Refusal::new(
+                10,
+                format!("the tier's {} model turns are used up", self.budget.turns),
+            ));
         }
         if spent.tokens_in + spent.tokens_out >= self.budget.tokens {
-            return Err(Refusal::new(10, format!("the tier's {} tokens are used up", self.budget.tokens)));
+            return Err(Refusal::new(
+                10,
+                format!("the tier's {} tokens are used up", self.budget.tokens),
+            ));
         }
         if spent.usd >= self.budget.usd {
-            return Err(Refusal::new(10, format!("the tier's {} USD are used up", self.budget.usd)));
+            return Err(Refusal::new(
+                10,
+                format!("the tier's {} USD are used up", self.budget.usd),
+            ));
         }
         counts.total.turns += 1;
         Ok(())

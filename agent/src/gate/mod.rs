@@ -3,7 +3,7 @@
 mod arguments;
 mod audit;
 mod budget;
-mod catalogue;
+mod evidence;
 mod poll;
 mod propose;
 
@@ -16,9 +16,9 @@ use state::model::{CallOutcome, CaseId, Tier, Time, ToolCall, ToolClass};
 use crate::ctx::Ctx;
 use crate::playbook::rfc3339;
 
-pub use arguments::{Schemas, canonical};
+pub use arguments::canonical;
 pub use budget::Meter;
-pub use catalogue::{Catalogue, Entry};
+pub use evidence::evidence;
 pub use poll::PollBox;
 pub use propose::{Proposal, propose};
 
@@ -66,7 +66,10 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(rule: u8, why: impl Into<String>) -> Self {
-        Self { rule, why: why.into() }
+        Self {
+            rule,
+            why: why.into(),
+        }
     }
 }
 
@@ -77,7 +80,10 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     let began = Instant::now();
     let arguments = canonical(&Value::Object(request.arguments.clone()));
     let decision = decide(ctx, meter, &request).await;
-    let class = ctx.catalogue.get(request.tool).map_or(ToolClass::Destructive, |e| e.spec.class);
+    let class = ctx
+        .catalogue
+        .get(request.tool)
+        .map_or(ToolClass::Destructive, |e| e.spec.class);
     let mut row = ToolCall {
         id: 0,
         case: request.case,
@@ -96,7 +102,12 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
         Err(refusal) => {
             row.outcome = CallOutcome::Denied;
             row.reason = Some(refusal.to_string());
-            let call = record(ctx, &row, json!({"decision": "deny", "rule": refusal.rule, "why": refusal.why})).await;
+            let call = record(
+                ctx,
+                &row,
+                json!({"decision": "deny", "rule": refusal.rule, "why": refusal.why}),
+            )
+            .await;
             Called {
                 call: call.ok(),
                 outcome: CallOutcome::Denied,
@@ -129,25 +140,42 @@ struct Ready {
 }
 
 async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready, Refusal> {
-    let entry = ctx
-        .catalogue
-        .get(request.tool)
-        .ok_or_else(|| Refusal::new(1, format!("`{}` is not in the catalogue", printable(request.tool))))?;
+    let entry = ctx.catalogue.get(request.tool).ok_or_else(|| {
+        Refusal::new(
+            1,
+            format!("`{}` is not in the catalogue", printable(request.tool)),
+        )
+    })?;
     if !entry.spec.enabled {
-        return Err(Refusal::new(1, format!("`{}` is not enabled", request.tool)));
+        return Err(Refusal::new(
+            1,
+            format!("`{}` is not enabled", request.tool),
+        ));
     }
     if !entry.spec.tiers.contains(&request.tier) {
-        return Err(Refusal::new(1, format!("`{}` is not allowed at tier {}", request.tool, request.tier)));
+        return Err(Refusal::new(
+            1,
+            format!("`{}` is not allowed at tier {}", request.tool, request.tier),
+        ));
     }
     if !entry.spec.class.is_read_only() {
-        return Err(Refusal::new(6, format!("`{}` is {}: it can only be proposed", request.tool, entry.spec.class)));
+        return Err(Refusal::new(
+            6,
+            format!(
+                "`{}` is {}: it can only be proposed",
+                request.tool, entry.spec.class
+            ),
+        ));
     }
     let mut arguments = request.arguments.clone();
     if let Some(name) = &entry.spec.as_of {
         arguments.insert(name.clone(), json!(rfc3339(request.as_of)));
     }
     arguments::check(ctx, entry, &arguments).await?;
-    meter.take_call(request.tool, &canonical(&Value::Object(request.arguments.clone())))?;
+    meter.take_call(
+        request.tool,
+        &canonical(&Value::Object(request.arguments.clone())),
+    )?;
     Ok(Ready {
         server: entry.server.clone(),
         tool: entry.tool.clone(),
@@ -158,12 +186,18 @@ async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready
 async fn record(ctx: &Ctx, row: &ToolCall, decision: Value) -> Result<i64, String> {
     let id = ctx.store.begin_call(row).await.map_err(|e| e.to_string())?;
     let entry = audit::intent(row, id, decision);
-    ctx.store.append_audit(row.started, &entry).await.map_err(|e| e.to_string())?;
+    ctx.store
+        .append_audit(row.started, &entry)
+        .await
+        .map_err(|e| e.to_string())?;
     Ok(id)
 }
 
 async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) -> Called {
-    let answer = ctx.toolbox.call(&ready.server, &ready.tool, ready.arguments).await;
+    let answer = ctx
+        .toolbox
+        .call(&ready.server, &ready.tool, ready.arguments)
+        .await;
     let (outcome, reason, reply) = match answer {
         Ok(reply) => match reply.kind.clone() {
             ReplyKind::Answer => (CallOutcome::Ok, None, Some(reply)),
@@ -205,7 +239,9 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) 
 
 fn outcome_of(failure: &ToolFailure) -> CallOutcome {
     match failure {
-        ToolFailure::NoSuchServer { .. } | ToolFailure::Unavailable { .. } => CallOutcome::Unavailable,
+        ToolFailure::NoSuchServer { .. } | ToolFailure::Unavailable { .. } => {
+            CallOutcome::Unavailable
+        }
         ToolFailure::TimedOut { .. } => CallOutcome::TimedOut,
         ToolFailure::Protocol { .. } | ToolFailure::ToolError { .. } => CallOutcome::ToolError,
         ToolFailure::Lost { .. } | ToolFailure::TooLarge { .. } => CallOutcome::Unknown,
@@ -214,5 +250,8 @@ fn outcome_of(failure: &ToolFailure) -> CallOutcome {
 
 /// A name as it may stand in a message: bounded, control characters shown.
 fn printable(name: &str) -> String {
-    name.chars().take(100).flat_map(char::escape_debug).collect()
+    name.chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect()
 }

@@ -28,7 +28,12 @@ impl ToolBox for PollBox {
         self.ctx.toolbox.tools(server).await
     }
 
-    async fn call(&self, server: &str, tool: &str, arguments: Map<String, Value>) -> Result<ToolReply, ToolFailure> {
+    async fn call(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<ToolReply, ToolFailure> {
         let name = format!("{server}.{tool}");
         let allowed = self
             .ctx

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use state::model::{CaseId, Effect, EffectDecision, Entity, Time};
 
+use crate::catalogue::Entry;
 use crate::ctx::Ctx;
 
 use super::{arguments, canonical};
@@ -30,7 +31,10 @@ pub struct Proposal<'a> {
 ///
 /// # Errors
 /// When the decision can't be recorded: then there is no effect to speak of.
-pub async fn propose(ctx: &Ctx, proposal: Proposal<'_>) -> Result<Option<Effect>, state::store::StoreError> {
+pub async fn propose(
+    ctx: &Ctx,
+    proposal: Proposal<'_>,
+) -> Result<Option<Effect>, state::store::StoreError> {
     let Some(entry) = ctx.catalogue.get(proposal.tool) else {
         return Ok(None);
     };
@@ -62,7 +66,7 @@ pub async fn propose(ctx: &Ctx, proposal: Proposal<'_>) -> Result<Option<Effect>
     Ok(Some(effect))
 }
 
-async fn decide(ctx: &Ctx, entry: &super::Entry, proposal: &Proposal<'_>) -> (EffectDecision, String) {
+async fn decide(ctx: &Ctx, entry: &Entry, proposal: &Proposal<'_>) -> (EffectDecision, String) {
     if let Err(refusal) = arguments::check(ctx, entry, &proposal.arguments).await {
         return (EffectDecision::Denied, refusal.to_string());
     }
@@ -74,7 +78,10 @@ async fn decide(ctx: &Ctx, entry: &super::Entry, proposal: &Proposal<'_>) -> (Ef
     }
     if !entry.spec.raise {
         if let Some(pattern) = ctx.config.protection.covers(proposal.target) {
-            return (EffectDecision::Denied, format!("rule 4: the target is protected by `{pattern}`"));
+            return (
+                EffectDecision::Denied,
+                format!("rule 4: the target is protected by `{pattern}`"),
+            );
         }
     }
     let why = "rule 5: dry run; recorded and shown, not sent";

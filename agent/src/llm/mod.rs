@@ -5,7 +5,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 mod breaker;
-mod config;
 mod error;
 mod http;
 mod names;
@@ -15,7 +14,7 @@ pub mod schema;
 mod sse;
 mod wire;
 
-pub use config::{ModelConfig, Streaming, TokenField, WireConfig};
+pub use crate::config::{ModelConfig, Streaming, TokenField, WireConfig};
 pub use error::LlmError;
 pub use openai::{OpenAi, SetupError, Surroundings};
 

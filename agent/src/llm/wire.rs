@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::config::{Streaming, TokenField};
 use super::error::clean;
 use super::names::Names;
 use super::{Ask, Call, Finish, LlmError, MAX_CALLS, Message, ToolChoice, Turn, Usage};
+use crate::config::{Streaming, TokenField};
 
 /// An answer after the tolerant reading; the same for a JSON object and for an event stream.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

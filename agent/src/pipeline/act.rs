@@ -33,10 +33,17 @@ pub struct Acted {
 ///
 /// # Errors
 /// When the store fails: then nothing is done.
-pub async fn act(ctx: &Ctx, case: CaseId, alerts: &[Alert], verdicts: &[Verdict]) -> anyhow::Result<Acted> {
+pub async fn act(
+    ctx: &Ctx,
+    case: CaseId,
+    alerts: &[Alert],
+    verdicts: &[Verdict],
+) -> anyhow::Result<Acted> {
     let worst = verdicts.iter().max_by_key(|v| v.kind.rank());
     let closable = !verdicts.is_empty()
-        && verdicts.iter().all(|v| v.kind.is_benign() && v.close_allowed && v.vetoes.is_empty());
+        && verdicts
+            .iter()
+            .all(|v| v.kind.is_benign() && v.close_allowed && v.vetoes.is_empty());
     let proposed = !closable && !verdicts.is_empty() && verdicts.iter().all(|v| v.kind.is_benign());
     let mut acted = Acted {
         outcome: Outcome::Escalated,
@@ -47,11 +54,20 @@ pub async fn act(ctx: &Ctx, case: CaseId, alerts: &[Alert], verdicts: &[Verdict]
     };
     let why = match (closable, proposed) {
         (true, _) => close(ctx, case, &mut acted).await?,
-        (_, true) => ask(ctx, case, &mut acted, "the model thinks it harmless and the playbook does not decide"),
+        (_, true) => ask(
+            ctx,
+            case,
+            &mut acted,
+            "the model thinks it harmless and the playbook does not decide",
+        ),
         _ => "a person has to look".to_owned(),
     };
     if let Some(worst) = worst.filter(|v| v.kind == VerdictKind::TruePositive) {
-        for alert in alerts.iter().filter(|a| verdicts.iter().any(|v| v.alert == a.id && v.kind == worst.kind)) {
+        for alert in alerts.iter().filter(|a| {
+            verdicts
+                .iter()
+                .any(|v| v.alert == a.id && v.kind == worst.kind)
+        }) {
             let verdict = verdicts.iter().find(|v| v.alert == alert.id);
             responses(ctx, case, alert, verdict, &mut acted).await?;
         }
@@ -61,7 +77,9 @@ pub async fn act(ctx: &Ctx, case: CaseId, alerts: &[Alert], verdicts: &[Verdict]
         Outcome::Escalated => TimelineKind::Escalated,
         Outcome::AwaitingApproval => TimelineKind::Asked,
     };
-    acted.events.push(TimelineEvent::ours(case, ctx.now(), kind, why));
+    acted
+        .events
+        .push(TimelineEvent::ours(case, ctx.now(), kind, why));
     Ok(acted)
 }
 
@@ -70,13 +88,23 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
     let closing = &ctx.config.closing;
     match closing.mode {
         CloseMode::Never => return Ok("closing without a person is switched off".to_owned()),
-        CloseMode::Propose => return Ok(ask(ctx, case, acted, "harmless by the playbook's close rule")),
+        CloseMode::Propose => {
+            return Ok(ask(
+                ctx,
+                case,
+                acted,
+                "harmless by the playbook's close rule",
+            ));
+        }
         CloseMode::Auto => {}
     }
     let hour = TimeDelta::hours(1);
     let closed = ctx.store.closes_since(ctx.now() - hour).await?;
     if closed >= closing.cap_per_hour {
-        return Ok(format!("the cap of {} closes an hour is reached", closing.cap_per_hour));
+        return Ok(format!(
+            "the cap of {} closes an hour is reached",
+            closing.cap_per_hour
+        ));
     }
     if ctx.dice.share() * 100.0 < closing.review_sample_percent {
         return Ok("drawn for review: a person checks this close".to_owned());
@@ -89,7 +117,8 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
 fn ask(ctx: &Ctx, case: CaseId, acted: &mut Acted, why: &str) -> String {
     acted.outcome = Outcome::AwaitingApproval;
     acted.event = CaseEvent::Asked;
-    let expires = TimeDelta::from_std(ctx.config.closing.proposal_expires.0).unwrap_or_else(|_| TimeDelta::days(1));
+    let expires = TimeDelta::from_std(ctx.config.closing.proposal_expires.0)
+        .unwrap_or_else(|_| TimeDelta::days(1));
     acted.approvals.push(NewApproval {
         action: "close".to_owned(),
         summary: format!("close {case}: {why}"),
@@ -100,8 +129,16 @@ fn ask(ctx: &Ctx, case: CaseId, acted: &mut Acted, why: &str) -> String {
 }
 
 /// Countermeasures of the playbook and the incident ticket, as proposals.
-async fn responses(ctx: &Ctx, case: CaseId, alert: &Alert, verdict: Option<&Verdict>, acted: &mut Acted) -> anyhow::Result<()> {
-    let Some(verdict) = verdict else { return Ok(()) };
+async fn responses(
+    ctx: &Ctx,
+    case: CaseId,
+    alert: &Alert,
+    verdict: Option<&Verdict>,
+    acted: &mut Acted,
+) -> anyhow::Result<()> {
+    let Some(verdict) = verdict else {
+        return Ok(());
+    };
     let Some(entry) = ctx.library.get(&verdict.provenance.playbook) else {
         return Ok(());
     };
@@ -113,13 +150,21 @@ async fn responses(ctx: &Ctx, case: CaseId, alert: &Alert, verdict: Option<&Verd
     };
     let any = scene.any();
     let ticket = ticket(case, alert, verdict);
-    let mut proposals: Vec<(String, Map<_, _>, String, Option<&str>)> =
-        vec![("ticketing.create_ticket".to_owned(), ticket, String::new(), None)];
+    let mut proposals: Vec<(String, Map<_, _>, String, Option<&str>)> = vec![(
+        "ticketing.create_ticket".to_owned(),
+        ticket,
+        String::new(),
+        None,
+    )];
     for response in &entry.playbook.responses {
         let Some(tool) = &response.tool else { continue };
-        let Ok(arguments) = slots.fill(&response.args) else { continue };
+        let Ok(arguments) = slots.fill(&response.args) else {
+            continue;
+        };
         let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
-        let target = target.and_then(|t| t.as_str().map(str::to_owned)).unwrap_or_default();
+        let target = target
+            .and_then(|t| t.as_str().map(str::to_owned))
+            .unwrap_or_default();
         proposals.push((tool.clone(), arguments, target, Some(&response.d3fend)));
         acted.events.push(TimelineEvent::ours(
             case,
@@ -145,10 +190,16 @@ async fn responses(ctx: &Ctx, case: CaseId, alert: &Alert, verdict: Option<&Verd
 
 fn ticket(case: CaseId, alert: &Alert, verdict: &Verdict) -> Map<String, serde_json::Value> {
     Map::from_iter([
-        ("title".to_owned(), json!(format!("{case}: {}", alert.rule.name))),
+        (
+            "title".to_owned(),
+            json!(format!("{case}: {}", alert.rule.name)),
+        ),
         ("body".to_owned(), json!(verdict.basis.sentence)),
         ("severity".to_owned(), json!(alert.severity.as_str())),
         ("case_id".to_owned(), json!(case.to_string())),
-        ("idempotency_key".to_owned(), json!(format!("nightdesk-{case}"))),
+        (
+            "idempotency_key".to_owned(),
+            json!(format!("nightdesk-{case}")),
+        ),
     ])
 }

@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use state::model::{Alert, CaseId, Entity, EntityKind, Field, Role, TimelineEvent, TimelineKind, VerdictKind};
+use state::model::{
+    Alert, CaseId, Entity, EntityKind, Field, Role, TimelineEvent, TimelineKind, VerdictKind,
+};
 use state::store::Candidate;
 
 use crate::ctx::Ctx;
@@ -30,9 +32,14 @@ pub async fn intake(ctx: &Ctx, alert: &Alert) -> anyhow::Result<CaseId> {
         }
     }
     let title = title(alert);
-    let event = TimelineEvent::ours(CaseId(0), now, TimelineKind::Opened, title.clone())
-        .with(json!({"alert": alert.source_alert_id, "source": alert.source, "rule": alert.rule.id}));
-    Ok(ctx.store.open_case(alert, &title, now, vec![event]).await?.id)
+    let event = TimelineEvent::ours(CaseId(0), now, TimelineKind::Opened, title.clone()).with(
+        json!({"alert": alert.source_alert_id, "source": alert.source, "rule": alert.rule.id}),
+    );
+    Ok(ctx
+        .store
+        .open_case(alert, &title, now, vec![event])
+        .await?
+        .id)
 }
 
 /// One line that says what an alert is about.
@@ -45,7 +52,8 @@ fn title(alert: &Alert) -> String {
 #[must_use]
 pub fn principal(entities: &[Entity]) -> Option<&str> {
     let of = |kind: EntityKind, role: Option<Role>| {
-        let matching = |e: &&Entity| e.kind == kind && role.is_none_or(|r| e.role == r) && !e.value.is_empty();
+        let matching =
+            |e: &&Entity| e.kind == kind && role.is_none_or(|r| e.role == r) && !e.value.is_empty();
         entities.iter().find(matching)
     };
     of(EntityKind::User, Some(Role::Principal))
@@ -70,10 +78,21 @@ fn joining_keys(entities: &[Entity]) -> Vec<String> {
 
 /// Built-in accounts that every machine has: sharing them says nothing.
 fn shared_by_all(value: &str) -> bool {
-    let name = value.rsplit(['\\', '/']).next().unwrap_or(value).to_lowercase();
+    let name = value
+        .rsplit(['\\', '/'])
+        .next()
+        .unwrap_or(value)
+        .to_lowercase();
     matches!(
         name.as_str(),
-        "" | "-" | "system" | "local service" | "network service" | "anonymous" | "anonymous logon" | "unknown" | "n/a"
+        "" | "-"
+            | "system"
+            | "local service"
+            | "network service"
+            | "anonymous"
+            | "anonymous logon"
+            | "unknown"
+            | "n/a"
     ) || name.ends_with('$')
 }
 
@@ -87,23 +106,42 @@ fn best<'c>(candidates: &'c [Candidate], alert: &Alert) -> Option<(&'c Candidate
         .iter()
         .find(|c| c.worst == Some(VerdictKind::TruePositive));
     if let Some(c) = incident {
-        return Some((c, format!("it shares {} with this incident", c.shared.join(", "))));
+        return Some((
+            c,
+            format!("it shares {} with this incident", c.shared.join(", ")),
+        ));
     }
     let about_same = |c: &&Candidate| c.shared.iter().any(|s| is_principal(alert, s));
-    if let Some(c) = candidates.iter().filter(about_same).find(|c| c.rules.contains(&alert.rule.id)) {
-        return Some((c, format!("the same rule fired for {}", c.shared.join(", "))));
+    if let Some(c) = candidates
+        .iter()
+        .filter(about_same)
+        .find(|c| c.rules.contains(&alert.rule.id))
+    {
+        return Some((
+            c,
+            format!("the same rule fired for {}", c.shared.join(", ")),
+        ));
     }
     candidates
         .iter()
         .filter(about_same)
         .find(|c| c.worst.is_none() && (c.case.alert_time - alert.time).abs() <= CLOSE_BY)
-        .map(|c| (c, format!("it is about {} at the same time", c.shared.join(", "))))
+        .map(|c| {
+            (
+                c,
+                format!("it is about {} at the same time", c.shared.join(", ")),
+            )
+        })
 }
 
 fn is_principal(alert: &Alert, key: &str) -> bool {
     alert.primary().is_some_and(|a| {
         let user = a.get(Field::User);
-        let named = if shared_by_all(user) { a.get(Field::Host) } else { user };
+        let named = if shared_by_all(user) {
+            a.get(Field::Host)
+        } else {
+            user
+        };
         named.trim().to_lowercase() == key
     })
 }

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use state::model::{
-    Activity, Answer, CallOutcome, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolClass, Trust,
+    Answer, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolClass, Trust,
 };
 
 use crate::ctx::Ctx;
@@ -15,13 +15,22 @@ use crate::tier::{Dossier, Plan, Unasked};
 ///
 /// # Errors
 /// When the store fails. A tool that fails is evidence, not an error.
-pub async fn investigate(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, meter: &Meter, dossier: &mut Dossier) -> anyhow::Result<()> {
+pub async fn investigate(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    tier: Tier,
+    meter: &Meter,
+    dossier: &mut Dossier,
+) -> anyhow::Result<()> {
     if dossier.evidence.is_empty() {
         recall(ctx, plan, dossier).await?;
     }
     loop {
         let done = dossier.done();
-        let ready = plan.entry.graph.ready(&plan.entry.playbook.steps, tier, &done);
+        let ready = plan
+            .entry
+            .graph
+            .ready(&plan.entry.playbook.steps, tier, &done);
         if ready.is_empty() {
             return Ok(());
         }
@@ -32,10 +41,15 @@ pub async fn investigate(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, meter: &Meter, 
                 Err(unasked) => drop(dossier.unasked.insert(step.id.clone(), unasked)),
             }
         }
-        let runs = asked.iter().map(|(step, wish)| begin(ctx, plan, step, wish, meter));
+        let runs = asked
+            .iter()
+            .map(|(step, wish)| begin(ctx, plan, step, wish, meter));
         for (begun, (step, wish)) in join_all(runs).await.into_iter().zip(&asked) {
             let (run, called) = begun?;
-            dossier.add_step(&step.id, finish(ctx, plan, (step, wish), run, called).await?);
+            dossier.add_step(
+                &step.id,
+                finish(ctx, plan, (step, wish), run, called).await?,
+            );
         }
     }
 }
@@ -46,14 +60,20 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
     let label = format!("alert:{}", plan.alert.id.0);
     let own = match known.iter().find(|e| e.asked_by == label) {
         Some(evidence) => evidence.clone(),
-        None => ctx.store.add_evidence(alert_evidence(ctx, plan, &label)).await?,
+        None => {
+            ctx.store
+                .add_evidence(alert_evidence(ctx, plan, &label))
+                .await?
+        }
     };
     dossier.evidence.push(own);
     for run in ctx.store.step_runs(plan.case).await? {
         if run.alert != plan.alert.id || run.state != StepState::Done {
             continue;
         }
-        let evidence = known.iter().find(|e| Some(&e.reference) == run.evidence.as_ref());
+        let evidence = known
+            .iter()
+            .find(|e| Some(&e.reference) == run.evidence.as_ref());
         if let Some(evidence) = evidence {
             dossier.add_step(&run.step, evidence.clone());
         }
@@ -62,7 +82,8 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
 }
 
 fn alert_evidence(ctx: &Ctx, plan: &Plan<'_>, label: &str) -> Evidence {
-    let raw: Value = serde_json::from_str(&plan.alert.raw).unwrap_or_else(|_| json!({"text": plan.alert.raw}));
+    let raw: Value =
+        serde_json::from_str(&plan.alert.raw).unwrap_or_else(|_| json!({"text": plan.alert.raw}));
     Evidence {
         case: plan.case,
         reference: String::new(),
@@ -89,18 +110,24 @@ fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, dossier: &Dossier) -> Result<Wi
     let gap = |why: String| Unasked { why, is_gap: true };
     if let Some(when) = &step.when {
         let scene = dossier.scene(plan);
-        let conditions = Conditions::new(&scene.trusted(), &scene.any()).map_err(|e| gap(e.to_string()))?;
+        let conditions =
+            Conditions::new(&scene.trusted(), &scene.any()).map_err(|e| gap(e.to_string()))?;
         if conditions.holds(when, Roots::All) == Ok(false) {
             let why = format!("not needed: `{}` does not hold", when.source());
             return Err(Unasked { why, is_gap: false });
         }
     }
-    let filled = plan.slots.fill(&step.args).map_err(|e| gap(e.to_string()))?;
+    let filled = plan
+        .slots
+        .fill(&step.args)
+        .map_err(|e| gap(e.to_string()))?;
     let (tool, arguments) = match &step.target {
         StepTarget::Tool(tool) => (tool.clone(), filled),
         StepTarget::Query(name) => {
             let dialect = ctx.library.dialect();
-            let text = dialect.render(name, &filled, plan.alert.time).map_err(|e| gap(e.to_string()))?;
+            let text = dialect
+                .render(name, &filled, plan.alert.time)
+                .map_err(|e| gap(e.to_string()))?;
             let queries = &ctx.config.queries;
             let arguments = Map::from_iter([(queries.argument.clone(), Value::String(text))]);
             (queries.tool.clone(), arguments)
@@ -113,13 +140,22 @@ fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, dossier: &Dossier) -> Result<Wi
     Ok(Wish { tool, arguments })
 }
 
-async fn begin(ctx: &Ctx, plan: &Plan<'_>, step: &Step, wish: &Wish, meter: &Meter) -> anyhow::Result<(StepRun, Called)> {
+async fn begin(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    step: &Step,
+    wish: &Wish,
+    meter: &Meter,
+) -> anyhow::Result<(StepRun, Called)> {
     let run = StepRun {
         case: plan.case,
         alert: plan.alert.id,
         step: step.id.clone(),
         tier: step.tier,
-        class: ctx.catalogue.get(&wish.tool).map_or(ToolClass::ReadInternal, |e| e.spec.class),
+        class: ctx
+            .catalogue
+            .get(&wish.tool)
+            .map_or(ToolClass::ReadInternal, |e| e.spec.class),
         state: StepState::Started,
         evidence: None,
         started: ctx.now(),
@@ -136,9 +172,15 @@ async fn begin(ctx: &Ctx, plan: &Plan<'_>, step: &Step, wish: &Wish, meter: &Met
     Ok((run, gate::call(ctx, meter, request).await))
 }
 
-async fn finish(ctx: &Ctx, plan: &Plan<'_>, asked: (&Step, &Wish), mut run: StepRun, called: Called) -> anyhow::Result<Evidence> {
+async fn finish(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    asked: (&Step, &Wish),
+    mut run: StepRun,
+    called: Called,
+) -> anyhow::Result<Evidence> {
     let (step, wish) = asked;
-    let evidence = evidence(ctx, plan, &step.id, &wish.tool, called);
+    let evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
     let evidence = ctx.store.add_evidence(evidence).await?;
     run.state = StepState::Done;
     run.evidence = Some(evidence.reference.clone());
@@ -151,78 +193,4 @@ async fn finish(ctx: &Ctx, plan: &Plan<'_>, asked: (&Step, &Wish), mut run: Step
         .with(json!({"step": step.id, "tool": wish.tool, "evidence": evidence.reference, "answer": evidence.answer}));
     ctx.store.finish_step(&run, vec![event]).await?;
     Ok(evidence)
-}
-
-/// What a call found, as evidence; a call that failed is evidence that it failed.
-pub fn evidence(ctx: &Ctx, plan: &Plan<'_>, asked_by: &str, tool: &str, called: Called) -> Evidence {
-    let entry = ctx.catalogue.get(tool);
-    let mut evidence = Evidence {
-        case: plan.case,
-        reference: String::new(),
-        asked_by: asked_by.to_owned(),
-        tool: tool.to_owned(),
-        call: called.call,
-        answer: Answer::Failed,
-        summary: called.reason.clone().unwrap_or_default().chars().take(300).collect(),
-        value: Value::Null,
-        activities: Vec::new(),
-        trust: Trust::Untrusted,
-        digest: called.digest.clone().unwrap_or_default(),
-        at: ctx.now(),
-    };
-    let (Some(reply), Some(entry)) = (called.reply, entry) else {
-        return evidence;
-    };
-    if called.outcome != CallOutcome::Ok {
-        evidence.value = reply.value;
-        return evidence;
-    }
-    let told = |key: &str| reply.value.get(key).and_then(Value::as_bool);
-    if told("available") == Some(false) {
-        evidence.answer = Answer::NotHere;
-        let reason = reply.value.get("reason").and_then(Value::as_str).unwrap_or("this environment has no such system");
-        evidence.summary = reason.chars().take(300).collect();
-        return evidence;
-    }
-    let rows = rows(&reply.value, &entry.spec.rows);
-    let partial = reply.cut.is_some() || told("truncated") == Some(true);
-    evidence.answer = match (partial, rows.is_empty()) {
-        (true, _) => Answer::Partial,
-        (false, true) => Answer::Empty,
-        (false, false) => Answer::Found,
-    };
-    evidence.summary = match rows.len() {
-        0 => "nothing found".to_owned(),
-        1 => "1 result".to_owned(),
-        n => format!("{n} results"),
-    };
-    if partial {
-        evidence.summary.push_str(", and there is more than was answered");
-    }
-    if entry.spec.trusted.iter().any(|t| t == "*") {
-        evidence.trust = Trust::Trusted;
-    }
-    if entry.spec.events {
-        evidence.value = json!({"count": rows.len()});
-        evidence.activities = activities(ctx, &rows);
-    } else {
-        evidence.value = json!({"results": rows});
-    }
-    evidence
-}
-
-fn activities(ctx: &Ctx, rows: &[Value]) -> Vec<Activity> {
-    let mut activities: Vec<Activity> = rows.iter().map(|row| ctx.mappings.activity(row)).collect();
-    activities.sort_by_key(|a| a.time);
-    activities
-}
-
-/// The rows of an answer at a dotted path; an answer without it is its own only row.
-fn rows(value: &Value, path: &str) -> Vec<Value> {
-    let at = path.split('.').try_fold(value, |at, key| at.get(key));
-    match at.unwrap_or(value) {
-        Value::Array(items) => items.clone(),
-        Value::Null => Vec::new(),
-        other => vec![other.clone()],
-    }
 }

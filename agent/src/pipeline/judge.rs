@@ -1,8 +1,8 @@
 //! Room `judge`: evidence to assessment, to an accepted verdict or the next tier; the vetoes on closing are code.
 
 use state::model::{
-    Analyst, Assessment, Basis, Evidence, Impact, Provenance, Tier, TimelineEvent, TimelineKind, Verdict, VerdictKind,
-    VerdictReason,
+    Analyst, Assessment, Basis, Evidence, Impact, Provenance, Tier, TimelineEvent, TimelineKind,
+    Verdict, VerdictKind, VerdictReason,
 };
 
 use crate::config::AnalystChoice;
@@ -31,7 +31,13 @@ enum Second {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn judge(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, meter: &Meter, dossier: &mut Dossier) -> anyhow::Result<Judgement> {
+pub async fn judge(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    tier: Tier,
+    meter: &Meter,
+    dossier: &mut Dossier,
+) -> anyhow::Result<Judgement> {
     let first = tier::ask_playbook(plan, dossier, tier)?;
     note(ctx, plan, &first.assessment).await?;
     let second = second_opinion(ctx, plan, tier, (meter, &first), dossier).await?;
@@ -40,12 +46,25 @@ pub async fn judge(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, meter: &Meter, dossie
     if decision == Decision::HandOn {
         return Ok(Judgement::HandOn);
     }
-    let verdict = verdict(ctx, plan, tier, dossier, Opinions { first, second, vetoes, decision });
+    let verdict = verdict(
+        ctx,
+        plan,
+        tier,
+        dossier,
+        Opinions {
+            first,
+            second,
+            vetoes,
+            decision,
+        },
+    );
     Ok(Judgement::Settled(Box::new(verdict)))
 }
 
 async fn note(ctx: &Ctx, plan: &Plan<'_>, assessment: &Assessment) -> anyhow::Result<()> {
-    ctx.store.add_assessment(plan.case, plan.alert.id, assessment).await?;
+    ctx.store
+        .add_assessment(plan.case, plan.alert.id, assessment)
+        .await?;
     let message = format!(
         "tier {} {}: {} ({} % sure, {:.0} % likely malicious)",
         assessment.tier,
@@ -77,7 +96,8 @@ async fn second_opinion(
         Err(failure) => {
             let message = format!("tier {tier} model: {failure}; the playbook analyst decides");
             tracing::warn!(case = %plan.case, %tier, reason = %failure, "the model could not be used");
-            let event = TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::ModelFailed, message);
+            let event =
+                TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::ModelFailed, message);
             ctx.store.add_events(vec![event]).await?;
             Ok(Second::Failed(failure.to_string()))
         }
@@ -85,10 +105,18 @@ async fn second_opinion(
 }
 
 /// What forbids a close whatever the analysts say, one sentence each.
-async fn vetoes(ctx: &Ctx, plan: &Plan<'_>, first: &PlaybookView, dossier: &Dossier) -> anyhow::Result<Vec<String>> {
+async fn vetoes(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    first: &PlaybookView,
+    dossier: &Dossier,
+) -> anyhow::Result<Vec<String>> {
     let mut vetoes = first.vetoes.clone();
     for gap in first.assessment.gaps.iter().filter(|g| g.required) {
-        vetoes.push(format!("required evidence is missing: {} ({})", gap.what, gap.why));
+        vetoes.push(format!(
+            "required evidence is missing: {} ({})",
+            gap.what, gap.why
+        ));
     }
     for entity in &plan.alert.entities {
         if let Some(pattern) = ctx.config.protection.covers(&entity.value) {
@@ -97,10 +125,18 @@ async fn vetoes(ctx: &Ctx, plan: &Plan<'_>, first: &PlaybookView, dossier: &Doss
     }
     for step in plan.entry.playbook.steps.iter().filter(|s| s.intel) {
         if let Some(evidence) = dossier.of_step(&step.id).filter(|e| is_malicious(e)) {
-            vetoes.push(format!("threat intelligence calls it malicious ({})", evidence.reference));
+            vetoes.push(format!(
+                "threat intelligence calls it malicious ({})",
+                evidence.reference
+            ));
         }
     }
-    let keys: Vec<String> = plan.entities.iter().filter(|e| e.joins()).map(|e| e.key()).collect();
+    let keys: Vec<String> = plan
+        .entities
+        .iter()
+        .filter(|e| e.joins())
+        .map(|e| e.key())
+        .collect();
     for incident in ctx.store.open_incidents(&keys, plan.case).await? {
         vetoes.push(format!("{incident} is an open incident on the same entity"));
     }
@@ -110,8 +146,16 @@ async fn vetoes(ctx: &Ctx, plan: &Plan<'_>, first: &PlaybookView, dossier: &Doss
 
 fn is_malicious(evidence: &Evidence) -> bool {
     let bad = |row: &serde_json::Value| {
-        let word = |key: &str| row.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_lowercase();
-        matches!(word("verdict").as_str(), "malicious" | "bad" | "true_positive") || word("reputation") == "malicious"
+        let word = |key: &str| {
+            row.get(key)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default()
+                .to_lowercase()
+        };
+        matches!(
+            word("verdict").as_str(),
+            "malicious" | "bad" | "true_positive"
+        ) || word("reputation") == "malicious"
     };
     rows_of(&evidence.value).iter().any(bad)
 }
@@ -134,7 +178,10 @@ fn decide(tier: Tier, first: &PlaybookView, second: &Second, vetoes: &[String]) 
         Second::Spoke(view) => Some(view),
         _ => None,
     };
-    let benign = playbook.verdict.is_benign() && playbook.close_allowed && vetoes.is_empty() && tier != Tier::Three;
+    let benign = playbook.verdict.is_benign()
+        && playbook.close_allowed
+        && vetoes.is_empty()
+        && tier != Tier::Three;
     if benign {
         match model {
             None => return Decision::Close,
@@ -146,8 +193,11 @@ fn decide(tier: Tier, first: &PlaybookView, second: &Second, vetoes: &[String]) 
     match tier {
         Tier::One => Decision::HandOn,
         Tier::Two => {
-            let real = playbook.probability >= 0.5 || model.is_some_and(|v| v.assessment.probability >= 0.5);
-            let proposes = model.is_some_and(|v| v.agrees_benign()) && playbook.probability < 0.5 && vetoes.is_empty();
+            let real = playbook.probability >= 0.5
+                || model.is_some_and(|v| v.assessment.probability >= 0.5);
+            let proposes = model.is_some_and(|v| v.agrees_benign())
+                && playbook.probability < 0.5
+                && vetoes.is_empty();
             match (real, proposes) {
                 (true, _) => Decision::HandOn,
                 (false, true) => Decision::ProposeClose,
@@ -165,20 +215,43 @@ struct Opinions {
     decision: Decision,
 }
 
-fn verdict(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, dossier: &Dossier, opinions: Opinions) -> Verdict {
-    let Opinions { first, second, vetoes, decision } = opinions;
+fn verdict(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    tier: Tier,
+    dossier: &Dossier,
+    opinions: Opinions,
+) -> Verdict {
+    let Opinions {
+        first,
+        second,
+        vetoes,
+        decision,
+    } = opinions;
     let playbook = first.assessment;
     let (analyst, note, model) = match second {
         Second::NotAsked => (Analyst::Playbook, None, None),
-        Second::Failed(why) => (Analyst::PlaybookAfterModelFailure, Some(format!("the model failed: {why}")), None),
-        Second::Spoke(view) => (Analyst::Model, Some(view.note(playbook.verdict)), Some(view)),
+        Second::Failed(why) => (
+            Analyst::PlaybookAfterModelFailure,
+            Some(format!("the model failed: {why}")),
+            None,
+        ),
+        Second::Spoke(view) => (
+            Analyst::Model,
+            Some(view.note(playbook.verdict)),
+            Some(view),
+        ),
     };
     let mut kind = accepted(&playbook, model.as_deref(), decision);
     if kind.is_benign() && !matches!(decision, Decision::Close | Decision::ProposeClose) {
         kind = VerdictKind::Undetermined;
     }
     let mut reasons = playbook.reasons.clone();
-    let mut techniques = if kind.is_benign() { Vec::new() } else { playbook.techniques.clone() };
+    let mut techniques = if kind.is_benign() {
+        Vec::new()
+    } else {
+        playbook.techniques.clone()
+    };
     let mut gaps = playbook.gaps.clone();
     if let Some(view) = &model {
         reasons.extend(view.assessment.reasons.iter().cloned());
@@ -191,10 +264,15 @@ fn verdict(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, dossier: &Dossier, opinions: 
     techniques.extend(shown_by_events(ctx, plan, dossier, kind));
     let mut seen = std::collections::BTreeSet::new();
     techniques.retain(|t| seen.insert(t.clone()));
-    let mut evidence_refs: Vec<String> = reasons.iter().flat_map(|r| r.claim.evidence.clone()).collect();
+    let mut evidence_refs: Vec<String> = reasons
+        .iter()
+        .flat_map(|r| r.claim.evidence.clone())
+        .collect();
     evidence_refs.sort_by_key(|r| r.trim_start_matches('E').parse::<u32>().unwrap_or(0));
     evidence_refs.dedup();
-    let confidence = model.as_ref().map_or(playbook.confidence, |v| v.joint_confidence(&playbook));
+    let confidence = model
+        .as_ref()
+        .map_or(playbook.confidence, |v| v.joint_confidence(&playbook));
     Verdict {
         case: plan.case,
         alert: plan.alert.id,
@@ -227,21 +305,41 @@ fn verdict(ctx: &Ctx, plan: &Plan<'_>, tier: Tier, dossier: &Dossier, opinions: 
 
 /// The verdict that stands: the worse of both where they differ, except where a model's "harmless" is only proposed.
 fn accepted(playbook: &Assessment, model: Option<&ModelView>, decision: Decision) -> VerdictKind {
-    let Some(view) = model else { return playbook.verdict };
+    let Some(view) = model else {
+        return playbook.verdict;
+    };
     if decision == Decision::ProposeClose {
         return view.assessment.verdict;
     }
     let said = view.assessment.verdict;
-    let standing = if said == VerdictKind::TruePositive && !view.stands { VerdictKind::Suspicious } else { said };
-    if standing.rank() > playbook.verdict.rank() { standing } else { playbook.verdict }
+    let standing = if said == VerdictKind::TruePositive && !view.stands {
+        VerdictKind::Suspicious
+    } else {
+        said
+    };
+    if standing.rank() > playbook.verdict.rank() {
+        standing
+    } else {
+        playbook.verdict
+    }
 }
 
 /// Techniques that the alert's own events and the timeline's events show.
-fn shown_by_events(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier, kind: VerdictKind) -> Vec<String> {
+fn shown_by_events(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    dossier: &Dossier,
+    kind: VerdictKind,
+) -> Vec<String> {
     if kind != VerdictKind::TruePositive {
         return Vec::new();
     }
-    let lines = crate::report::reconstruct(ctx.library.attack(), &plan.alert, dossier.evidence.iter(), &plan.entry.playbook);
+    let lines = tier::reconstruct(
+        ctx.library.attack(),
+        &plan.alert,
+        dossier.evidence.iter(),
+        &plan.entry.playbook,
+    );
     lines.into_iter().filter_map(|l| l.technique).collect()
 }
 
@@ -249,11 +347,14 @@ fn reason(plan: &Plan<'_>, kind: VerdictKind, vetoes: &[String]) -> VerdictReaso
     let scoring = &plan.entry.playbook.scoring;
     match kind {
         VerdictKind::TruePositive => scoring.escalate.reason,
-        VerdictKind::BenignPositive | VerdictKind::FalsePositive => {
-            scoring.close.as_ref().map_or(VerdictReason::ExpectedBusiness, |c| c.reason)
-        }
+        VerdictKind::BenignPositive | VerdictKind::FalsePositive => scoring
+            .close
+            .as_ref()
+            .map_or(VerdictReason::ExpectedBusiness, |c| c.reason),
         VerdictKind::Suspicious => VerdictReason::NeedsHuman,
-        VerdictKind::Undetermined if vetoes.iter().any(|v| v.starts_with("required evidence")) => VerdictReason::NeedsData,
+        VerdictKind::Undetermined if vetoes.iter().any(|v| v.starts_with("required evidence")) => {
+            VerdictReason::NeedsData
+        }
         VerdictKind::Undetermined => VerdictReason::InsufficientData,
         VerdictKind::Duplicate => VerdictReason::SameIncident,
     }
@@ -268,15 +369,25 @@ fn impact(plan: &Plan<'_>, kind: VerdictKind, shown: Option<Impact>) -> Impact {
 }
 
 /// The verdict in one sentence: the weightiest reason that speaks for it.
-fn sentence(kind: VerdictKind, reasons: &[state::model::Reason], vetoes: &[String], decision: Decision) -> String {
+fn sentence(
+    kind: VerdictKind,
+    reasons: &[state::model::Reason],
+    vetoes: &[String],
+    decision: Decision,
+) -> String {
     let wanted = if kind.is_benign() { -1.0 } else { 1.0 };
     let speaks = |r: &&state::model::Reason| r.weight * wanted > 0.0;
-    if let Some(veto) = vetoes.first().filter(|_| !kind.is_benign() && kind != VerdictKind::TruePositive) {
+    if let Some(veto) = vetoes
+        .first()
+        .filter(|_| !kind.is_benign() && kind != VerdictKind::TruePositive)
+    {
         return format!("not closed: {veto}");
     }
     match reasons.iter().find(speaks) {
         Some(reason) => reason.claim.text.clone(),
-        None if decision == Decision::Escalate => "nothing found speaks clearly for or against it".to_owned(),
+        None if decision == Decision::Escalate => {
+            "nothing found speaks clearly for or against it".to_owned()
+        }
         None => "no reason was found".to_owned(),
     }
 }

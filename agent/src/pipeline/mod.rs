@@ -12,7 +12,7 @@ mod record;
 pub use act::{Acted, act};
 pub use claim::{Held, claim};
 pub use intake::{intake, principal};
-pub use investigate::{evidence, investigate};
+pub use investigate::investigate;
 pub use judge::{Judgement, judge};
 pub use plan::plan;
 pub use poll::{Polled, accept, poll};

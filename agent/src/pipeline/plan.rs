@@ -14,7 +14,12 @@ use crate::tier::Plan;
 ///
 /// # Errors
 /// When the alert can't be read into conditions or the store fails.
-pub async fn plan<'c>(ctx: &'c Ctx, case: &Case, alert: Alert, entities: &[Entity]) -> anyhow::Result<Plan<'c>> {
+pub async fn plan<'c>(
+    ctx: &'c Ctx,
+    case: &Case,
+    alert: Alert,
+    entities: &[Entity],
+) -> anyhow::Result<Plan<'c>> {
     let scene = Scene {
         alert: &alert,
         evidence: BTreeMap::new(),
@@ -27,15 +32,19 @@ pub async fn plan<'c>(ctx: &'c Ctx, case: &Case, alert: Alert, entities: &[Entit
         .ok_or_else(|| anyhow::anyhow!("there is no default playbook"))?;
     let playbook = &entry.playbook;
     let (steps, edges) = entry.graph.size();
-    let message = format!("playbook {}: {} ({steps} steps)", playbook.id, playbook.title);
-    let event = TimelineEvent::ours(case.id, ctx.now(), TimelineKind::Planned, message).with(json!({
-        "playbook": playbook.id,
-        "hash": entry.hash,
-        "why": playbook.select.source(),
-        "alert": alert.source_alert_id,
-        "steps": steps,
-        "edges": edges,
-    }));
+    let message = format!(
+        "playbook {}: {} ({steps} steps)",
+        playbook.id, playbook.title
+    );
+    let event =
+        TimelineEvent::ours(case.id, ctx.now(), TimelineKind::Planned, message).with(json!({
+            "playbook": playbook.id,
+            "hash": entry.hash,
+            "why": playbook.select.source(),
+            "alert": alert.source_alert_id,
+            "steps": steps,
+            "edges": edges,
+        }));
     ctx.store.add_events(vec![event]).await?;
     let look_ahead = TimeDelta::from_std(ctx.config.run.look_ahead.0)?;
     Ok(Plan {

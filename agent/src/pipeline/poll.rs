@@ -40,17 +40,19 @@ pub async fn poll(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Pol
     };
     let more = batch.more;
     let received = store(ctx, &name, &batch.alerts, batch.rejected, Some(&moved)).await?;
-    Ok(Polled {
-        more,
-        ..received.1
-    })
+    Ok(Polled { more, ..received.1 })
 }
 
 /// Stores alerts that were pushed rather than polled.
 ///
 /// # Errors
 /// When the store fails: then nothing was accepted.
-pub async fn accept(ctx: &Ctx, source: &str, alerts: &[NewAlert], rejected: Vec<Rejected>) -> anyhow::Result<Vec<Received>> {
+pub async fn accept(
+    ctx: &Ctx,
+    source: &str,
+    alerts: &[NewAlert],
+    rejected: Vec<Rejected>,
+) -> anyhow::Result<Vec<Received>> {
     Ok(store(ctx, source, alerts, rejected, None).await?.0)
 }
 
@@ -72,7 +74,10 @@ async fn store(
             }
         })
         .collect();
-    let received = ctx.store.store_alerts(alerts, &dead, cursor, ctx.now()).await?;
+    let received = ctx
+        .store
+        .store_alerts(alerts, &dead, cursor, ctx.now())
+        .await?;
     let new = received.iter().filter(|r| r.new).count();
     let polled = Polled {
         new,

@@ -11,7 +11,13 @@ use super::{Acted, Held};
 ///
 /// # Errors
 /// When the store fails or the lease was lost: then nothing is stored.
-pub async fn record(ctx: &Ctx, held: &Held, verdicts: Vec<Verdict>, acted: Acted, spent: Spent) -> anyhow::Result<Recorded> {
+pub async fn record(
+    ctx: &Ctx,
+    held: &Held,
+    verdicts: Vec<Verdict>,
+    acted: Acted,
+    spent: Spent,
+) -> anyhow::Result<Recorded> {
     let now = ctx.now();
     let mut events: Vec<TimelineEvent> = verdicts
         .iter()

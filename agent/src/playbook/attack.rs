@@ -56,7 +56,10 @@ impl Attack {
         let mut techniques = BTreeMap::new();
         for (i, line) in table.lines().enumerate().skip(1) {
             let Some((id, rest)) = line.split_once(',') else {
-                return Err(format!("techniques.csv:{}: is not `id,name,tactics`", i + 1));
+                return Err(format!(
+                    "techniques.csv:{}: is not `id,name,tactics`",
+                    i + 1
+                ));
             };
             let (name, tactics) = rest.rsplit_once(',').unwrap_or((rest, ""));
             let technique = Technique {
@@ -71,7 +74,8 @@ impl Attack {
             };
             techniques.insert(id.to_owned(), technique);
         }
-        let file: PatternFile = serde_saphyr::from_str(patterns).map_err(|e| format!("patterns.yaml: {e}"))?;
+        let file: PatternFile =
+            serde_saphyr::from_str(patterns).map_err(|e| format!("patterns.yaml: {e}"))?;
         let unknown: Vec<&str> = file
             .patterns
             .iter()
@@ -80,7 +84,10 @@ impl Attack {
             .filter(|id| !techniques.contains_key(*id))
             .collect();
         if !unknown.is_empty() {
-            return Err(format!("patterns.yaml: not in techniques.csv: {}", unknown.join(", ")));
+            return Err(format!(
+                "patterns.yaml: not in techniques.csv: {}",
+                unknown.join(", ")
+            ));
         }
         Ok(Self {
             version: file.version,

@@ -11,11 +11,20 @@ use super::queries::Dialect;
 use super::slots::Slots;
 
 /// Every fault of one playbook.
-pub(super) fn faults(file: &DataFile, playbook: &Playbook, dialect: &Dialect, attack: &Attack) -> Vec<PlaybookFault> {
+pub(super) fn faults(
+    file: &DataFile,
+    playbook: &Playbook,
+    dialect: &Dialect,
+    attack: &Attack,
+) -> Vec<PlaybookFault> {
     let mut found = Vec::new();
     let steps: BTreeSet<&str> = playbook.steps.iter().map(|s| s.id.as_str()).collect();
     if playbook.id != file.stem() {
-        found.push(format!("id is `{}`, but the file is called `{}`", playbook.id, file.stem()));
+        found.push(format!(
+            "id is `{}`, but the file is called `{}`",
+            playbook.id,
+            file.stem()
+        ));
     }
     if playbook.select.reads("any") {
         found.push("`select` reads `any`; a selector may read `trusted` only".to_owned());
@@ -38,10 +47,16 @@ pub(super) fn faults(file: &DataFile, playbook: &Playbook, dialect: &Dialect, at
             slot_fault("a response", arg, &mut found);
         }
         if !response.d3fend.starts_with("D3-") {
-            found.push(format!("response `{}`: `{}` is not a D3FEND id such as D3-AL", response.does, response.d3fend));
+            found.push(format!(
+                "response `{}`: `{}` is not a D3FEND id such as D3-AL",
+                response.does, response.d3fend
+            ));
         }
     }
-    found.into_iter().map(|m| PlaybookFault::new(&file.name, m)).collect()
+    found
+        .into_iter()
+        .map(|m| PlaybookFault::new(&file.name, m))
+        .collect()
 }
 
 fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>) {
@@ -54,13 +69,22 @@ fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>)
         found.push("`close.at_most` is a probability from 0 to 0.3".to_owned());
     }
     if !close.verdict.is_benign() {
-        found.push(format!("`close.verdict` is {}; only benign_positive and false_positive close", close.verdict));
+        found.push(format!(
+            "`close.verdict` is {}; only benign_positive and false_positive close",
+            close.verdict
+        ));
     }
     if close.when.as_ref().is_some_and(|c| c.reads("any")) {
         found.push("`close.when` reads `any`; closing may read `trusted` only".to_owned());
     }
-    for needed in close.requires.iter().filter(|r| !steps.contains(r.as_str())) {
-        found.push(format!("`close.requires` names `{needed}`, which is not a step"));
+    for needed in close
+        .requires
+        .iter()
+        .filter(|r| !steps.contains(r.as_str()))
+    {
+        found.push(format!(
+            "`close.requires` names `{needed}`, which is not a step"
+        ));
     }
 }
 
@@ -69,11 +93,17 @@ fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
         StepTarget::Tool(name) => {
             let parts: Vec<&str> = name.split('.').collect();
             if parts.len() != 2 || parts.iter().any(|p| p.is_empty()) {
-                found.push(format!("step `{}`: `{name}` is not a tool; write server.tool", step.id));
+                found.push(format!(
+                    "step `{}`: `{name}` is not a tool; write server.tool",
+                    step.id
+                ));
             }
         }
         StepTarget::Query(name) if !dialect.has(name) => {
-            found.push(format!("step `{}`: the dialect has no query `{name}`", step.id));
+            found.push(format!(
+                "step `{}`: the dialect has no query `{name}`",
+                step.id
+            ));
         }
         StepTarget::Query(name) => {
             for slot in dialect.required(name) {
@@ -108,19 +138,35 @@ fn signals(playbook: &Playbook, steps: &BTreeSet<&str>, attack: &Attack, found: 
             found.push(format!("two signals are called `{id}`"));
         }
         if signal.lean == Lean::Benign && signal.when.reads("any") {
-            found.push(format!("signal `{id}` leans benign and reads `any`: it may read `trusted` only"));
+            found.push(format!(
+                "signal `{id}` leans benign and reads `any`: it may read `trusted` only"
+            ));
         }
-        if signal.lean == Lean::Benign && (signal.veto || signal.impact.is_some() || !signal.techniques.is_empty()) {
-            found.push(format!("signal `{id}` leans benign: it has no veto, impact or techniques"));
+        if signal.lean == Lean::Benign
+            && (signal.veto || signal.impact.is_some() || !signal.techniques.is_empty())
+        {
+            found.push(format!(
+                "signal `{id}` leans benign: it has no veto, impact or techniques"
+            ));
         }
         if !(signal.weight > 0.0 && signal.weight <= 10.0) {
-            found.push(format!("signal `{id}`: weight is log-odds above 0 and at most 10; the lean gives the sign"));
+            found.push(format!(
+                "signal `{id}`: weight is log-odds above 0 and at most 10; the lean gives the sign"
+            ));
         }
-        for needed in signal.evidence.iter().filter(|e| !steps.contains(e.as_str())) {
-            found.push(format!("signal `{id}` rests on `{needed}`, which is not a step"));
+        for needed in signal
+            .evidence
+            .iter()
+            .filter(|e| !steps.contains(e.as_str()))
+        {
+            found.push(format!(
+                "signal `{id}` rests on `{needed}`, which is not a step"
+            ));
         }
         for technique in signal.techniques.iter().filter(|t| attack.get(t).is_none()) {
-            found.push(format!("signal `{id}`: technique `{technique}` is not in attack/techniques.csv"));
+            found.push(format!(
+                "signal `{id}`: technique `{technique}` is not in attack/techniques.csv"
+            ));
         }
     }
 }

@@ -87,10 +87,17 @@ impl Conditions {
     ///
     /// # Errors
     /// When a view can't be carried into CEL.
-    pub fn new(trusted: &serde_json::Value, any: &serde_json::Value) -> Result<Self, ConditionError> {
-        let bad = |e: &dyn std::fmt::Display| ConditionError::Evaluation("the view".to_owned(), e.to_string());
+    pub fn new(
+        trusted: &serde_json::Value,
+        any: &serde_json::Value,
+    ) -> Result<Self, ConditionError> {
+        let bad = |e: &dyn std::fmt::Display| {
+            ConditionError::Evaluation("the view".to_owned(), e.to_string())
+        };
         let mut trusted_only = base()?;
-        trusted_only.add_variable("trusted", trusted).map_err(|e| bad(&e))?;
+        trusted_only
+            .add_variable("trusted", trusted)
+            .map_err(|e| bad(&e))?;
         let mut all = base()?;
         all.add_variable("trusted", trusted).map_err(|e| bad(&e))?;
         all.add_variable("any", any).map_err(|e| bad(&e))?;
@@ -218,14 +225,20 @@ fn text(object: Value, path: Arc<String>) -> Arc<String> {
 
 /// The last part of a path, lower case: `C:\Windows\cmd.exe` gives `cmd.exe`.
 fn base_name(path: &str) -> String {
-    path.rsplit(['/', '\\']).next().unwrap_or(path).trim_matches('"').to_lowercase()
+    path.rsplit(['/', '\\'])
+        .next()
+        .unwrap_or(path)
+        .trim_matches('"')
+        .to_lowercase()
 }
 
 /// Whether a text is an address that is not routed on the internet.
 fn is_private(text: &str) -> bool {
     match text.parse() {
         Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
-        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
         Err(_) => false,
     }
 }
@@ -244,16 +257,23 @@ mod tests {
             {"src_ip": "192.0.2.9", "user": "bo", "age_h": -0.5},
         ]);
         let trusted = json!({"rows": rows, "act": {"src_ip": "192.0.2.7"}});
-        let any = json!({"act": {"process": "C:\\Windows\\System32\\CMD.exe", "raw": {"a": {"b": 3}}}});
+        let any =
+            json!({"act": {"process": "C:\\Windows\\System32\\CMD.exe", "raw": {"a": {"b": 3}}}});
         let conditions = Conditions::new(&trusted, &any).unwrap();
         let holds = |text: &str, roots| conditions.holds(&Condition::compile(text).unwrap(), roots);
         for (text, want) in [
-            ("seen(trusted.rows, 'src_ip', trusted.act.src_ip, 24.0) == 1", true),
+            (
+                "seen(trusted.rows, 'src_ip', trusted.act.src_ip, 24.0) == 1",
+                true,
+            ),
             ("seen(trusted.rows, 'src_ip', '', 0.0) == 0", true),
             ("distinct(trusted.rows, 'user') == 2", true),
             ("within(trusted.rows, -1.0, 3.0).size() == 2", true),
             ("base(any.act.process) == 'cmd.exe'", true),
-            ("text(any.act.raw, 'a.b') == '3' && text(any.act.raw, 'a.x') == ''", true),
+            (
+                "text(any.act.raw, 'a.b') == '3' && text(any.act.raw, 'a.x') == ''",
+                true,
+            ),
             ("is_private('10.1.2.3') && !is_private('192.0.2.7')", true),
             ("trusted.rows.exists(r, r.user == 'bo')", true),
         ] {
@@ -262,8 +282,13 @@ mod tests {
         assert!(holds("any.act.process == ''", Roots::Trusted).is_err());
         assert!(holds("trusted.act.user_agent == ''", Roots::All).is_err());
         assert!(holds("trusted.act.src_ip", Roots::All).is_err());
-        let reads = Condition::compile("trusted.rows.exists(r, any.act.process == r.user)").unwrap();
+        let reads =
+            Condition::compile("trusted.rows.exists(r, any.act.process == r.user)").unwrap();
         assert!(reads.reads("any"));
-        assert!(!Condition::compile("trusted.rows.exists(r, r.user == 'any')").unwrap().reads("any"));
+        assert!(
+            !Condition::compile("trusted.rows.exists(r, r.user == 'any')")
+                .unwrap()
+                .reads("any")
+        );
     }
 }

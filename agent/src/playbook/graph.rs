@@ -95,7 +95,12 @@ impl Graph {
 
     /// Steps that may run now: of this tier or an earlier one, not done, and all they need is done.
     #[must_use]
-    pub fn ready<'s>(&self, steps: &'s [Step], upto: Tier, done: &BTreeSet<String>) -> Vec<&'s Step> {
+    pub fn ready<'s>(
+        &self,
+        steps: &'s [Step],
+        upto: Tier,
+        done: &BTreeSet<String>,
+    ) -> Vec<&'s Step> {
         self.order
             .iter()
             .map(|i| &steps[*i])

@@ -60,7 +60,10 @@ impl Library {
     pub fn load(folder: &Folder, dialect: &str) -> Result<Self, Vec<PlaybookFault>> {
         let mut faults = Vec::new();
         let shared = read_all::<Shared>(folder, "shared", &mut faults);
-        let (dialect, attack) = (dialect_of(folder, dialect, &mut faults), attack_of(folder, &mut faults));
+        let (dialect, attack) = (
+            dialect_of(folder, dialect, &mut faults),
+            attack_of(folder, &mut faults),
+        );
         let (Some(dialect), Some(attack)) = (dialect, attack) else {
             return Err(faults);
         };
@@ -74,7 +77,10 @@ impl Library {
                         playbook.steps.splice(0..0, group.steps.iter().cloned());
                         playbook.signals.splice(0..0, group.signals.iter().cloned());
                     }
-                    None => faults.push(PlaybookFault::new(&file.name, format!("uses `{name}`, but there is no shared/{name}.yaml"))),
+                    None => faults.push(PlaybookFault::new(
+                        &file.name,
+                        format!("uses `{name}`, but there is no shared/{name}.yaml"),
+                    )),
                 }
             }
             faults.extend(check::faults(&file, &playbook, &dialect, &attack));
@@ -84,22 +90,41 @@ impl Library {
                     graph,
                     hash: sha256_hex(&hashed),
                 }),
-                Err(found) => faults.extend(found.into_iter().map(|e| PlaybookFault::new(&file.name, e.to_string()))),
+                Err(found) => faults.extend(
+                    found
+                        .into_iter()
+                        .map(|e| PlaybookFault::new(&file.name, e.to_string())),
+                ),
             }
         }
         entries.sort_by(|a, b| {
-            let key = |e: &Entry| (std::cmp::Reverse(e.playbook.priority), e.playbook.id.clone());
+            let key = |e: &Entry| {
+                (
+                    std::cmp::Reverse(e.playbook.priority),
+                    e.playbook.id.clone(),
+                )
+            };
             key(a).cmp(&key(b))
         });
         match entries.iter().find(|e| e.playbook.id == DEFAULT) {
-            None => faults.push(PlaybookFault::new("default.yaml", "is missing; it catches what no other playbook does")),
+            None => faults.push(PlaybookFault::new(
+                "default.yaml",
+                "is missing; it catches what no other playbook does",
+            )),
             Some(e) if e.playbook.scoring.close.is_some() => {
-                faults.push(PlaybookFault::new("default.yaml", "has a close rule; the default never closes"));
+                faults.push(PlaybookFault::new(
+                    "default.yaml",
+                    "has a close rule; the default never closes",
+                ));
             }
             Some(_) => {}
         }
         if faults.is_empty() {
-            Ok(Self { entries, dialect, attack })
+            Ok(Self {
+                entries,
+                dialect,
+                attack,
+            })
         } else {
             Err(faults)
         }
@@ -159,14 +184,22 @@ fn dialect_of(folder: &Folder, name: &str, faults: &mut Vec<PlaybookFault>) -> O
     let all: BTreeMap<String, Dialect> = read_all::<Dialect>(folder, "queries", faults)
         .into_iter()
         .map(|(file, dialect)| {
-            faults.extend(dialect.faults().into_iter().map(|m| PlaybookFault::new(&file.name, m)));
+            faults.extend(
+                dialect
+                    .faults()
+                    .into_iter()
+                    .map(|m| PlaybookFault::new(&file.name, m)),
+            );
             (file.stem().to_owned(), dialect)
         })
         .collect();
     let found = all.get(name).cloned();
     if found.is_none() {
         let known: Vec<&str> = all.keys().map(String::as_str).collect();
-        let message = format!("there is no such query dialect; `[queries] dialect` may be {}", known.join(", "));
+        let message = format!(
+            "there is no such query dialect; `[queries] dialect` may be {}",
+            known.join(", ")
+        );
         faults.push(PlaybookFault::new(&format!("queries/{name}.yaml"), message));
     }
     found

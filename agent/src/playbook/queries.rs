@@ -118,7 +118,9 @@ impl Dialect {
             for part in query.text.split('{').skip(1) {
                 let slot = part.split('}').next().unwrap_or_default();
                 if !query.slots.contains_key(slot) {
-                    faults.push(format!("query `{name}` names `{{{slot}}}`, which is not among its slots"));
+                    faults.push(format!(
+                        "query `{name}` names `{{{slot}}}`, which is not among its slots"
+                    ));
                 }
             }
         }
@@ -129,8 +131,16 @@ impl Dialect {
     ///
     /// # Errors
     /// When the query is unknown or a value is missing, extra or of another type.
-    pub fn render(&self, name: &str, values: &Map<String, Value>, at: Time) -> Result<String, QueryError> {
-        let query = self.queries.get(name).ok_or_else(|| QueryError::Unknown(name.to_owned()))?;
+    pub fn render(
+        &self,
+        name: &str,
+        values: &Map<String, Value>,
+        at: Time,
+    ) -> Result<String, QueryError> {
+        let query = self
+            .queries
+            .get(name)
+            .ok_or_else(|| QueryError::Unknown(name.to_owned()))?;
         if let Some(extra) = values.keys().find(|k| !query.slots.contains_key(*k)) {
             return Err(QueryError::Extra {
                 query: name.to_owned(),
@@ -150,11 +160,13 @@ impl Dialect {
                 slot: slot.to_owned(),
             })?;
             let kind = query.slots.get(slot).copied().unwrap_or(SlotType::Text);
-            let written = self.write(kind, value, at).map_err(|expected| QueryError::Type {
-                query: name.to_owned(),
-                slot: slot.to_owned(),
-                expected,
-            })?;
+            let written = self
+                .write(kind, value, at)
+                .map_err(|expected| QueryError::Type {
+                    query: name.to_owned(),
+                    slot: slot.to_owned(),
+                    expected,
+                })?;
             out.push_str(&written);
             rest = &after[close + 1..];
         }
@@ -166,7 +178,10 @@ impl Dialect {
         match (kind, value) {
             (SlotType::Text, Value::String(s)) => Ok(self.quoted(s)),
             (SlotType::Texts, Value::Array(items)) if !items.is_empty() => {
-                let texts: Option<Vec<String>> = items.iter().map(|v| v.as_str().map(|s| self.quoted(s))).collect();
+                let texts: Option<Vec<String>> = items
+                    .iter()
+                    .map(|v| v.as_str().map(|s| self.quoted(s)))
+                    .collect();
                 texts.map(|t| t.join(", ")).ok_or("a list of texts")
             }
             (SlotType::Count, Value::Number(n)) => match n.as_u64() {

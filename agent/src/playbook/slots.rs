@@ -12,7 +12,9 @@ pub enum SlotError {
     #[error("the alert does not say its {0}")]
     Empty(String),
     /// There is no such slot.
-    #[error("`${0}` is not a slot; slots are $time, $rule_id, $source_alert_id, $values and $FIELD for any event field")]
+    #[error(
+        "`${0}` is not a slot; slots are $time, $rule_id, $source_alert_id, $values and $FIELD for any event field"
+    )]
     Unknown(String),
     /// The value is too long to be what it should be.
     #[error("the alert's {0} is longer than 512 characters")]
@@ -54,7 +56,8 @@ impl Slots {
     /// Whether a name is a slot of any alert, filled or not.
     #[must_use]
     pub fn exists(name: &str) -> bool {
-        matches!(name, "time" | "rule_id" | "source_alert_id" | "values") || name.parse::<Field>().is_ok()
+        matches!(name, "time" | "rule_id" | "source_alert_id" | "values")
+            || name.parse::<Field>().is_ok()
     }
 
     /// Fills the arguments of a step.
@@ -89,7 +92,9 @@ impl Slots {
         match self.values.get(name) {
             None => Err(SlotError::Empty(name.to_owned())),
             Some(Value::String(s)) if s.is_empty() => Err(SlotError::Empty(name.to_owned())),
-            Some(Value::String(s)) if s.chars().count() > LONGEST => Err(SlotError::TooLong(name.to_owned())),
+            Some(Value::String(s)) if s.chars().count() > LONGEST => {
+                Err(SlotError::TooLong(name.to_owned()))
+            }
             Some(value) => Ok(value.clone()),
         }
     }

@@ -99,9 +99,13 @@ fn endorsable(field: Field, value: &str) -> bool {
     match field {
         Field::SrcIp | Field::DstIp => value.parse::<std::net::IpAddr>().is_ok(),
         Field::Hash => value.len() >= 32 && value.bytes().all(|b| b.is_ascii_hexdigit()),
-        Field::User | Field::UserId | Field::TargetUser | Field::Host | Field::Device | Field::Resource | Field::Account => {
-            !value.is_empty() && word()
-        }
+        Field::User
+        | Field::UserId
+        | Field::TargetUser
+        | Field::Host
+        | Field::Device
+        | Field::Resource
+        | Field::Account => !value.is_empty() && word(),
         _ => false,
     }
 }
@@ -119,7 +123,10 @@ fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) 
     }
     out.insert("schema".to_owned(), json!(a.schema));
     if let Some(time) = a.time {
-        #[allow(clippy::cast_precision_loss, reason = "milliseconds of a lifetime fit into 52 bits")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of a lifetime fit into 52 bits"
+        )]
         let age = (at - time).num_milliseconds() as f64 / 3_600_000.0;
         out.insert("age_h".to_owned(), json!(age));
         out.insert("hour".to_owned(), json!(time.hour()));
@@ -141,14 +148,20 @@ fn step(evidence: &Evidence, at: Time, depth: Depth, inventory: &BTreeSet<String
     let mut out = Map::new();
     out.insert("answer".to_owned(), json!(evidence.answer.as_str()));
     out.insert("complete".to_owned(), json!(evidence.answer.is_complete()));
-    let readable = evidence.answer.is_complete() || evidence.answer == state::model::Answer::Partial;
-    let believed = depth == Depth::Any || evidence.trust == Trust::Trusted || !evidence.activities.is_empty();
+    let readable =
+        evidence.answer.is_complete() || evidence.answer == state::model::Answer::Partial;
+    let believed =
+        depth == Depth::Any || evidence.trust == Trust::Trusted || !evidence.activities.is_empty();
     let empty = evidence.answer == state::model::Answer::Empty;
     if !readable || !(believed || empty) {
         return Value::Object(out);
     }
     let rows: Vec<Value> = if evidence.activities.is_empty() {
-        rows_of(&evidence.value).iter().take(MOST_ROWS).cloned().collect()
+        rows_of(&evidence.value)
+            .iter()
+            .take(MOST_ROWS)
+            .cloned()
+            .collect()
     } else {
         evidence
             .activities

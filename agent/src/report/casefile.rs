@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use state::model::{
-    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent, ToolCall, Verdict,
+    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent,
+    ToolCall, Verdict,
 };
 use state::store::{Result, Store};
 
 use crate::playbook::Library;
 
-use super::reconstruct::{Line, reconstruct};
+use crate::tier::{Line, reconstruct};
 
 /// One alert of a case with its verdict.
 #[derive(Debug, Clone, Serialize)]
@@ -77,7 +78,12 @@ impl CaseFile {
             step_runs,
             calls: store.calls_of(id).await?,
             effects: store.effects_of(id).await?,
-            approvals: store.approvals(None).await?.into_iter().filter(|a| a.case == id).collect(),
+            approvals: store
+                .approvals(None)
+                .await?
+                .into_iter()
+                .filter(|a| a.case == id)
+                .collect(),
             timeline: store.timeline(id).await?,
             spent: store.spent_of(id).await?,
         })
@@ -97,7 +103,9 @@ impl CaseFile {
     pub fn activity(&self) -> Vec<&Line> {
         let mut lines: BTreeMap<(state::model::Time, &str, &str), &Line> = BTreeMap::new();
         for line in self.alerts.iter().flat_map(|a| &a.activity) {
-            lines.entry((line.at, &line.event_uid, &line.text)).or_insert(line);
+            lines
+                .entry((line.at, &line.event_uid, &line.text))
+                .or_insert(line);
         }
         lines.into_values().collect()
     }
@@ -113,7 +121,12 @@ impl CaseFile {
     }
 }
 
-fn activity(library: &Library, alert: &Alert, verdict: Option<&Verdict>, found: (&[Evidence], &[StepRun])) -> Vec<Line> {
+fn activity(
+    library: &Library,
+    alert: &Alert,
+    verdict: Option<&Verdict>,
+    found: (&[Evidence], &[StepRun]),
+) -> Vec<Line> {
     let (evidence, runs) = found;
     let playbook = verdict.map_or("default", |v| v.provenance.playbook.as_str());
     let Some(entry) = library.get(playbook).or_else(|| library.get("default")) else {
@@ -124,5 +137,10 @@ fn activity(library: &Library, alert: &Alert, verdict: Option<&Verdict>, found: 
         let asked = |r: &StepRun| r.alert == alert.id && r.evidence.as_ref() == Some(&e.reference);
         e.asked_by == own || runs.iter().any(asked)
     };
-    reconstruct(library.attack(), alert, evidence.iter().filter(belongs), &entry.playbook)
+    reconstruct(
+        library.attack(),
+        alert,
+        evidence.iter().filter(belongs),
+        &entry.playbook,
+    )
 }

@@ -8,7 +8,7 @@ use crate::playbook::{Conditions, Library, Scene};
 use crate::tier::sentence;
 
 use super::casefile::CaseFile;
-use super::safe::inline;
+use crate::text::inline;
 
 /// Renders the report of a case.
 #[must_use]
@@ -36,40 +36,96 @@ fn time(at: state::model::Time) -> String {
 fn summary(file: &CaseFile, out: &mut String) {
     let case = &file.case;
     put!(out, "# {}: {}\n", case.id, inline(&case.title, 200));
-    put!(out, "*Draft made by nightdesk from the stored case; a person has to check it before it is sent on.*\n");
+    put!(
+        out,
+        "*Draft made by nightdesk from the stored case; a person has to check it before it is sent on.*\n"
+    );
     put!(out, "## Summary\n");
     if let Some(v) = file.verdict() {
-        put!(out, "- Verdict: **{}** ({}), confidence {} of 100, impact {}", v.kind, v.reason, v.confidence, v.impact);
+        put!(
+            out,
+            "- Verdict: **{}** ({}), confidence {} of 100, impact {}",
+            v.kind,
+            v.reason,
+            v.confidence,
+            v.impact
+        );
         put!(out, "- Why: {}", inline(&v.basis.sentence, 500));
-        put!(out, "- Analyst: {}, tier {} ({}), playbook {}", v.provenance.analyst, v.provenance.tier, v.provenance.tier.name(), v.provenance.playbook);
+        put!(
+            out,
+            "- Analyst: {}, tier {} ({}), playbook {}",
+            v.provenance.analyst,
+            v.provenance.tier,
+            v.provenance.tier.name(),
+            v.provenance.playbook
+        );
         if let Some(note) = &v.provenance.analyst_note {
             put!(out, "- Model: {}", inline(note, 300));
         }
     } else {
-        put!(out, "- Verdict: none; the daemon handed the case over before it had one");
+        put!(
+            out,
+            "- Verdict: none; the daemon handed the case over before it had one"
+        );
     }
     let outcome = case.outcome.map_or("not decided", |o| o.as_str());
-    put!(out, "- Status: {}, outcome {}, opened {}", case.status, outcome, time(case.opened));
+    put!(
+        out,
+        "- Status: {}, outcome {}, opened {}",
+        case.status,
+        outcome,
+        time(case.opened)
+    );
     put!(out, "- Alerts: {}\n", file.alerts.len());
     for alert in &file.alerts {
-        let verdict = alert.verdict.as_ref().map_or("no verdict", |v| v.kind.as_str());
-        put!(out, "  - {} `{}` {} ({}): {verdict}", time(alert.alert.time), code(&alert.alert.source_alert_id), inline(&alert.alert.rule.name, 150), alert.alert.severity);
+        let verdict = alert
+            .verdict
+            .as_ref()
+            .map_or("no verdict", |v| v.kind.as_str());
+        put!(
+            out,
+            "  - {} `{}` {} ({}): {verdict}",
+            time(alert.alert.time),
+            code(&alert.alert.source_alert_id),
+            inline(&alert.alert.rule.name, 150),
+            alert.alert.severity
+        );
     }
     out.push('\n');
 }
 
 fn scope(file: &CaseFile, out: &mut String) {
-    put!(out, "## Scope\n\n| kind | entity | role | trust |\n|---|---|---|---|");
+    put!(
+        out,
+        "## Scope\n\n| kind | entity | role | trust |\n|---|---|---|---|"
+    );
     for e in &file.entities {
-        put!(out, "| {} | {} | {} | {} |", e.kind, inline(&e.value, 200), e.role, e.trust);
+        put!(
+            out,
+            "| {} | {} | {} | {} |",
+            e.kind,
+            inline(&e.value, 200),
+            e.role,
+            e.trust
+        );
     }
     out.push('\n');
 }
 
 fn timeline(file: &CaseFile, out: &mut String) {
-    put!(out, "## Timeline of the activity\n\n| time (UTC) | what happened | technique | evidence |\n|---|---|---|---|");
+    put!(
+        out,
+        "## Timeline of the activity\n\n| time (UTC) | what happened | technique | evidence |\n|---|---|---|---|"
+    );
     for line in file.activity() {
-        put!(out, "| {} | {} | {} | {} |", time(line.at), inline(&line.text, 400), line.technique.as_deref().unwrap_or(""), line.evidence_ref);
+        put!(
+            out,
+            "| {} | {} | {} | {} |",
+            time(line.at),
+            inline(&line.text, 400),
+            line.technique.as_deref().unwrap_or(""),
+            line.evidence_ref
+        );
     }
     out.push('\n');
 }
@@ -85,7 +141,13 @@ fn techniques(file: &CaseFile, library: &Library, out: &mut String) {
     put!(out, "| technique | name | tactics |\n|---|---|---|");
     for id in ids {
         let found = attack.get(id);
-        put!(out, "| {} | {} | {} |", inline(id, 20), found.map_or("not in the table", |t| t.name.as_str()), found.map_or(String::new(), |t| t.tactics.join(", ")));
+        put!(
+            out,
+            "| {} | {} | {} |",
+            inline(id, 20),
+            found.map_or("not in the table", |t| t.name.as_str()),
+            found.map_or(String::new(), |t| t.tactics.join(", "))
+        );
     }
     out.push('\n');
 }
@@ -93,9 +155,19 @@ fn techniques(file: &CaseFile, library: &Library, out: &mut String) {
 fn indicators(file: &CaseFile, out: &mut String) {
     put!(out, "## Indicators (defanged)\n");
     let mut seen = std::collections::BTreeSet::new();
-    let real = file.alerts.iter().filter(|a| a.verdict.as_ref().is_none_or(|v| !v.kind.is_benign()));
+    let real = file
+        .alerts
+        .iter()
+        .filter(|a| a.verdict.as_ref().is_none_or(|v| !v.kind.is_benign()));
     let observables = real.flat_map(|a| &a.alert.observables);
-    let kinds = [ObservableKind::Ip, ObservableKind::Hostname, ObservableKind::Url, ObservableKind::Hash, ObservableKind::Email, ObservableKind::File];
+    let kinds = [
+        ObservableKind::Ip,
+        ObservableKind::Hostname,
+        ObservableKind::Url,
+        ObservableKind::Hash,
+        ObservableKind::Email,
+        ObservableKind::File,
+    ];
     let mut any = false;
     for o in observables.filter(|o| kinds.contains(&o.kind)) {
         if seen.insert((o.kind, o.value.clone())) && seen.len() <= 60 {
@@ -111,15 +183,26 @@ fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
     let mut any = false;
     for alert in &file.alerts {
         let Some(v) = &alert.verdict else { continue };
-        let Some(entry) = library.get(&v.provenance.playbook) else { continue };
+        let Some(entry) = library.get(&v.provenance.playbook) else {
+            continue;
+        };
         if v.kind.is_benign() {
             continue;
         }
-        let scene = Scene { alert: &alert.alert, evidence: std::collections::BTreeMap::new(), steps: Vec::new() };
+        let scene = Scene {
+            alert: &alert.alert,
+            evidence: std::collections::BTreeMap::new(),
+            steps: Vec::new(),
+        };
         let view = scene.any();
         if v.kind == VerdictKind::TruePositive && Conditions::new(&view, &view).is_ok() {
             for r in &entry.playbook.responses {
-                put!(out, "- {} ({})", inline(&sentence(&r.does, &view), 300), r.d3fend);
+                put!(
+                    out,
+                    "- {} ({})",
+                    inline(&sentence(&r.does, &view), 300),
+                    r.d3fend
+                );
                 any = true;
             }
         } else {
@@ -128,22 +211,51 @@ fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
         }
     }
     for e in &file.effects {
-        put!(out, "- Proposed call: `{}` on {} ({}): {}, {}", code(&e.tool), inline(&e.target, 100), e.class, e.decision, inline(&e.reason, 200));
+        put!(
+            out,
+            "- Proposed call: `{}` on {} ({}): {}, {}",
+            code(&e.tool),
+            inline(&e.target, 100),
+            e.class,
+            e.decision,
+            inline(&e.reason, 200)
+        );
         any = true;
     }
     put!(out, "{}", if any { "" } else { "None.\n" });
 }
 
 fn evidence(file: &CaseFile, out: &mut String) {
-    put!(out, "## Evidence\n\n| id | tool | answer | what | SHA-256 |\n|---|---|---|---|---|");
+    put!(
+        out,
+        "## Evidence\n\n| id | tool | answer | what | SHA-256 |\n|---|---|---|---|---|"
+    );
     for e in &file.evidence {
-        let trust = if e.trust == Trust::Trusted { " (inventory)" } else { "" };
-        put!(out, "| {} | {}{trust} | {} | {} | `{}` |", e.reference, inline(&e.tool, 80), e.answer, inline(&e.summary, 200), e.digest.get(..16).unwrap_or(&e.digest));
+        let trust = if e.trust == Trust::Trusted {
+            " (inventory)"
+        } else {
+            ""
+        };
+        put!(
+            out,
+            "| {} | {}{trust} | {} | {} | `{}` |",
+            e.reference,
+            inline(&e.tool, 80),
+            e.answer,
+            inline(&e.summary, 200),
+            e.digest.get(..16).unwrap_or(&e.digest)
+        );
     }
     put!(out, "\n### What the verdicts rest on\n");
     for v in file.alerts.iter().filter_map(|a| a.verdict.as_ref()) {
         for r in &v.basis.reasons {
-            put!(out, "- {:+.1} {} [{}]", r.weight, inline(&r.claim.text, 400), r.claim.evidence.join(", "));
+            put!(
+                out,
+                "- {:+.1} {} [{}]",
+                r.weight,
+                inline(&r.claim.text, 400),
+                r.claim.evidence.join(", ")
+            );
         }
     }
     out.push('\n');
@@ -155,7 +267,12 @@ fn gaps(file: &CaseFile, out: &mut String) {
     for v in file.alerts.iter().filter_map(|a| a.verdict.as_ref()) {
         for gap in &v.basis.gaps {
             if seen.insert((gap.what.clone(), gap.why.clone())) {
-                put!(out, "- {}: {}", inline(&gap.what, 200), inline(&gap.why, 300));
+                put!(
+                    out,
+                    "- {}: {}",
+                    inline(&gap.what, 200),
+                    inline(&gap.why, 300)
+                );
             }
         }
     }
@@ -171,5 +288,5 @@ fn gaps(file: &CaseFile, out: &mut String) {
 
 /// Text for a code span: no backticks, one line.
 fn code(text: &str) -> String {
-    super::safe::oneline(text, 120).replace('`', "'")
+    crate::text::oneline(text, 120).replace('`', "'")
 }

@@ -2,12 +2,8 @@
 
 mod casefile;
 mod markdown;
-mod reconstruct;
 mod result;
-mod safe;
 
 pub use casefile::{AlertFile, CaseFile};
 pub use markdown::markdown;
-pub use reconstruct::{Line, reconstruct};
 pub use result::AlertResult;
-pub use safe::{defang, inline, oneline};

@@ -1,10 +1,12 @@
 //! What became of one alert, in the form that `eval --json` and `run --once --json` print.
 
 use serde::Serialize;
-use state::model::{Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, ToolClass, VerdictKind};
+use state::model::{
+    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, ToolClass, VerdictKind,
+};
 
 use super::casefile::{AlertFile, CaseFile};
-use super::reconstruct::Line;
+use crate::tier::Line;
 
 /// What became of one alert.
 #[derive(Debug, Clone, Serialize)]
@@ -144,20 +146,45 @@ impl AlertResult {
     /// One result for every alert of a case.
     #[must_use]
     pub fn all(file: &CaseFile) -> Vec<Self> {
-        file.alerts.iter().enumerate().map(|(i, alert)| Self::of(file, alert, i == 0)).collect()
+        file.alerts
+            .iter()
+            .enumerate()
+            .map(|(i, alert)| Self::of(file, alert, i == 0))
+            .collect()
     }
 
     fn of(file: &CaseFile, alert: &AlertFile, first: FirstOfCase) -> Self {
         let verdict = alert.verdict.as_ref();
-        let asked = file.step_runs.iter().filter(|r| r.alert == alert.alert.id).count();
-        let by_model = file.calls.iter().filter(|c| c.asked_by.starts_with("model:")).count();
+        let asked = file
+            .step_runs
+            .iter()
+            .filter(|r| r.alert == alert.alert.id)
+            .count();
+        let by_model = file
+            .calls
+            .iter()
+            .filter(|c| c.asked_by.starts_with("model:"))
+            .count();
         let mut reasons: Vec<String> = Vec::new();
         let mut gaps: Vec<String> = Vec::new();
         if let Some(v) = verdict {
             reasons.push(v.basis.sentence.clone());
-            reasons.extend(v.basis.reasons.iter().map(|r| format!("{:+.2} {}: {} [{}]", r.weight, r.id, r.claim.text, r.claim.evidence.join(", "))));
+            reasons.extend(v.basis.reasons.iter().map(|r| {
+                format!(
+                    "{:+.2} {}: {} [{}]",
+                    r.weight,
+                    r.id,
+                    r.claim.text,
+                    r.claim.evidence.join(", ")
+                )
+            }));
             reasons.extend(v.vetoes.iter().map(|v| format!("veto: {v}")));
-            gaps.extend(v.basis.gaps.iter().map(|g| format!("{}: {}", g.what, g.why)));
+            gaps.extend(
+                v.basis
+                    .gaps
+                    .iter()
+                    .map(|g| format!("{}: {}", g.what, g.why)),
+            );
         }
         Self {
             subject: Subject {
@@ -175,7 +202,11 @@ impl AlertResult {
             },
             techniques: verdict.map_or_else(Vec::new, |v| v.basis.techniques.clone()),
             timeline: alert.activity.iter().map(TimelineLine::from).collect(),
-            effects: if first { file.effects.iter().map(EffectLine::from).collect() } else { Vec::new() },
+            effects: if first {
+                file.effects.iter().map(EffectLine::from).collect()
+            } else {
+                Vec::new()
+            },
             scanner_hits: Vec::new(),
             reasons,
             gaps,

@@ -52,7 +52,11 @@ impl Dossier {
     /// Steps that have ended, one way or the other.
     #[must_use]
     pub fn done(&self) -> BTreeSet<String> {
-        self.by_step.keys().chain(self.unasked.keys()).cloned().collect()
+        self.by_step
+            .keys()
+            .chain(self.unasked.keys())
+            .cloned()
+            .collect()
     }
 
     /// What a step found.
@@ -89,7 +93,13 @@ impl Dossier {
                 .iter()
                 .filter_map(|(step, i)| self.evidence.get(*i).map(|e| (step.as_str(), e)))
                 .collect(),
-            steps: plan.entry.playbook.steps.iter().map(|s| s.id.as_str()).collect(),
+            steps: plan
+                .entry
+                .playbook
+                .steps
+                .iter()
+                .map(|s| s.id.as_str())
+                .collect(),
         }
     }
 

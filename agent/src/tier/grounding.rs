@@ -27,22 +27,34 @@ pub fn ground(claim: &Claim, dossier: &Dossier) -> Grounded {
             None => return Grounded::Falls(format!("cites {reference}, which does not exist")),
         }
     }
-    let Some(quote) = claim.quote.as_deref().map(str::trim).filter(|q| !q.is_empty()) else {
+    let Some(quote) = claim
+        .quote
+        .as_deref()
+        .map(str::trim)
+        .filter(|q| !q.is_empty())
+    else {
         if cited.iter().any(|e| e.answer == Answer::Empty) {
             return Grounded::Stands;
         }
-        return Grounded::Falls("quotes no value, and the evidence it cites is not an absence".to_owned());
+        return Grounded::Falls(
+            "quotes no value, and the evidence it cites is not an absence".to_owned(),
+        );
     };
     if cited.iter().any(|e| holds(e, quote)) {
         Grounded::Stands
     } else {
-        Grounded::Falls(format!("the quoted value does not stand in {}", claim.evidence.join(", ")))
+        Grounded::Falls(format!(
+            "the quoted value does not stand in {}",
+            claim.evidence.join(", ")
+        ))
     }
 }
 
 fn holds(evidence: &Evidence, quote: &str) -> bool {
     let word = |text: &str| text.trim() == evidence.answer.as_str() || text == evidence.reference;
-    !word(quote) && (contains(&evidence.value, quote) || evidence.activities.iter().any(|a| contains(&a.raw, quote)))
+    !word(quote)
+        && (contains(&evidence.value, quote)
+            || evidence.activities.iter().any(|a| contains(&a.raw, quote)))
 }
 
 /// Whether a value holds the quote: as a whole leaf, or, when it is at least six characters long, inside one.

@@ -4,9 +4,11 @@ mod dossier;
 mod grounding;
 mod model_analyst;
 mod playbook_analyst;
+mod reconstruct;
 
 pub use dossier::{Dossier, Plan, Unasked};
 pub use grounding::{Grounded, ground};
 pub use model_analyst::{ModelFailure, ModelView, assess as ask_model};
-pub use playbook_analyst::{PlaybookView, assess as ask_playbook};
 pub(crate) use playbook_analyst::sentence;
+pub use playbook_analyst::{PlaybookView, assess as ask_playbook};
+pub use reconstruct::{Line, reconstruct};

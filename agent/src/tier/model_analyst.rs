@@ -10,7 +10,6 @@ use crate::ctx::Ctx;
 use crate::gate::{self, Meter, Request};
 use crate::llm::schema::{self, SUBMIT, Submitted};
 use crate::llm::{Ask, Call, Finish, Llm, LlmError, Message, ToolChoice, ToolSpec, Turn};
-use crate::pipeline::evidence;
 
 use super::grounding::{Grounded, ground};
 use super::{Dossier, Plan};
@@ -46,7 +45,11 @@ impl ModelView {
             true => "agrees with the playbook analyst",
             false => "differs from the playbook analyst",
         };
-        let grounding = if self.stands { "" } else { "; at least one of its claims does not stand in the evidence it cites" };
+        let grounding = if self.stands {
+            ""
+        } else {
+            "; at least one of its claims does not stand in the evidence it cites"
+        };
         format!("the model says {said} and {agreement} ({playbook}){grounding}")
     }
 
@@ -93,13 +96,26 @@ pub async fn assess(
 ) -> Result<ModelView, ModelFailure> {
     let (meter, first) = known;
     let setup = |why: &str| ModelFailure::Setup(why.to_owned());
-    let llm = ctx.llm.as_ref().ok_or_else(|| setup("no model is configured"))?;
-    let model = ctx.config.model.as_ref().ok_or_else(|| setup("no [model] is configured"))?;
+    let llm = ctx
+        .llm
+        .as_ref()
+        .ok_or_else(|| setup("no model is configured"))?;
+    let model = ctx
+        .config
+        .model
+        .as_ref()
+        .ok_or_else(|| setup("no [model] is configured"))?;
     let settings = ctx.config.tiers.of(tier);
     let fence = ctx.dice.word()[..16].to_owned();
-    let name = settings.prompt.clone().unwrap_or_else(|| format!("tier{tier}"));
+    let name = settings
+        .prompt
+        .clone()
+        .unwrap_or_else(|| format!("tier{tier}"));
     let variables = variables(plan, tier, dossier, (first, meter, &fence));
-    let prompt = ctx.prompts.render(&name, &variables).map_err(ModelFailure::Setup)?;
+    let prompt = ctx
+        .prompts
+        .render(&name, &variables)
+        .map_err(ModelFailure::Setup)?;
     let mut talk = Talk {
         ctx,
         plan,
@@ -108,12 +124,21 @@ pub async fn assess(
         llm: llm.as_ref(),
         fence,
         offered: offered(ctx, tier).await,
-        model: settings.model.clone().unwrap_or_else(|| model.model.clone()),
+        model: settings
+            .model
+            .clone()
+            .unwrap_or_else(|| model.model.clone()),
         messages: vec![Message::System(prompt.system), Message::User(prompt.user)],
         deadline: Instant::now() + Duration::from_secs(meter.budget().seconds),
     };
     let submitted = talk.run(dossier).await?;
-    Ok(view(ctx, tier, dossier, submitted, (talk.model, prompt.hash)))
+    Ok(view(
+        ctx,
+        tier,
+        dossier,
+        submitted,
+        (talk.model, prompt.hash),
+    ))
 }
 
 struct Talk<'a, 'c> {
@@ -143,7 +168,12 @@ impl Talk<'_, '_> {
                 Said::Wrong(why) => Some(why),
                 Said::Calls => None,
             };
-            let others: Vec<Call> = turn.calls.iter().filter(|c| c.name != SUBMIT).cloned().collect();
+            let others: Vec<Call> = turn
+                .calls
+                .iter()
+                .filter(|c| c.name != SUBMIT)
+                .cloned()
+                .collect();
             for call in &turn.calls {
                 let content = match (&complaint, call.name == SUBMIT) {
                     (Some(why), true) => why.clone(),
@@ -167,26 +197,40 @@ impl Talk<'_, '_> {
     }
 
     async fn turn(&mut self) -> Result<Turn, ModelFailure> {
-        self.meter.take_turn().map_err(|r| ModelFailure::Budget(r.why))?;
+        self.meter
+            .take_turn()
+            .map_err(|r| ModelFailure::Budget(r.why))?;
         if Instant::now() >= self.deadline {
-            return Err(ModelFailure::Budget(format!("{} seconds", self.meter.budget().seconds)));
+            return Err(ModelFailure::Budget(format!(
+                "{} seconds",
+                self.meter.budget().seconds
+            )));
         }
         let config = self.ctx.config.model.as_ref();
         let last = self.meter.spent().turns >= self.meter.budget().turns;
-        let mut tools = if last { Vec::new() } else { self.offered.clone() };
+        let mut tools = if last {
+            Vec::new()
+        } else {
+            self.offered.clone()
+        };
         tools.push(schema::tool(self.tier));
         let ask = Ask {
             model: self.model.clone(),
             messages: self.messages.clone(),
             tools,
-            choice: if last { ToolChoice::Must(SUBMIT.to_owned()) } else { ToolChoice::Auto },
+            choice: if last {
+                ToolChoice::Must(SUBMIT.to_owned())
+            } else {
+                ToolChoice::Auto
+            },
             max_tokens: config.map_or(4096, |m| m.max_tokens),
             temperature: config.and_then(|m| m.temperature),
             deadline: self.deadline,
         };
         let turn = self.llm.turn(&ask).await?;
-        let usd = config.map_or(0.0, |m| m.cost(turn.usage));
-        self.meter.add(turn.usage.tokens_in, turn.usage.tokens_out, usd);
+        let usd = config.map_or(0.0, |m| m.cost(turn.usage.tokens_in, turn.usage.tokens_out));
+        self.meter
+            .add(turn.usage.tokens_in, turn.usage.tokens_out, usd);
         Ok(turn)
     }
 
@@ -195,8 +239,16 @@ impl Talk<'_, '_> {
             return Err(ModelFailure::Refused(refusal.chars().take(200).collect()));
         }
         match turn.finish {
-            Finish::ContentFilter => return Err(ModelFailure::Refused("the endpoint filtered its answer".to_owned())),
-            Finish::Length => return Err(ModelFailure::Answer("it was cut off at the token limit".to_owned())),
+            Finish::ContentFilter => {
+                return Err(ModelFailure::Refused(
+                    "the endpoint filtered its answer".to_owned(),
+                ));
+            }
+            Finish::Length => {
+                return Err(ModelFailure::Answer(
+                    "it was cut off at the token limit".to_owned(),
+                ));
+            }
             _ => {}
         }
         let mut submits = turn.calls.iter().filter(|c| c.name == SUBMIT);
@@ -206,9 +258,9 @@ impl Talk<'_, '_> {
                 Err(e) => Said::Wrong(format!("{e}. Call {SUBMIT} again, corrected.")),
             }),
             (Some(_), Some(_)) => Ok(Said::Wrong(format!("call {SUBMIT} exactly once"))),
-            (None, _) if turn.calls.is_empty() => {
-                Ok(Said::Wrong(format!("text is not an answer: call {SUBMIT}, or a tool you were given")))
-            }
+            (None, _) if turn.calls.is_empty() => Ok(Said::Wrong(format!(
+                "text is not an answer: call {SUBMIT}, or a tool you were given"
+            ))),
             (None, _) => Ok(Said::Calls),
         }
     }
@@ -231,7 +283,7 @@ impl Talk<'_, '_> {
             as_of: self.plan.as_of,
         };
         let called = gate::call(self.ctx, self.meter, request).await;
-        let found = evidence(self.ctx, self.plan, &asked_by, &call.name, called);
+        let found = gate::evidence(self.ctx, self.plan.case, &asked_by, &call.name, called);
         let found = self.ctx.store.add_evidence(found).await?;
         let shown = shown(&found, &self.fence);
         let text = format!(
@@ -253,8 +305,12 @@ enum Said {
 async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
     let mut offered = Vec::new();
     for (name, entry) in ctx.catalogue.readable_at(tier) {
-        let Ok(live) = ctx.toolbox.tools(&entry.server).await else { continue };
-        let Some(tool) = live.into_iter().find(|t| t.name == entry.tool) else { continue };
+        let Ok(live) = ctx.toolbox.tools(&entry.server).await else {
+            continue;
+        };
+        let Some(tool) = live.into_iter().find(|t| t.name == entry.tool) else {
+            continue;
+        };
         let description = entry.spec.description.clone().unwrap_or(tool.description);
         offered.push(ToolSpec {
             name: name.to_owned(),
@@ -267,7 +323,9 @@ async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
 
 /// The schema without the argument that the daemon fills itself.
 fn without(mut schema: Value, argument: Option<&str>) -> Value {
-    let Some(argument) = argument else { return schema };
+    let Some(argument) = argument else {
+        return schema;
+    };
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.remove(argument);
     }
@@ -277,7 +335,12 @@ fn without(mut schema: Value, argument: Option<&str>) -> Value {
     schema
 }
 
-fn variables(plan: &Plan<'_>, tier: Tier, dossier: &Dossier, more: (&Assessment, &Meter, &str)) -> Value {
+fn variables(
+    plan: &Plan<'_>,
+    tier: Tier,
+    dossier: &Dossier,
+    more: (&Assessment, &Meter, &str),
+) -> Value {
     let (first, meter, fence) = more;
     let evidence: Vec<Value> = dossier
         .evidence
@@ -289,7 +352,10 @@ fn variables(plan: &Plan<'_>, tier: Tier, dossier: &Dossier, more: (&Assessment,
         })
         .collect();
     let gaps = dossier.gaps(plan, tier);
-    let gaps: Vec<Value> = gaps.iter().map(|g| json!({"what": g.what, "why": g.why.replace(fence, "")})).collect();
+    let gaps: Vec<Value> = gaps
+        .iter()
+        .map(|g| json!({"what": g.what, "why": g.why.replace(fence, "")}))
+        .collect();
     let reasons: Vec<Value> = first
         .reasons
         .iter()
@@ -326,12 +392,23 @@ fn shown(evidence: &Evidence, fence: &str) -> String {
 
 fn clip(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}… [cut: {} of {} bytes shown]", &text[..at], at, text.len()),
+        Some((at, _)) => format!(
+            "{}… [cut: {} of {} bytes shown]",
+            &text[..at],
+            at,
+            text.len()
+        ),
         None => text.to_owned(),
     }
 }
 
-fn view(ctx: &Ctx, tier: Tier, dossier: &Dossier, submitted: Submitted, made: (String, String)) -> ModelView {
+fn view(
+    ctx: &Ctx,
+    tier: Tier,
+    dossier: &Dossier,
+    submitted: Submitted,
+    made: (String, String),
+) -> ModelView {
     let mut stands = true;
     let mut gaps = submitted.gaps;
     let claims: Vec<Claim> = submitted
@@ -350,15 +427,27 @@ fn view(ctx: &Ctx, tier: Tier, dossier: &Dossier, submitted: Submitted, made: (S
             }
         })
         .collect();
-    let lean = if submitted.probability_malicious >= 0.5 { 0.01 } else { -0.01 };
+    let lean = if submitted.probability_malicious >= 0.5 {
+        0.01
+    } else {
+        -0.01
+    };
     let reasons = claims.into_iter().map(|claim| Reason {
         id: "model".to_owned(),
         weight: lean,
         claim,
     });
     let attack = ctx.library.attack();
-    let techniques = submitted.techniques.iter().filter_map(|t| attack.get(t)).map(|t| t.id.clone());
-    let confidence = if stands { submitted.confidence } else { submitted.confidence.min(CAP) };
+    let techniques = submitted
+        .techniques
+        .iter()
+        .filter_map(|t| attack.get(t))
+        .map(|t| t.id.clone());
+    let confidence = if stands {
+        submitted.confidence
+    } else {
+        submitted.confidence.min(CAP)
+    };
     ModelView {
         assessment: Assessment {
             tier,

@@ -26,7 +26,11 @@ const LONGEST: usize = 400;
 ///
 /// # Errors
 /// When the evidence can't be read at all; the caller sends the case to a person.
-pub fn assess(plan: &Plan<'_>, dossier: &Dossier, tier: Tier) -> Result<PlaybookView, ConditionError> {
+pub fn assess(
+    plan: &Plan<'_>,
+    dossier: &Dossier,
+    tier: Tier,
+) -> Result<PlaybookView, ConditionError> {
     let scene = dossier.scene(plan);
     let (trusted, any) = (scene.trusted(), scene.any());
     let conditions = Conditions::new(&trusted, &any)?;
@@ -50,10 +54,14 @@ pub fn assess(plan: &Plan<'_>, dossier: &Dossier, tier: Tier) -> Result<Playbook
     gaps.append(&mut heard.gaps);
     let close = playbook.scoring.close.as_ref();
     let close_allowed = close.is_some_and(|c| {
-        trusted_probability <= c.at_most && requirements_met(c, dossier) && holds_besides(c, &conditions)
+        trusted_probability <= c.at_most
+            && requirements_met(c, dossier)
+            && holds_besides(c, &conditions)
     });
     let verdict = verdict(plan, probability, close_allowed);
-    heard.reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    heard
+        .reasons
+        .sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let techniques = techniques(plan, &heard, verdict);
     Ok(PlaybookView {
         assessment: Assessment {

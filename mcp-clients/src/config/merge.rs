@@ -166,14 +166,19 @@ fn transport(config: ServerConfig, faults: &mut Faults) -> Option<TransportSpec>
 /// Whether a name is one that secrets go by.
 fn holds_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    const ENDINGS: [&str; 8] = [
+    const ENDINGS: [&str; 13] = [
         "token",
         "secret",
         "password",
+        "passwd",
+        "passphrase",
         "api_key",
         "apikey",
         "private_key",
         "secret_key",
+        "access_key",
+        "credentials",
+        "cookie",
         "authorization",
     ];
     ENDINGS.iter().any(|ending| name.ends_with(ending))

@@ -89,13 +89,21 @@ impl AlertMapping {
             trusted: trusted_fields(&mut keys),
             json_text: keys.take("json_text").unwrap_or_default(),
         };
-        mapping.severity.steps.sort_by(|a, b| a.from.total_cmp(&b.from));
+        mapping
+            .severity
+            .steps
+            .sort_by(|a, b| a.from.total_cmp(&b.from));
         if mapping.rule.id.is_empty() && mapping.rule.name.is_empty() {
             keys.fault("rule_id", "is missing; say where the rule stands");
         }
-        let every = mapping.envelope().chain(mapping.fields.iter().flat_map(|(_, s)| s));
+        let every = mapping
+            .envelope()
+            .chain(mapping.fields.iter().flat_map(|(_, s)| s));
         if let Some(base) = every.flat_map(Source::pointers).find_map(Pointer::base) {
-            keys.fault("", format!("`${base}` is used; alert mappings have no bases"));
+            keys.fault(
+                "",
+                format!("`${base}` is used; alert mappings have no bases"),
+            );
         }
         keys.finish();
         mapping
@@ -103,10 +111,16 @@ impl AlertMapping {
 
     fn envelope(&self) -> impl Iterator<Item = &Source> {
         let rule = [&self.rule.id, &self.rule.name, &self.rule.groups];
-        [&self.id, &self.time, &self.product, &self.severity.sources, &self.attacks]
-            .into_iter()
-            .chain(rule)
-            .flatten()
+        [
+            &self.id,
+            &self.time,
+            &self.product,
+            &self.severity.sources,
+            &self.attacks,
+        ]
+        .into_iter()
+        .chain(rule)
+        .flatten()
     }
 
     fn scope<'v>(&'v self, raw: &'v Value) -> Scope<'v> {
@@ -159,7 +173,9 @@ impl AlertMapping {
     fn events(&self, scope: &Scope<'_>) -> Result<Vec<Value>, String> {
         let mut events = Vec::new();
         for source in &self.events {
-            let Some(pointer) = source.bare() else { continue };
+            let Some(pointer) = source.bare() else {
+                continue;
+            };
             let mut wrong = None;
             scope.each(pointer, &mut |value, _| {
                 let items = match value {
@@ -236,7 +252,9 @@ fn scalar_at(scope: &Scope<'_>, pointer: &Pointer) -> Result<(), String> {
     });
     let place = pointer.text();
     match wrong {
-        true => Err(format!("the value at {place} is an object; expected text or a number")),
+        true => Err(format!(
+            "the value at {place} is an object; expected text or a number"
+        )),
         false => Ok(()),
     }
 }

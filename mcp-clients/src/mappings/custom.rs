@@ -16,7 +16,15 @@ pub struct CustomMapping(pub(super) AlertMapping);
 
 /// Keys that are no event field.
 const ENVELOPE: [&str; 9] = [
-    "id", "time", "product", "rule_id", "rule_name", "rule_groups", "severity", "attacks", "trusted",
+    "id",
+    "time",
+    "product",
+    "rule_id",
+    "rule_name",
+    "rule_groups",
+    "severity",
+    "attacks",
+    "trusted",
 ];
 
 /// Reads `key = pointer`; `event` or `events` say where the events are, `trusted` lists fields with commas.
@@ -44,7 +52,9 @@ pub(super) fn compile(
         match Source::at(text) {
             Err(why) => faults.push(format!("{key}: {why}")),
             Ok(source) if source.pointers().any(|p| p.base().is_some()) => {
-                faults.push(format!("{key}: `{text}` starts at a base; there are none here"));
+                faults.push(format!(
+                    "{key}: `{text}` starts at a base; there are none here"
+                ));
             }
             Ok(source) => {
                 if let Err(why) = place(&mut mapping, key, source) {
@@ -125,8 +135,16 @@ fn borrow(mapping: &mut AlertMapping, generic: &AlertMapping, given: &BTreeMap<S
         ("product", &mut mapping.product, &generic.product),
         ("rule_id", &mut mapping.rule.id, &generic.rule.id),
         ("rule_name", &mut mapping.rule.name, &generic.rule.name),
-        ("rule_groups", &mut mapping.rule.groups, &generic.rule.groups),
-        ("severity", &mut mapping.severity.sources, &generic.severity.sources),
+        (
+            "rule_groups",
+            &mut mapping.rule.groups,
+            &generic.rule.groups,
+        ),
+        (
+            "severity",
+            &mut mapping.severity.sources,
+            &generic.severity.sources,
+        ),
         ("attacks", &mut mapping.attacks, &generic.attacks),
     ] {
         if open(&[key]) {

@@ -18,8 +18,15 @@ const PARTS: [(Field, EntityKind, Role); 7] = [
 
 /// Names every Windows or Linux machine has: the same name on two machines is not the same user.
 const ON_EVERY_MACHINE: [&str; 9] = [
-    "system", "localsystem", "local service", "network service", "anonymous logon", "local system",
-    "root", "n/a", "unset",
+    "system",
+    "localsystem",
+    "local service",
+    "network service",
+    "anonymous logon",
+    "local system",
+    "root",
+    "n/a",
+    "unset",
 ];
 
 /// Every entity of the activities, once; a value that is trusted in one place is trusted.

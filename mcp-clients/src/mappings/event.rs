@@ -128,8 +128,7 @@ impl EventMapping {
 
     /// Normalises the event.
     pub(crate) fn normalise(&self, raw: &Value, patterns: &Patterns) -> Activity {
-        let scope =
-            Scope::plain(raw, self.walk(), &self.empty).with_bases(&self.bases, patterns);
+        let scope = Scope::plain(raw, self.walk(), &self.empty).with_bases(&self.bases, patterns);
         let hits = |sources: &[Source]| first(sources, &scope).map(|hit| hit.text);
         let times = self.time.iter().filter_map(|s| s.value(&scope));
         Activity {
@@ -177,7 +176,13 @@ pub(crate) fn facts(
             } else {
                 Trust::Untrusted
             };
-            facts.insert(*field, Fact { value: hit.text, trust });
+            facts.insert(
+                *field,
+                Fact {
+                    value: hit.text,
+                    trust,
+                },
+            );
         }
     }
     facts
@@ -222,7 +227,9 @@ fn compile_detect(spelling: DetectSpelling) -> Result<Detect, String> {
     let plain = |text: &String| {
         let pointer = Pointer::parse(text)?;
         match pointer.base() {
-            Some(_) => Err(format!("`{text}` starts at a base; detection reads the whole event")),
+            Some(_) => Err(format!(
+                "`{text}` starts at a base; detection reads the whole event"
+            )),
             None => Ok(pointer),
         }
     };
@@ -288,7 +295,9 @@ pub(crate) fn trusted_fields(keys: &mut Keys<'_>) -> Vec<Field> {
 pub(crate) fn trusted_field(word: &str) -> Result<Field, String> {
     let field = Field::from_str(word).map_err(|e| e.to_string())?;
     if NEVER_TRUSTED.contains(&field) {
-        return Err(format!("`{word}` can be written by outsiders and is never trusted"));
+        return Err(format!(
+            "`{word}` can be written by outsiders and is never trusted"
+        ));
     }
     Ok(field)
 }

@@ -159,10 +159,11 @@ impl Mappings {
         source: &str,
         raw: &str,
     ) -> Result<NewAlert, Rejected> {
-        self.build(&custom.0, source, raw).map_err(|reason| Rejected {
-            raw: raw.to_owned(),
-            reason,
-        })
+        self.build(&custom.0, source, raw)
+            .map_err(|reason| Rejected {
+                raw: raw.to_owned(),
+                reason,
+            })
     }
 
     /// Recognises and normalises one raw event or log row. A row `{event_uid, event_time, raw}` is
@@ -248,9 +249,13 @@ fn patterns() -> Result<(Patterns, observables::Finder, Regex), regex::Error> {
 
 fn parse(raw: &str) -> Result<Value, String> {
     if raw.len() > MAX_ALERT_BYTES {
-        return Err(format!("the alert has {} bytes; at most {MAX_ALERT_BYTES} are read", raw.len()));
+        return Err(format!(
+            "the alert has {} bytes; at most {MAX_ALERT_BYTES} are read",
+            raw.len()
+        ));
     }
-    let value: Value = serde_json::from_str(raw).map_err(|e| format!("the alert is not JSON: {e}"))?;
+    let value: Value =
+        serde_json::from_str(raw).map_err(|e| format!("the alert is not JSON: {e}"))?;
     if !value.is_object() {
         return Err("the alert is not an object".to_owned());
     }

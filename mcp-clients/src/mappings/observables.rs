@@ -53,7 +53,9 @@ impl Finder {
                 r"uk|de|fr|nl|it|es|pl|ch|eu|us|br|in|jp|kr|au|ca|gov|edu|mil|int|cloud|tech|shop|",
                 r"live|link|click|example|local|internal)\b",
             ))?,
-            hash: Regex::new(r"(?i)\b(?:([a-z0-9]+)[=:])?([0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\b")?,
+            hash: Regex::new(
+                r"(?i)\b(?:([a-z0-9]+)[=:])?([0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\b",
+            )?,
         })
     }
 
@@ -97,7 +99,9 @@ impl Finder {
 
     fn search(&self, text: &str, kept: &mut Kept) {
         for found in self.url.find_iter(text) {
-            let url = found.as_str().trim_end_matches(['.', ',', ')', ';', '!', '?']);
+            let url = found
+                .as_str()
+                .trim_end_matches(['.', ',', ')', ';', '!', '?']);
             kept.add(ObservableKind::Url, url, Trust::Untrusted);
         }
         for found in self.address.find_iter(text) {

@@ -192,11 +192,11 @@ fn by_key<'c>(value: &Value, rest: &'c [Segment], place: Place<'c>, visit: &mut 
 
 /// Whether two keys differ in case and underscores only: `EventID` and `event_id`.
 fn alike(one: &str, other: &str) -> bool {
-    let letters = |s: &str| -> Vec<u8> {
-        let kept = s.bytes().filter(|b| *b != b'_');
-        kept.map(|b| b.to_ascii_lowercase()).collect()
-    };
-    letters(one) == letters(other)
+    fn letters(text: &str) -> impl Iterator<Item = u8> {
+        let kept = text.bytes().filter(|b| *b != b'_');
+        kept.map(|b| b.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
 }
 
 fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {

@@ -161,8 +161,16 @@ fn decode(value: Value, how: Decode, patterns: &Patterns) -> Option<Value> {
 
 const PAIR_NAMES: [&str; 6] = ["name", "Name", "key", "Key", "@Name", "displayName"];
 const PAIR_VALUES: [&str; 10] = [
-    "value", "Value", "#text", "newValue", "multiValue", "boolValue", "intValue", "multiIntValue",
-    "stringValue", "NewValue",
+    "value",
+    "Value",
+    "#text",
+    "newValue",
+    "multiValue",
+    "boolValue",
+    "intValue",
+    "multiIntValue",
+    "stringValue",
+    "NewValue",
 ];
 
 fn pairs(items: &[Value]) -> Value {

@@ -142,16 +142,25 @@ impl Source {
                 through_text: false,
             }),
             Origin::Pointer(pointer) => {
-                let mut hits = scope.hits(pointer).into_iter().filter_map(|h| self.shape(h));
-                match &self.separator {
-                    None => hits.next(),
-                    Some(separator) => join(hits.collect(), separator),
+                let mut hits = scope
+                    .hits(pointer)
+                    .into_iter()
+                    .filter_map(|h| self.shape(h));
+                let Some(separator) = &self.separator else {
+                    return hits.next();
+                };
+                let mut several: Vec<Hit> = Vec::new();
+                for hit in hits {
+                    if several.iter().all(|known| known.text != hit.text) {
+                        several.push(hit);
+                    }
                 }
+                (!several.is_empty()).then(|| join(&several, separator))
             }
             Origin::Joined(pointers) => {
                 let first = |p| scope.hits(p).into_iter().next();
                 let parts = pointers.iter().map(first).collect::<Option<Vec<_>>>()?;
-                join(parts, self.separator.as_deref().unwrap_or(" ")).and_then(|h| self.shape(h))
+                self.shape(join(&parts, self.separator.as_deref().unwrap_or(" ")))
             }
             Origin::Presence {
                 pointer,
@@ -207,26 +216,26 @@ fn objects(scope: &Scope<'_>, pointer: &Pointer) -> bool {
     found
 }
 
-fn join(hits: Vec<Hit>, separator: &str) -> Option<Hit> {
-    let through_text = hits.iter().any(|hit| hit.through_text);
-    let mut texts: Vec<String> = Vec::new();
-    for hit in hits {
-        if !texts.contains(&hit.text) {
-            texts.push(hit.text);
-        }
-    }
-    (!texts.is_empty()).then(|| Hit {
+fn join(hits: &[Hit], separator: &str) -> Hit {
+    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    Hit {
         text: texts.join(separator),
-        through_text,
-    })
+        through_text: hits.iter().any(|hit| hit.through_text),
+    }
 }
 
 fn compile(spelling: Spelling) -> Result<Source, String> {
     let presence = spelling.present.is_some() || spelling.absent.is_some();
     if presence && (spelling.regex.is_some() || spelling.map.is_some()) {
-        return Err("`present` and `absent` do not look at the value; leave out regex and map".to_owned());
+        return Err(
+            "`present` and `absent` do not look at the value; leave out regex and map".to_owned(),
+        );
     }
-    let origin = match (spelling.constant, spelling.pointer, spelling.join.as_slice()) {
+    let origin = match (
+        spelling.constant,
+        spelling.pointer,
+        spelling.join.as_slice(),
+    ) {
         (Some(text), None, []) => Origin::Constant(text),
         (None, Some(pointer), []) if presence => Origin::Presence {
             pointer: Pointer::parse(&pointer)?,

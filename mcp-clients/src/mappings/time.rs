@@ -45,7 +45,11 @@ pub(crate) fn parse(text: &str) -> Option<Time> {
 
 fn epoch(text: &str) -> Option<Time> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    if whole.len() < 9 || !(whole.to_owned() + part).bytes().all(|b| b.is_ascii_digit()) {
+    if whole.len() < 9
+        || !(whole.to_owned() + part)
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let number: i64 = whole.parse().ok()?;
@@ -89,7 +93,14 @@ mod tests {
             parse("04/Mar/2026:05:06:07 +0000").unwrap(),
             parse("Wed, 04 Mar 2026 05:06:07 +0000").unwrap()
         );
-        for text in ["", "yesterday", "12", "0", "2026-13-04T05:06:07Z", "999999999999999999999"] {
+        for text in [
+            "",
+            "yesterday",
+            "12",
+            "0",
+            "2026-13-04T05:06:07Z",
+            "999999999999999999999",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -145,12 +145,16 @@ impl TryFrom<Map<String, Value>> for SourceConfig {
         let fields: BTreeMap<String, String> =
             take(&mut map, "fields").map_err(place)?.unwrap_or_default();
         let mapping: Option<String> = take(&mut map, "mapping").map_err(place)?;
-        let every = take(&mut map, "every").map_err(place)?.unwrap_or_else(every);
+        let every = take(&mut map, "every")
+            .map_err(place)?
+            .unwrap_or_else(every);
         let origin = match kind.as_str() {
             "mcp" => rest(map).map(Origin::Mcp),
             "file" => rest(map).map(Origin::File),
             "webhook" => rest(map).map(Origin::Webhook),
-            other => Err(format!("kind {other:?} is not known; write mcp, file or webhook")),
+            other => Err(format!(
+                "kind {other:?} is not known; write mcp, file or webhook"
+            )),
         };
         Ok(Self {
             origin: origin.map_err(place)?,
@@ -224,7 +228,10 @@ impl McpConfig {
                 fault("watermark.field", "is a JSON pointer and starts with /");
             }
             if mark.argument.is_none() && !text.contains("{{since") {
-                fault("watermark.argument", "is missing, and no argument holds {{since}}");
+                fault(
+                    "watermark.argument",
+                    "is missing, and no argument holds {{since}}",
+                );
             }
         }
     }

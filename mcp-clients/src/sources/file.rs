@@ -95,7 +95,9 @@ impl Line {
         if self.too_long {
             return Err(Rejected {
                 raw: String::from_utf8_lossy(&self.bytes).into_owned(),
-                reason: format!("the line is longer than {MAX_ALERT_BYTES} bytes; its beginning is kept"),
+                reason: format!(
+                    "the line is longer than {MAX_ALERT_BYTES} bytes; its beginning is kept"
+                ),
             });
         }
         reader.read_bytes(&self.bytes)

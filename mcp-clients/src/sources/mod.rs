@@ -91,7 +91,10 @@ impl Reader {
     pub fn new(config: &SourceConfig, mappings: Arc<Mappings>) -> Result<Self, Vec<String>> {
         let prefix = |faults: Vec<String>| -> Vec<String> {
             let place = format!("sources.{}", config.name);
-            faults.into_iter().map(|f| format!("{place}.fields: {f}")).collect()
+            faults
+                .into_iter()
+                .map(|f| format!("{place}.fields: {f}"))
+                .collect()
         };
         let how = if config.fields.is_empty() {
             if !mappings.alert_names().contains(&config.mapping.as_str()) {

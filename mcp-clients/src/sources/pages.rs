@@ -48,10 +48,16 @@ pub(super) async fn read(
         }
         let page = match config.rows.as_str() {
             "" => rows(&value, ""),
-            path => at(&value, path).and_then(Value::as_array).map(Vec::as_slice),
+            path => at(&value, path)
+                .and_then(Value::as_array)
+                .map(Vec::as_slice),
         };
         let Some(page) = page else {
-            let place = if config.rows.is_empty() { "its top" } else { &config.rows };
+            let place = if config.rows.is_empty() {
+                "its top"
+            } else {
+                &config.rows
+            };
             return Err(bad(config, format!("there is no list at {place}")));
         };
         found.extend_from_slice(page);

@@ -107,7 +107,9 @@ pub async fn serve(
     clock: Clock,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let named = endpoints.into_iter().map(|e| (e.reader.source().to_owned(), e));
+    let named = endpoints
+        .into_iter()
+        .map(|e| (e.reader.source().to_owned(), e));
     let server = Arc::new(Server {
         endpoints: named.collect(),
         sink,
@@ -141,7 +143,9 @@ async fn ingest(
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     if headers.get(RETRY_AFTER).is_none() && response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("30"));
     }
     response
 }
@@ -192,13 +196,21 @@ async fn take(
         (true, false) if reasons.is_empty() => StatusCode::OK,
         (true, _) => StatusCode::ACCEPTED,
     };
-    let ids: Vec<&str> = accepted.iter().map(|a| a.source_alert_id.as_str()).collect();
+    let ids: Vec<&str> = accepted
+        .iter()
+        .map(|a| a.source_alert_id.as_str())
+        .collect();
     Ok((status, Json(json!({ "ids": ids, "rejected": reasons }))).into_response())
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Refusal> {
     let value = headers.get(name).and_then(|v| v.to_str().ok());
-    value.ok_or_else(|| (StatusCode::UNAUTHORIZED, format!("header {name} is missing")))
+    value.ok_or_else(|| {
+        (
+            StatusCode::UNAUTHORIZED,
+            format!("header {name} is missing"),
+        )
+    })
 }
 
 fn timestamp<'h>(headers: &'h HeaderMap, now: i64) -> Result<&'h str, Refusal> {
@@ -253,7 +265,10 @@ fn split(body: &[u8]) -> Vec<Vec<u8>> {
         Ok(_) => vec![body.to_vec()],
         Err(_) => {
             let lines = body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-            lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+            lines
+                .filter(|line| !line.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect()
         }
     }
 }

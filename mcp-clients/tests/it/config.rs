@@ -1,6 +1,6 @@
 //! Server tables as operators write them: what they come to, and that every fault is found at once.
 
-use mcp_clients::config::{ServerConfig, Span, TransportSpec};
+use mcp_clients::config::{SecretRef, ServerConfig, Span, TransportSpec};
 use mcp_clients::presets;
 use state::model::{Tier, ToolClass};
 
@@ -85,7 +85,10 @@ fn every_fault_is_found_and_named_at_once() {
         );
     }
     assert_eq!(faults.len(), wanted.len(), "{faults:#?}");
+}
 
+#[test]
+fn endpoints_secrets_and_presets_are_held_to_their_rules() {
     let cases = [
         (
             "url = \"http://siem.example.test/mcp\"\nbearer = { env = \"T\" }",
@@ -191,4 +194,39 @@ fn an_operators_preset_wins_by_file_name_and_is_held_to_the_same_form() {
         presets::load("panther", Some(folder.path())).is_err(),
         "unknown keys are errors"
     );
+}
+
+#[tokio::test]
+async fn secrets_are_fetched_whole_and_their_absence_is_an_error() {
+    use secrecy::ExposeSecret;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, " a b\r\n").unwrap();
+    let from_file = SecretRef::File(path.clone()).resolve().await.unwrap();
+    assert_eq!(
+        from_file.expose_secret(),
+        " a b",
+        "one newline goes, nothing else"
+    );
+    assert!(!format!("{from_file:?}").contains("a b"));
+    let command = SecretRef::Command("printf 'x\\n\\n'".to_owned());
+    assert_eq!(command.resolve().await.unwrap().expose_secret(), "x\n");
+
+    std::fs::write(&path, "\n").unwrap();
+    let cases = [
+        (SecretRef::File(path), "is empty"),
+        (SecretRef::File(folder.path().join("none")), "can't be read"),
+        (
+            SecretRef::Env("NO_SUCH_VARIABLE_ANYWHERE".to_owned()),
+            "is not set",
+        ),
+        (
+            SecretRef::Command("echo partial; exit 3".to_owned()),
+            "exit status: 3",
+        ),
+    ];
+    for (from, words) in cases {
+        let error = from.resolve().await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

@@ -8,4 +8,6 @@ mod http;
 mod mappings;
 mod processes;
 mod replies;
+mod sources;
 mod support;
+mod webhook;

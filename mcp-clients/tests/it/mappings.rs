@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use state::model::{Activity, NewAlert, Trust};
 
 fn samples(room: &str) -> Vec<(String, PathBuf, Vec<Value>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(room);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/samples")
+        .join(room);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -49,8 +51,9 @@ fn fact(value: &str, trust: Trust) -> String {
 
 fn activity(read: &Activity) -> Value {
     let facts = read.fields.iter();
-    let facts: BTreeMap<&str, String> =
-        facts.map(|(f, v)| (f.as_str(), fact(&v.value, v.trust))).collect();
+    let facts: BTreeMap<&str, String> = facts
+        .map(|(f, v)| (f.as_str(), fact(&v.value, v.trust)))
+        .collect();
     json!({ "schema": read.schema, "uid": read.uid, "time": read.time, "fields": facts })
 }
 
@@ -77,7 +80,11 @@ fn every_event_mapping_reads_its_samples() {
         activity(&read)
     });
     let known = mappings.event_names().into_iter().map(str::to_owned);
-    assert_eq!(names, known.collect(), "a mapping without samples, or samples without a mapping");
+    assert_eq!(
+        names,
+        known.collect(),
+        "a mapping without samples, or samples without a mapping"
+    );
 }
 
 #[test]
@@ -90,7 +97,11 @@ fn every_alert_mapping_reads_its_samples() {
         alert(&read)
     });
     let known = mappings.alert_names().into_iter().map(str::to_owned);
-    assert_eq!(names, known.collect(), "a mapping without samples, or samples without a mapping");
+    assert_eq!(
+        names,
+        known.collect(),
+        "a mapping without samples, or samples without a mapping"
+    );
 }
 
 #[test]
@@ -115,7 +126,11 @@ fn what_outsiders_write_is_never_trusted() {
 #[test]
 fn rows_are_unwrapped_and_keep_the_given_id_and_time() {
     let mappings = Mappings::load(None).unwrap();
-    let inner = &samples("events").into_iter().find(|s| s.0 == "okta").unwrap().2[0]["raw"];
+    let inner = &samples("events")
+        .into_iter()
+        .find(|s| s.0 == "okta")
+        .unwrap()
+        .2[0]["raw"];
     for raw in [inner.clone(), Value::String(inner.to_string())] {
         let row = json!({"event_uid": "u1", "event_time": "2026-02-04T00:00:00Z",
             "table_name": "t", "raw": raw});
@@ -137,10 +152,22 @@ fn what_is_no_alert_is_rejected_with_its_place() {
         ("[]", "not an object"),
         ("7", "not an object"),
         ("{\"id\":\"a\"}", "no time"),
-        ("{\"id\":\"a\",\"created_at\":\"soon\"}", "`soon` at /created_at is not a time"),
-        ("{\"id\":{\"x\":1},\"created_at\":\"2026-02-03T04:05:06Z\"}", "/id is an object"),
-        ("{\"created_at\":\"2026-02-03T04:05:06Z\",\"events\":[7]}", "/events is a number"),
-        ("{\"created_at\":\"2026-02-03T04:05:06Z\",\"events\":\"x\"}", "/events is text"),
+        (
+            "{\"id\":\"a\",\"created_at\":\"soon\"}",
+            "`soon` at /created_at is not a time",
+        ),
+        (
+            "{\"id\":{\"x\":1},\"created_at\":\"2026-02-03T04:05:06Z\"}",
+            "/id is an object",
+        ),
+        (
+            "{\"created_at\":\"2026-02-03T04:05:06Z\",\"events\":[7]}",
+            "/events is a number",
+        ),
+        (
+            "{\"created_at\":\"2026-02-03T04:05:06Z\",\"events\":\"x\"}",
+            "/events is text",
+        ),
         (&deep, "deeper than 64"),
         (&long, "at most 1048576"),
     ] {
@@ -159,7 +186,10 @@ fn what_is_no_alert_is_rejected_with_its_place() {
 fn an_alert_of_any_shape_is_read_by_configured_pointers() {
     let mappings = Mappings::load(None).unwrap();
     let given = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     };
     let custom = mappings
         .generic(&given(&[
@@ -188,7 +218,12 @@ fn an_alert_of_any_shape_is_read_by_configured_pointers() {
                 "hostname untrusted: bad-place.example"]})
     );
     let faults = mappings
-        .generic(&given(&[("id", "no"), ("colour", "/c"), ("user", "$x/y"), ("trusted", "url")]))
+        .generic(&given(&[
+            ("id", "no"),
+            ("colour", "/c"),
+            ("user", "$x/y"),
+            ("trusted", "url"),
+        ]))
         .unwrap_err();
     assert_eq!(faults.len(), 4, "{faults:?}");
 }
@@ -205,14 +240,20 @@ fn an_operators_folder_overrides_by_name_and_every_fault_is_reported() {
         "events/door.toml",
         "priority = 99\nuid = \"/n\"\ntrusted = [\"user\"]\n[[detect]]\nexists = [\"/door\"]\n[fields]\nuser = \"/by\"\n",
     );
-    write("alerts/okta.toml", "id = \"/uuid\"\ntime = \"/published\"\nrule_id = [{ const = \"mine\" }]\nevents = \"\"\n");
+    write(
+        "alerts/okta.toml",
+        "id = \"/uuid\"\ntime = \"/published\"\nrule_id = [{ const = \"mine\" }]\nevents = \"\"\n",
+    );
     let mappings = Mappings::load(Some(folder.path())).unwrap();
     let read = mappings.activity(&json!({"door": 1, "by": "lee", "n": 4, "eventType": "x",
         "actor": {"alternateId": "y"}}));
     assert_eq!((read.schema.as_str(), read.uid.as_str()), ("door", "4"));
     let okta = json!({"uuid": "1", "published": "2026-02-03T04:05:06Z"}).to_string();
     assert_eq!(mappings.read("okta", "s", &okta).unwrap().rule.id, "mine");
-    let overridden = mappings.files().iter().filter(|f| f.origin != Origin::Embedded);
+    let overridden = mappings
+        .files()
+        .iter()
+        .filter(|f| f.origin != Origin::Embedded);
     assert_eq!(overridden.count(), 2);
 
     write(
@@ -224,10 +265,23 @@ fn an_operators_folder_overrides_by_name_and_every_fault_is_reported() {
     let faults = Mappings::load(Some(folder.path())).unwrap_err();
     let places: Vec<&str> = faults.iter().map(|f| f.place.as_str()).collect();
     for place in [
-        "colour", "priority", "trusted", "detect", "fields.user[0]", "fields.user[1]",
-        "fields.user[2]", "fields.hat", "bases", "rule_id", "",
+        "colour",
+        "priority",
+        "trusted",
+        "detect",
+        "fields.user[0]",
+        "fields.user[1]",
+        "fields.user[2]",
+        "fields.hat",
+        "bases",
+        "rule_id",
+        "",
     ] {
         assert!(places.contains(&place), "{place} is not in {faults:?}");
     }
-    assert!(faults.iter().all(|f| f.file.contains(&*folder.path().to_string_lossy())));
+    assert!(
+        faults
+            .iter()
+            .all(|f| f.file.contains(&*folder.path().to_string_lossy()))
+    );
 }

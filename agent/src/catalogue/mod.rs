@@ -1,9 +1,13 @@
 //! Every callable tool with its class, as the operator lists it; what servers claim about themselves is not asked.
 
+mod schemas;
+
 use std::collections::BTreeMap;
 
 use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::Tier;
+
+pub use schemas::{SchemaError, Schemas};
 
 /// One catalogued tool.
 #[derive(Debug, Clone)]
@@ -58,12 +62,15 @@ impl Catalogue {
 
     /// All tools by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
+        self.entries
+            .iter()
+            .map(|(name, entry)| (name.as_str(), entry))
     }
 
     /// Reading tools that a tier may use.
     pub fn readable_at(&self, tier: Tier) -> impl Iterator<Item = (&str, &Entry)> {
-        self.iter()
-            .filter(move |(_, e)| e.spec.enabled && e.spec.class.is_read_only() && e.spec.tiers.contains(&tier))
+        self.iter().filter(move |(_, e)| {
+            e.spec.enabled && e.spec.class.is_read_only() && e.spec.tiers.contains(&tier)
+        })
     }
 }

@@ -8,7 +8,11 @@ pub fn oneline(text: &str, most: usize) -> String {
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .filter(|c| !c.is_control() && !is_invisible(*c))
         .collect();
-    let clean = clean.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    let clean = clean
+        .split(' ')
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     match clean.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &clean[..at]),
         None => clean,
@@ -27,7 +31,24 @@ fn is_invisible(c: char) -> bool {
 pub fn inline(text: &str, most: usize) -> String {
     let mut out = String::new();
     for c in defang(&oneline(text, most)).chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '!' | '~' | '&' | '$') {
+        if matches!(
+            c,
+            '\\' | '`'
+                | '*'
+                | '_'
+                | '{'
+                | '}'
+                | '['
+                | ']'
+                | '<'
+                | '>'
+                | '#'
+                | '|'
+                | '!'
+                | '~'
+                | '&'
+                | '$'
+        ) {
             out.push('\\');
         }
         out.push(c);
@@ -45,8 +66,17 @@ pub fn defang(text: &str) -> String {
         let is_host = |w: &str| {
             let host = w.trim_matches(|c: char| !c.is_alphanumeric());
             let labels: Vec<&str> = host.split('.').collect();
-            let dotted = labels.len() > 1 && labels.iter().all(|l| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '@' || c == '_'));
-            dotted && (host.parse::<std::net::IpAddr>().is_ok() || labels.last().is_some_and(|t| t.len() >= 2 && t.chars().all(char::is_alphabetic)))
+            let dotted = labels.len() > 1
+                && labels.iter().all(|l| {
+                    !l.is_empty()
+                        && l.chars()
+                            .all(|c| c.is_alphanumeric() || c == '-' || c == '@' || c == '_')
+                });
+            dotted
+                && (host.parse::<std::net::IpAddr>().is_ok()
+                    || labels
+                        .last()
+                        .is_some_and(|t| t.len() >= 2 && t.chars().all(char::is_alphabetic)))
         };
         if linked || is_host(word) {
             let dead = replace_ignoring_case(word, "http", "hxxp");
@@ -73,16 +103,24 @@ mod tests {
     #[test]
     fn attacker_text_is_inert() {
         for (text, want) in [
-            ("see https://evil.example.com/a.b now", "see hxxps://evil[.]example[.]com/a[.]b now"),
+            (
+                "see https://evil.example.com/a.b now",
+                "see hxxps://evil[.]example[.]com/a[.]b now",
+            ),
             ("HTTP://x.example.org", "hxxp://x[.]example[.]org"),
             ("to 192.0.2.7, twice", "to 192[.]0[.]2[.]7, twice"),
             ("version 1.2 of cmd.exe.", "version 1.2 of cmd[.]exe[.]"),
         ] {
             assert_eq!(defang(text), want);
         }
-        assert_eq!(oneline("a\u{1b}[31m\nb\u{202e}c\u{e0041}  d", 50), "a[31m bc d");
+        assert_eq!(
+            oneline("a\u{1b}[31m\nb\u{202e}c\u{e0041}  d", 50),
+            "a[31m bc d"
+        );
         assert_eq!(oneline("abcdef", 3), "abc…");
-        assert_eq!(inline("![x](http://a.example.com) <b> @here | `c`", 90),
-            "\\!\\[x\\](hxxp://a\\[.\\]example\\[.\\]com) \\<b\\> &#64;here \\| \\`c\\`");
+        assert_eq!(
+            inline("![x](http://a.example.com) <b> @here | `c`", 90),
+            "\\!\\[x\\](hxxp://a\\[.\\]example\\[.\\]com) \\<b\\> &#64;here \\| \\`c\\`"
+        );
     }
 }

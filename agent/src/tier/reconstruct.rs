@@ -7,7 +7,7 @@ use state::model::{Activity, Alert, Evidence, Field, Time};
 
 use crate::playbook::{Attack, Playbook, activity_view};
 
-use super::safe::oneline;
+use crate::text::oneline;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -108,12 +108,19 @@ fn concerns(activity: &Activity, own: &Activity) -> bool {
 }
 
 fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference: &str) -> Line {
-    let entities: Vec<String> = [Field::User, Field::TargetUser, Field::Host, Field::SrcIp, Field::DstIp, Field::Resource]
-        .iter()
-        .map(|f| activity.get(*f))
-        .filter(|v| !v.is_empty())
-        .map(|v| oneline(v, 200))
-        .collect();
+    let entities: Vec<String> = [
+        Field::User,
+        Field::TargetUser,
+        Field::Host,
+        Field::SrcIp,
+        Field::DstIp,
+        Field::Resource,
+    ]
+    .iter()
+    .map(|f| activity.get(*f))
+    .filter(|v| !v.is_empty())
+    .map(|v| oneline(v, 200))
+    .collect();
     let technique = attack.of_activity(&activity_view(activity, alert.time));
     Line {
         at,
@@ -135,7 +142,11 @@ fn describe(a: &Activity) -> String {
     };
     let action = get(Field::Action);
     text.push_str(": ");
-    text.push_str(if action.is_empty() { a.schema.as_str() } else { &action });
+    text.push_str(if action.is_empty() {
+        a.schema.as_str()
+    } else {
+        &action
+    });
     for (field, word) in [
         (Field::Signature, "detected"),
         (Field::TargetUser, "for"),

@@ -161,11 +161,11 @@ impl ModelConfig {
 
     /// US dollars for these tokens.
     #[must_use]
-    pub fn cost(&self, usage: super::Usage) -> f64 {
+    pub fn cost(&self, tokens_in: u64, tokens_out: u64) -> f64 {
         // Exact up to 2^53 tokens.
         #[allow(clippy::cast_precision_loss)]
         let dollars = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
-        dollars(usage.tokens_in, self.price_in) + dollars(usage.tokens_out, self.price_out)
+        dollars(tokens_in, self.price_in) + dollars(tokens_out, self.price_out)
     }
 }
 
