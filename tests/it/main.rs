@@ -3,3 +3,4 @@
 
 mod llm;
 mod prompts;
+mod tidy;

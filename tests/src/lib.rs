@@ -2,3 +2,4 @@
 
 pub mod mcp_server;
 pub mod model_server;
+pub mod workbench;

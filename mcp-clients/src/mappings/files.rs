@@ -56,6 +56,9 @@ pub(crate) fn read_all(folder: Option<&Path>, faults: &mut Vec<MappingFault>) ->
         for file in EMBEDDED.get_dir(room).into_iter().flat_map(Dir::files) {
             let body = String::from_utf8_lossy(file.contents()).into_owned();
             let name = file.path().to_string_lossy().into_owned();
+            if !name.ends_with(".toml") {
+                continue;
+            }
             add(&mut texts, name, Origin::Embedded, body);
         }
         let Some(dir) = folder.map(|f| f.join(room)).filter(|d| d.exists()) else {

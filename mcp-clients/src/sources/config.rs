@@ -32,7 +32,7 @@ pub struct SourceConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
     /// `kind = "mcp"`: a tool of an MCP server lists the alerts.
-    Mcp(McpConfig),
+    Mcp(Box<McpConfig>),
     /// `kind = "file"`: a file of one JSON object a line is followed.
     File(FileConfig),
     /// `kind = "webhook"`: alerts are sent to us.
@@ -149,7 +149,7 @@ impl TryFrom<Map<String, Value>> for SourceConfig {
             .map_err(place)?
             .unwrap_or_else(every);
         let origin = match kind.as_str() {
-            "mcp" => rest(map).map(Origin::Mcp),
+            "mcp" => rest(map).map(|mcp| Origin::Mcp(Box::new(mcp))),
             "file" => rest(map).map(Origin::File),
             "webhook" => rest(map).map(Origin::Webhook),
             other => Err(format!(

@@ -166,7 +166,7 @@ pub fn build(
     let reader = Reader::new(config, mappings)?;
     Ok(match &config.origin {
         Origin::Mcp(settings) => Some(Box::new(mcp::McpSource::new(
-            settings.clone(),
+            settings.as_ref().clone(),
             reader,
             tools,
             clock,

@@ -213,7 +213,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Refusal> {
     })
 }
 
-fn timestamp<'h>(headers: &'h HeaderMap, now: i64) -> Result<&'h str, Refusal> {
+fn timestamp(headers: &HeaderMap, now: i64) -> Result<&str, Refusal> {
     let sent = text(headers, TIMESTAMP)?;
     let near = |time: i64| now.abs_diff(time) <= TOLERANCE.unsigned_abs();
     match sent.parse::<i64>() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac};
@@ -88,6 +89,11 @@ async fn hook() -> Hook {
     }
 }
 
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy();
+    client.timeout(Duration::from_secs(30)).build().unwrap()
+}
+
 fn sign(key: &str, sent: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(format!("{sent}.").as_bytes());
@@ -99,7 +105,7 @@ fn sign(key: &str, sent: i64, body: &[u8]) -> String {
 
 impl Hook {
     async fn send(&self, sent: i64, signature: &str, body: &[u8]) -> (u16, Value) {
-        let request = reqwest::Client::new().post(&self.url);
+        let request = client().post(&self.url);
         let request = request.header("X-Nightdesk-Timestamp", sent);
         let request = request.header("X-Nightdesk-Signature", signature);
         let answer = request.body(body.to_vec()).send().await.unwrap();
@@ -187,7 +193,7 @@ async fn a_webhook_takes_what_is_signed_and_answers_after_it_is_stored() {
 #[tokio::test]
 async fn a_webhook_refuses_other_paths_and_media_types() {
     let hook = hook().await;
-    let client = reqwest::Client::new();
+    let client = client();
     let nowhere = client
         .post(hook.url.replace("hook", "nowhere"))
         .send()
