@@ -3,4 +3,5 @@
 
 mod llm;
 mod prompts;
+mod scenarios;
 mod tidy;

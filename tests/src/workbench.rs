@@ -21,21 +21,36 @@ pub const STRANGE: &str = "203.0.113.66";
 impl Lab {
     /// A copy of the bundled demo lab.
     pub fn demo() -> anyhow::Result<Self> {
-        let lab = Self { dir: TempDir::new()? };
+        let lab = Self {
+            dir: TempDir::new()?,
+        };
         lab::demo::write_to(lab.path())?;
         Ok(lab)
     }
 
     /// A small lab: one sign-in alert for each address, by one user with a known usual address.
     pub fn scenario(addresses: &[&str]) -> anyhow::Result<Self> {
-        let lab = Self { dir: TempDir::new()? };
+        let lab = Self {
+            dir: TempDir::new()?,
+        };
         std::fs::create_dir_all(lab.path().join("logs"))?;
         lab.write("lab.toml", "name = \"scenario\"\nclock = \"2026-03-02T12:00:00Z\"\n[alerts]\nfile = \"alerts.jsonl\"\nmapping = \"panther\"\n")?;
         let user = json!({"id": "u1", "kind": "user", "name": "ana@corp.example", "email": "ana@corp.example",
             "usual_addresses": [USUAL], "baseline_events": 40, "baseline_until": "2026-03-01T00:00:00Z"});
         lab.lines("identity.jsonl", &[user])?;
-        lab.lines("intel.jsonl", &[json!({"value": "198.51.100.99", "kind": "ip", "verdict": "malicious"})])?;
-        let mut logs: Vec<Value> = (1..=5).map(|day| event(&format!("h{day}"), &format!("2026-02-2{day}T08:00:00.000Z"), USUAL)).collect();
+        lab.lines(
+            "intel.jsonl",
+            &[json!({"value": "198.51.100.99", "kind": "ip", "verdict": "malicious"})],
+        )?;
+        let mut logs: Vec<Value> = (1..=5)
+            .map(|day| {
+                event(
+                    &format!("h{day}"),
+                    &format!("2026-02-2{day}T08:00:00.000Z"),
+                    USUAL,
+                )
+            })
+            .collect();
         let mut alerts = Vec::new();
         for (i, address) in addresses.iter().enumerate() {
             let at = format!("2026-03-02T0{}:00:00.000Z", i + 1);
@@ -68,7 +83,10 @@ impl Lab {
     /// Reads a file of one JSON object a line.
     pub fn read(&self, name: &str) -> anyhow::Result<Vec<Value>> {
         let text = std::fs::read_to_string(self.path().join(name))?;
-        Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+        Ok(text
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?)
     }
 
     /// Removes the rows for which `gone` says so; returns how many went.
@@ -101,7 +119,9 @@ pub fn scenario_config() -> Config {
 /// The same with a model at every tier.
 pub fn with_model(base_url: &str) -> anyhow::Result<Config> {
     let mut config = scenario_config();
-    let model: ModelConfig = serde_json::from_value(json!({"base_url": base_url, "model": "scripted", "timeout": "2s", "max_retries": 1}))?;
+    let model: ModelConfig = serde_json::from_value(
+        json!({"base_url": base_url, "model": "scripted", "timeout": "2s", "max_retries": 1}),
+    )?;
     config.model = Some(model);
     config.tiers.set_analyst(AnalystChoice::Model);
     Ok(config)
@@ -110,13 +130,21 @@ pub fn with_model(base_url: &str) -> anyhow::Result<Config> {
 /// A folder of `tests/data`.
 #[must_use]
 pub fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
 }
 
 /// Runs the program to its end with nothing of our environment that could configure it.
 pub fn nightdesk(program: &str, dir: &Path, args: &[&str]) -> anyhow::Result<Output> {
     let mut command = Command::new(program);
-    command.args(args).current_dir(dir).env("NO_COLOR", "1").env_remove("NIGHTDESK_CONFIG").env("HOME", dir).env_remove("XDG_CONFIG_HOME");
+    command
+        .args(args)
+        .current_dir(dir)
+        .env("NO_COLOR", "1")
+        .env_remove("NIGHTDESK_CONFIG")
+        .env("HOME", dir)
+        .env_remove("XDG_CONFIG_HOME");
     Ok(command.output()?)
 }
 

@@ -3,6 +3,7 @@
 mod dossier;
 mod grounding;
 mod model_analyst;
+mod model_context;
 mod playbook_analyst;
 mod reconstruct;
 

@@ -29,7 +29,7 @@ const TIMES: [&str; 14] = [
     "/_source/@timestamp",
     "/_source/timestamp",
 ];
-const IDS: [&str; 5] = ["id", "uuid", "eventID", "_id", "alertId"];
+const IDS: [&str; 6] = ["id", "uuid", "eventID", "_id", "alertId", "event_uid"];
 
 /// An alert longer than this as a line can't be sent; the daemon sets it aside as unparsable.
 const LONGEST: usize = 4 * 1024 * 1024;

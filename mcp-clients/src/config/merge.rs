@@ -152,7 +152,8 @@ fn transport(config: ServerConfig, faults: &mut Faults) -> Option<TransportSpec>
                 faults.add(key, "goes with command, not with url");
             }
             let secret = config.bearer.is_some() || !config.headers.is_empty();
-            endpoint(&url, secret, faults);
+            let carries = if secret { Carries::Credentials } else { Carries::Nothing };
+            endpoint(&url, carries, faults);
             return Some(TransportSpec::Http(HttpSpec {
                 url,
                 bearer: config.bearer,
@@ -184,7 +185,14 @@ fn holds_a_secret(name: &str) -> bool {
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-fn endpoint(url: &str, carries_credentials: bool, faults: &mut Faults) {
+/// Whether requests carry something that must not be read on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    Credentials,
+    Nothing,
+}
+
+fn endpoint(url: &str, carries: Carries, faults: &mut Faults) {
     let parsed = match Url::parse(url) {
         Ok(parsed) => parsed,
         Err(e) => return faults.add("url", format!("{url:?} is not a URL: {e}")),
@@ -197,7 +205,7 @@ fn endpoint(url: &str, carries_credentials: bool, faults: &mut Faults) {
     let loopback = host == "localhost" || address.is_some_and(|a| a.is_loopback());
     match parsed.scheme() {
         "https" => {}
-        "http" if loopback || !carries_credentials => {}
+        "http" if loopback || carries == Carries::Nothing => {}
         "http" => faults.add(
             "url",
             "credentials go over https only, except to this machine",

@@ -1,0 +1,111 @@
+//! What a model is shown: the tools it is offered and the variables of its prompt, bounded; asking it is `model_analyst`.
+
+use serde_json::{Value, json};
+use state::model::{Assessment, Evidence, Tier};
+
+use crate::ctx::Ctx;
+use crate::gate::Meter;
+use crate::llm::ToolSpec;
+
+use super::{Dossier, Plan};
+
+/// Reading tools of the tier that are really there, with the operator's description where there is one.
+pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
+    let mut offered = Vec::new();
+    for (name, entry) in ctx.catalogue.readable_at(tier) {
+        let Ok(live) = ctx.toolbox.tools(&entry.server).await else {
+            continue;
+        };
+        let Some(tool) = live.into_iter().find(|t| t.name == entry.tool) else {
+            continue;
+        };
+        let description = entry.spec.description.clone().unwrap_or(tool.description);
+        offered.push(ToolSpec {
+            name: name.to_owned(),
+            description: description.chars().take(1000).collect(),
+            parameters: without(tool.input_schema, entry.spec.as_of.as_deref()),
+        });
+    }
+    offered
+}
+
+/// The schema without the argument that the daemon fills itself.
+fn without(mut schema: Value, argument: Option<&str>) -> Value {
+    let Some(argument) = argument else {
+        return schema;
+    };
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(argument);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|r| r != argument);
+    }
+    schema
+}
+
+pub(super) fn variables(
+    plan: &Plan<'_>,
+    tier: Tier,
+    dossier: &Dossier,
+    more: (&Assessment, &Meter, &str),
+) -> Value {
+    let (first, meter, fence) = more;
+    let evidence: Vec<Value> = dossier
+        .evidence
+        .iter()
+        .skip(1)
+        .map(|e| {
+            json!({"ref": e.reference, "tool": e.tool, "answer": e.answer,
+                   "summary": e.summary.replace(fence, ""), "value": shown(e, fence)})
+        })
+        .collect();
+    let gaps = dossier.gaps(plan, tier);
+    let gaps: Vec<Value> = gaps
+        .iter()
+        .map(|g| json!({"what": g.what, "why": g.why.replace(fence, "")}))
+        .collect();
+    let reasons: Vec<Value> = first
+        .reasons
+        .iter()
+        .map(|r| json!({"text": r.claim.text, "weight": r.weight, "evidence": r.claim.evidence}))
+        .collect();
+    let said = json!({"verdict": first.verdict, "probability_malicious": first.probability,
+                      "confidence": first.confidence, "reasons": reasons});
+    let said = (tier != Tier::One).then(|| said.to_string().replace(fence, ""));
+    let guidance = plan.entry.playbook.guidance.trim();
+    json!({
+        "tier": tier.number(),
+        "tier_name": tier.name(),
+        "alert": clip(&plan.alert.raw.replace(fence, ""), 24_000),
+        "alert_ref": dossier.alert_ref(),
+        "playbook_guidance": (!guidance.is_empty()).then_some(guidance),
+        "evidence": evidence,
+        "gaps": gaps,
+        "playbook_assessment": said,
+        "fence": fence,
+        "budget": {"tool_calls": meter.budget().tool_calls.saturating_sub(meter.spent().tool_calls),
+                   "turns": meter.budget().turns},
+    })
+}
+
+/// What of a piece of evidence the model sees, bounded; what was cut is said, and the fence can't stand in it.
+pub(super) fn shown(evidence: &Evidence, fence: &str) -> String {
+    let value = if evidence.activities.is_empty() {
+        evidence.value.clone()
+    } else {
+        evidence.activities.iter().map(|a| a.raw.clone()).collect()
+    };
+    clip(&value.to_string().replace(fence, ""), 12_000)
+}
+
+fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!(
+            "{}… [cut: {} of {} bytes shown]",
+            &text[..at],
+            at,
+            text.len()
+        ),
+        None => text.to_owned(),
+    }
+}

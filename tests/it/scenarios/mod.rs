@@ -1,0 +1,5 @@
+//! Whole runs over whole labs: what goes in, what comes out, and what must not happen.
+
+mod demo;
+mod faults;
+mod model;
