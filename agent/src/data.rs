@@ -55,7 +55,11 @@ impl Folder {
         for file in dir.files() {
             if let Some(text) = file.contents_utf8() {
                 let name = file.path().to_string_lossy().replace('\\', "/");
-                self.put(name, text.to_owned(), false);
+                self.put(DataFile {
+                    name,
+                    text: text.to_owned(),
+                    overridden: false,
+                });
             }
         }
         for inner in dir.dirs() {
@@ -74,18 +78,17 @@ impl Folder {
             }
             let text = std::fs::read_to_string(entry.path())
                 .map_err(|e| format!("{}: {e}", entry.path().display()))?;
-            self.put(name, text, true);
+            self.put(DataFile {
+                name,
+                text,
+                overridden: true,
+            });
         }
         Ok(())
     }
 
-    fn put(&mut self, name: String, text: String, overridden: bool) {
-        let file = DataFile {
-            name: name.clone(),
-            text,
-            overridden,
-        };
-        self.files.insert(name, file);
+    fn put(&mut self, file: DataFile) {
+        self.files.insert(file.name.clone(), file);
     }
 
     /// One file by its path inside the folder.

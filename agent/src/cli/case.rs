@@ -10,7 +10,7 @@ use state::store::{CaseFilter, Store};
 
 use crate::config::Config;
 use crate::daemon::data;
-use crate::report::{CaseFile, markdown};
+use crate::report::{AlertFile, CaseFile, markdown};
 use crate::text::oneline;
 
 use super::output::table;
@@ -173,53 +173,7 @@ fn show(file: &CaseFile, out: &Out) {
         file.spent.turns
     ));
     for alert in &file.alerts {
-        out.line("");
-        out.line(&format!(
-            "alert {} {} ({}, {})",
-            oneline(&alert.alert.source_alert_id, 80),
-            oneline(&alert.alert.rule.name, 120),
-            alert.alert.severity,
-            alert.alert.time.to_rfc3339()
-        ));
-        let Some(v) = &alert.verdict else {
-            out.line("  no verdict: the daemon handed it to a person");
-            continue;
-        };
-        out.line(&format!(
-            "  {} ({} %, {}, impact {}), tier {} by {}, playbook {}",
-            v.kind,
-            v.confidence,
-            v.reason,
-            v.impact,
-            v.provenance.tier,
-            v.provenance.analyst,
-            v.provenance.playbook
-        ));
-        out.line(&format!("  {}", oneline(&v.basis.sentence, 400)));
-        if let Some(note) = &v.provenance.analyst_note {
-            out.line(&format!("  model: {}", oneline(note, 300)));
-        }
-        for r in &v.basis.reasons {
-            out.line(&format!(
-                "    {:+.2}  {} [{}]",
-                r.weight,
-                oneline(&r.claim.text, 300),
-                r.claim.evidence.join(", ")
-            ));
-        }
-        for veto in &v.vetoes {
-            out.line(&format!("    veto: {}", oneline(veto, 300)));
-        }
-        if !v.basis.techniques.is_empty() {
-            out.line(&format!("    ATT&CK: {}", v.basis.techniques.join(", ")));
-        }
-        for gap in &v.basis.gaps {
-            out.line(&format!(
-                "    not checked: {}: {}",
-                oneline(&gap.what, 120),
-                oneline(&gap.why, 200)
-            ));
-        }
+        show_alert(alert, out);
     }
     out.line("\nevidence");
     for e in &file.evidence {
@@ -244,6 +198,56 @@ fn show(file: &CaseFile, out: &Out) {
             ));
             out.line(&format!("      {}", oneline(&e.arguments.to_string(), 300)));
         }
+    }
+}
+
+fn show_alert(alert: &AlertFile, out: &Out) {
+    out.line("");
+    out.line(&format!(
+        "alert {} {} ({}, {})",
+        oneline(&alert.alert.source_alert_id, 80),
+        oneline(&alert.alert.rule.name, 120),
+        alert.alert.severity,
+        alert.alert.time.to_rfc3339()
+    ));
+    let Some(v) = &alert.verdict else {
+        out.line("  no verdict: the daemon handed it to a person");
+        return;
+    };
+    out.line(&format!(
+        "  {} ({} %, {}, impact {}), tier {} by {}, playbook {}",
+        v.kind,
+        v.confidence,
+        v.reason,
+        v.impact,
+        v.provenance.tier,
+        v.provenance.analyst,
+        v.provenance.playbook
+    ));
+    out.line(&format!("  {}", oneline(&v.basis.sentence, 400)));
+    if let Some(note) = &v.provenance.analyst_note {
+        out.line(&format!("  model: {}", oneline(note, 300)));
+    }
+    for r in &v.basis.reasons {
+        out.line(&format!(
+            "    {:+.2}  {} [{}]",
+            r.weight,
+            oneline(&r.claim.text, 300),
+            r.claim.evidence.join(", ")
+        ));
+    }
+    for veto in &v.vetoes {
+        out.line(&format!("    veto: {}", oneline(veto, 300)));
+    }
+    if !v.basis.techniques.is_empty() {
+        out.line(&format!("    ATT&CK: {}", v.basis.techniques.join(", ")));
+    }
+    for gap in &v.basis.gaps {
+        out.line(&format!(
+            "    not checked: {}: {}",
+            oneline(&gap.what, 120),
+            oneline(&gap.why, 200)
+        ));
     }
 }
 

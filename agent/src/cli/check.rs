@@ -61,40 +61,11 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
         }
     };
     lines.good("configuration", path.display().to_string());
-    match data(&config) {
-        Ok(data) => {
-            let over = if data.overridden.is_empty() {
-                "as built in".to_owned()
-            } else {
-                format!("overridden: {}", data.overridden.join(", "))
-            };
-            lines.good(
-                "playbooks, prompts, mappings",
-                format!(
-                    "{} playbooks, {} alert mappings, {over}",
-                    data.library.entries().len(),
-                    data.mappings.alert_names().len()
-                ),
-            );
-            for source in config.sources.iter().filter(|s| {
-                s.fields.is_empty() && !data.mappings.alert_names().contains(&s.mapping.as_str())
-            }) {
-                lines.bad(
-                    format!("source {}", source.name),
-                    format!(
-                        "there is no alert mapping `{}`; known are {}",
-                        source.mapping,
-                        data.mappings.alert_names().join(", ")
-                    ),
-                );
-            }
-        }
-        Err(ConfigFaults(faults)) => {
-            faults
-                .iter()
-                .for_each(|f| lines.bad("data files", f.to_string()));
-            return Ok(tell(lines, CONFIG, out));
-        }
+    if let Err(ConfigFaults(faults)) = files(&config, &mut lines) {
+        faults
+            .iter()
+            .for_each(|f| lines.bad("data files", f.to_string()));
+        return Ok(tell(lines, CONFIG, out));
     }
     match Store::open(&config.store.url).await {
         Ok(store) => {
@@ -115,6 +86,35 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
     }
     live(config, &mut lines).await;
     Ok(tell(lines, FAILED, out))
+}
+
+/// Playbooks, prompts and mappings, and that every source has a mapping.
+fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
+    let data = data(config)?;
+    let known = data.mappings.alert_names();
+    let over = match data.overridden.as_slice() {
+        [] => "as built in".to_owned(),
+        files => format!("overridden: {}", files.join(", ")),
+    };
+    let playbooks = data.library.entries().len();
+    lines.good(
+        "playbooks, prompts, mappings",
+        format!(
+            "{playbooks} playbooks, {} alert mappings, {over}",
+            known.len()
+        ),
+    );
+    for source in &config.sources {
+        if source.fields.is_empty() && !known.contains(&source.mapping.as_str()) {
+            let detail = format!(
+                "there is no alert mapping `{}`; known are {}",
+                source.mapping,
+                known.join(", ")
+            );
+            lines.bad(format!("source {}", source.name), detail);
+        }
+    }
+    Ok(())
 }
 
 async fn live(config: Config, lines: &mut Lines) {

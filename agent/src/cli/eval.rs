@@ -59,7 +59,10 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         let report = report.with_context(|| format!("lab {}", lab.display()));
         let report = report.map_err(|e| Failed::new(DATA, e))?;
         if !out.is_json() {
-            show(&report, args.alerts, out);
+            show(&report, out);
+            if args.alerts {
+                each(&report, out);
+            }
         }
         reports.push(report);
     }
@@ -74,7 +77,7 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(report: &LabReport, alerts: bool, out: &Out) {
+fn show(report: &LabReport, out: &Out) {
     let m = &report.metrics;
     out.line(&format!(
         "\n{} ({} analyst): {} alerts, {} labelled",
@@ -108,24 +111,26 @@ fn show(report: &LabReport, alerts: bool, out: &Out) {
     if !m.missed.is_empty() {
         out.line(&format!("  MISSED: {}", m.missed.join(", ")));
     }
-    if alerts {
-        for a in &report.alerts {
-            let j = &a.judgement;
-            out.line(&format!(
-                "  {} {} {} {}% {} tier {}",
-                a.subject.case_id,
-                a.subject.source_alert_id,
-                j.verdict,
-                j.confidence,
-                j.outcome,
-                j.tier
-            ));
-            for reason in &a.reasons {
-                out.line(&format!("      {}", crate::text::oneline(reason, 220)));
-            }
-            for gap in &a.gaps {
-                out.line(&format!("      gap: {}", crate::text::oneline(gap, 200)));
-            }
+}
+
+/// Every alert with its reasons and gaps.
+fn each(report: &LabReport, out: &Out) {
+    for a in &report.alerts {
+        let j = &a.judgement;
+        out.line(&format!(
+            "  {} {} {} {}% {} tier {}",
+            a.subject.case_id,
+            a.subject.source_alert_id,
+            j.verdict,
+            j.confidence,
+            j.outcome,
+            j.tier
+        ));
+        for reason in &a.reasons {
+            out.line(&format!("      {}", crate::text::oneline(reason, 220)));
+        }
+        for gap in &a.gaps {
+            out.line(&format!("      gap: {}", crate::text::oneline(gap, 200)));
         }
     }
 }

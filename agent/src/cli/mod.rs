@@ -133,7 +133,11 @@ pub(crate) type Done = Result<ExitCode, Failed>;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let out = Out::new(cli.json);
+    let out = Out::new(if cli.json {
+        output::Reader::Machine
+    } else {
+        output::Reader::Person
+    });
     let quiet = matches!(cli.command, Command::Demo(_) | Command::Eval(_));
     let served = matches!(cli.command, Command::Lab(_));
     let default = if quiet {

@@ -14,8 +14,17 @@ use crate::text::oneline;
 /// Where results and talk go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Out {
-    json: bool,
+    reader: Reader,
     color: bool,
+}
+
+/// Who reads the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Text.
+    Person,
+    /// JSON.
+    Machine,
 }
 
 /// Colours with a meaning.
@@ -30,14 +39,14 @@ pub(crate) enum Tone {
 }
 
 impl Out {
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(reader: Reader) -> Self {
         let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json, color }
+        Self { reader, color }
     }
 
     /// Whether the reader is a machine.
     pub(crate) fn is_json(self) -> bool {
-        self.json
+        self.reader == Reader::Machine
     }
 
     /// A line of the result, for people.

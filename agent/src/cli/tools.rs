@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use mcp_clients::{ToolBox, ToolDef};
-use serde_json::json;
+use serde_json::{Value, json};
 use state::store::Store;
 
+use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::daemon::assemble;
 
@@ -48,74 +49,68 @@ pub(super) async fn tools(config: Config, command: Command, out: &Out) -> Done {
             Err(e) => down.push(e.to_string()),
         }
     }
-    let catalogue = &assembled.ctx.catalogue;
-    let mut names: Vec<&str> = catalogue
-        .iter()
-        .map(|(n, _)| n)
-        .chain(live.keys().map(String::as_str))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let lines: Vec<_> = names
-        .into_iter()
-        .map(|name| {
-            let entry = catalogue.get(name).map(|e| &e.spec);
-            let tool = live.get(name);
-            let claims = tool.map_or(serde_json::Value::Null, |t| t.annotations.clone());
-            json!({
-                "tool": name,
-                "class": entry.map(|s| s.class),
-                "tiers": entry.map(|s| s.tiers.clone()),
-                "enabled": entry.is_some_and(|s| s.enabled),
-                "live": tool.is_some(),
-                "callable": entry.is_some_and(|s| s.enabled) && tool.is_some(),
-                "claims": claims,
-            })
-        })
-        .collect();
+    let lines = lines(&assembled.ctx.catalogue, &live);
     assembled.stop().await;
     if out.is_json() {
         out.value(&json!({"tools": lines, "unavailable": down}));
-    } else {
-        let text = |v: &serde_json::Value| match v {
-            serde_json::Value::Null => "-".to_owned(),
-            serde_json::Value::String(s) => s.clone(),
-            other => other.to_string(),
-        };
-        let rows = lines
-            .iter()
-            .map(|l| {
-                let denied = if l["class"].is_null() {
-                    "denied: not in the catalogue".to_owned()
-                } else {
-                    text(&l["class"])
-                };
-                vec![
-                    text(&l["tool"]),
-                    denied,
-                    text(&l["tiers"]),
-                    text(&l["enabled"]),
-                    text(&l["live"]),
-                    text(&l["claims"]),
-                ]
-            })
-            .collect();
-        out.line(&table(
-            &[
-                "tool",
-                "class",
-                "tiers",
-                "enabled",
-                "live",
-                "server claims (never obeyed)",
-            ],
-            rows,
-        ));
-        for why in &down {
-            out.complain(why);
-        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = lines.iter().map(row).collect();
+    let header = [
+        "tool",
+        "class",
+        "tiers",
+        "enabled",
+        "live",
+        "server claims (never obeyed)",
+    ];
+    out.line(&table(&header, rows));
+    for why in &down {
+        out.complain(why);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One object for every tool that is catalogued or live.
+fn lines(catalogue: &Catalogue, live: &BTreeMap<String, ToolDef>) -> Vec<Value> {
+    let mut names: Vec<&str> = catalogue.iter().map(|(n, _)| n).collect();
+    names.extend(live.keys().map(String::as_str));
+    names.sort_unstable();
+    names.dedup();
+    let line = |name: &str| {
+        let entry = catalogue.get(name).map(|e| &e.spec);
+        let tool = live.get(name);
+        json!({
+            "tool": name,
+            "class": entry.map(|s| s.class),
+            "tiers": entry.map(|s| s.tiers.clone()),
+            "enabled": entry.is_some_and(|s| s.enabled),
+            "live": tool.is_some(),
+            "callable": entry.is_some_and(|s| s.enabled) && tool.is_some(),
+            "claims": tool.map_or(Value::Null, |t| t.annotations.clone()),
+        })
+    };
+    names.into_iter().map(line).collect()
+}
+
+fn row(line: &Value) -> Vec<String> {
+    let text = |key: &str| match &line[key] {
+        Value::Null => "-".to_owned(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    let class = match &line["class"] {
+        Value::Null => "denied: not in the catalogue".to_owned(),
+        _ => text("class"),
+    };
+    vec![
+        text("tool"),
+        class,
+        text("tiers"),
+        text("enabled"),
+        text("live"),
+        text("claims"),
+    ]
 }
 
 pub(super) async fn audit(config: Config, command: AuditCommand, out: &Out) -> Done {

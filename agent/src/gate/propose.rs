@@ -76,13 +76,13 @@ async fn decide(ctx: &Ctx, entry: &Entry, proposal: &Proposal<'_>) -> (EffectDec
         let why = "rule 4: the target is not an entity of this case's trusted fields";
         return (EffectDecision::Denied, why.to_owned());
     }
-    if !entry.spec.raise {
-        if let Some(pattern) = ctx.config.protection.covers(proposal.target) {
-            return (
-                EffectDecision::Denied,
-                format!("rule 4: the target is protected by `{pattern}`"),
-            );
-        }
+    if !entry.spec.raise
+        && let Some(pattern) = ctx.config.protection.covers(proposal.target)
+    {
+        return (
+            EffectDecision::Denied,
+            format!("rule 4: the target is protected by `{pattern}`"),
+        );
     }
     let why = "rule 5: dry run; recorded and shown, not sent";
     (EffectDecision::DryRun, why.to_owned())

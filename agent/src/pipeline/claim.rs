@@ -40,12 +40,12 @@ pub async fn claim(ctx: &std::sync::Arc<Ctx>) -> anyhow::Result<Option<Held>> {
                 _ = beat.tick() => {}
             }
             let until = TimeDelta::from_std(lease).map_or_else(|_| ctx.now(), |l| ctx.now() + l);
-            if let Err(e) = ctx.store.renew(&claim, until).await {
-                if !e.is_retryable() {
-                    tracing::warn!(case = %claim.case, error = %e, "the lease could not be renewed");
-                    lost.cancel();
-                    return;
-                }
+            if let Err(e) = ctx.store.renew(&claim, until).await
+                && !e.is_retryable()
+            {
+                tracing::warn!(case = %claim.case, error = %e, "the lease could not be renewed");
+                lost.cancel();
+                return;
             }
         }
     });

@@ -149,12 +149,19 @@ impl AlertResult {
         file.alerts
             .iter()
             .enumerate()
-            .map(|(i, alert)| Self::of(file, alert, i == 0))
+            .map(|(i, alert)| {
+                Self::of(
+                    file,
+                    alert,
+                    if i == 0 { Place::First } else { Place::Joined },
+                )
+            })
             .collect()
     }
 
-    fn of(file: &CaseFile, alert: &AlertFile, first: FirstOfCase) -> Self {
+    fn of(file: &CaseFile, alert: &AlertFile, place: Place) -> Self {
         let verdict = alert.verdict.as_ref();
+        let first = place == Place::First;
         let asked = file
             .step_runs
             .iter()
@@ -219,5 +226,9 @@ impl AlertResult {
     }
 }
 
-/// Whether an alert is the one its case began with: what belongs to the whole case is told there.
-type FirstOfCase = bool;
+/// Where an alert stands in its case: what belongs to the whole case is told at the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Joined,
+}

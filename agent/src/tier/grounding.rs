@@ -64,6 +64,7 @@ fn contains(value: &Value, quote: &str) -> bool {
         Value::Array(items) => items.iter().any(|v| contains(v, quote)),
         Value::Object(map) => map.values().any(|v| contains(v, quote)),
         Value::Null => false,
-        other => other.to_string() == quote,
+        Value::Number(n) => n.to_string() == quote,
+        Value::Bool(b) => (if *b { "true" } else { "false" }) == quote,
     }
 }

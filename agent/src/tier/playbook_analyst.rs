@@ -52,13 +52,12 @@ pub fn assess(
     let trusted_probability = sigmoid(prior + heard.trusted_sum);
     let mut gaps = dossier.gaps(plan, tier);
     gaps.append(&mut heard.gaps);
-    let close = playbook.scoring.close.as_ref();
-    let close_allowed = close.is_some_and(|c| {
+    let close = playbook.scoring.close.as_ref().filter(|c| {
         trusted_probability <= c.at_most
             && requirements_met(c, dossier)
             && holds_besides(c, &conditions)
     });
-    let verdict = verdict(plan, probability, close_allowed);
+    let verdict = verdict(plan, probability, close);
     heard
         .reasons
         .sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
@@ -73,7 +72,7 @@ pub fn assess(
             reasons: heard.reasons,
             gaps,
             techniques,
-            close_allowed,
+            close_allowed: close.is_some(),
         },
         vetoes: heard.vetoes,
         impact: heard.impact,
@@ -147,13 +146,13 @@ fn holds_besides(close: &CloseRule, conditions: &Conditions) -> bool {
         .is_none_or(|c| conditions.holds(c, Roots::Trusted) == Ok(true))
 }
 
-fn verdict(plan: &Plan<'_>, probability: f64, close_allowed: bool) -> VerdictKind {
-    let scoring = &plan.entry.playbook.scoring;
-    if probability >= scoring.escalate.at_least {
+/// The verdict, where `close` is the rule that allows one, if it does.
+fn verdict(plan: &Plan<'_>, probability: f64, close: Option<&CloseRule>) -> VerdictKind {
+    if probability >= plan.entry.playbook.scoring.escalate.at_least {
         return VerdictKind::TruePositive;
     }
-    match &scoring.close {
-        Some(close) if close_allowed && probability <= close.at_most => close.verdict,
+    match close {
+        Some(close) if probability <= close.at_most => close.verdict,
         _ if probability >= 0.5 => VerdictKind::Suspicious,
         _ => VerdictKind::Undetermined,
     }

@@ -1,15 +1,16 @@
 //! Room `judge`: evidence to assessment, to an accepted verdict or the next tier; the vetoes on closing are code.
 
-use state::model::{
-    Analyst, Assessment, Basis, Evidence, Impact, Provenance, Tier, TimelineEvent, TimelineKind,
-    Verdict, VerdictKind, VerdictReason,
-};
+mod verdict;
+
+use state::model::{Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::config::AnalystChoice;
 use crate::ctx::Ctx;
 use crate::gate::Meter;
 use crate::playbook::rows_of;
 use crate::tier::{self, Dossier, ModelView, Plan, PlaybookView};
+
+use verdict::{Opinions, verdict};
 
 /// What follows from a tier.
 #[derive(Debug)]
@@ -205,189 +206,5 @@ fn decide(tier: Tier, first: &PlaybookView, second: &Second, vetoes: &[String]) 
             }
         }
         Tier::Three => Decision::Escalate,
-    }
-}
-
-struct Opinions {
-    first: PlaybookView,
-    second: Second,
-    vetoes: Vec<String>,
-    decision: Decision,
-}
-
-fn verdict(
-    ctx: &Ctx,
-    plan: &Plan<'_>,
-    tier: Tier,
-    dossier: &Dossier,
-    opinions: Opinions,
-) -> Verdict {
-    let Opinions {
-        first,
-        second,
-        vetoes,
-        decision,
-    } = opinions;
-    let playbook = first.assessment;
-    let (analyst, note, model) = match second {
-        Second::NotAsked => (Analyst::Playbook, None, None),
-        Second::Failed(why) => (
-            Analyst::PlaybookAfterModelFailure,
-            Some(format!("the model failed: {why}")),
-            None,
-        ),
-        Second::Spoke(view) => (
-            Analyst::Model,
-            Some(view.note(playbook.verdict)),
-            Some(view),
-        ),
-    };
-    let mut kind = accepted(&playbook, model.as_deref(), decision);
-    if kind.is_benign() && !matches!(decision, Decision::Close | Decision::ProposeClose) {
-        kind = VerdictKind::Undetermined;
-    }
-    let mut reasons = playbook.reasons.clone();
-    let mut techniques = if kind.is_benign() {
-        Vec::new()
-    } else {
-        playbook.techniques.clone()
-    };
-    let mut gaps = playbook.gaps.clone();
-    if let Some(view) = &model {
-        reasons.extend(view.assessment.reasons.iter().cloned());
-        gaps.extend(view.assessment.gaps.iter().cloned());
-        if !kind.is_benign() {
-            techniques.extend(view.assessment.techniques.iter().cloned());
-        }
-    }
-    gaps.extend(dossier.not_reached(plan, tier));
-    techniques.extend(shown_by_events(ctx, plan, dossier, kind));
-    let mut seen = std::collections::BTreeSet::new();
-    techniques.retain(|t| seen.insert(t.clone()));
-    let mut evidence_refs: Vec<String> = reasons
-        .iter()
-        .flat_map(|r| r.claim.evidence.clone())
-        .collect();
-    evidence_refs.sort_by_key(|r| r.trim_start_matches('E').parse::<u32>().unwrap_or(0));
-    evidence_refs.dedup();
-    let confidence = model
-        .as_ref()
-        .map_or(playbook.confidence, |v| v.joint_confidence(&playbook));
-    Verdict {
-        case: plan.case,
-        alert: plan.alert.id,
-        kind,
-        reason: reason(plan, kind, &vetoes),
-        impact: impact(plan, kind, first.impact),
-        confidence,
-        close_allowed: playbook.close_allowed,
-        vetoes: vetoes.clone(),
-        basis: Basis {
-            sentence: sentence(kind, &reasons, &vetoes, decision),
-            probability: playbook.probability,
-            reasons,
-            evidence_refs,
-            gaps,
-            techniques,
-        },
-        provenance: Provenance {
-            tier,
-            analyst,
-            analyst_note: note,
-            playbook: plan.entry.playbook.id.clone(),
-            playbook_hash: plan.entry.hash.clone(),
-            model: model.as_ref().map(|v| v.model.clone()),
-            prompt_hash: model.as_ref().map(|v| v.prompt_hash.clone()),
-        },
-        at: ctx.now(),
-    }
-}
-
-/// The verdict that stands: the worse of both where they differ, except where a model's "harmless" is only proposed.
-fn accepted(playbook: &Assessment, model: Option<&ModelView>, decision: Decision) -> VerdictKind {
-    let Some(view) = model else {
-        return playbook.verdict;
-    };
-    if decision == Decision::ProposeClose {
-        return view.assessment.verdict;
-    }
-    let said = view.assessment.verdict;
-    let standing = if said == VerdictKind::TruePositive && !view.stands {
-        VerdictKind::Suspicious
-    } else {
-        said
-    };
-    if standing.rank() > playbook.verdict.rank() {
-        standing
-    } else {
-        playbook.verdict
-    }
-}
-
-/// Techniques that the alert's own events and the timeline's events show.
-fn shown_by_events(
-    ctx: &Ctx,
-    plan: &Plan<'_>,
-    dossier: &Dossier,
-    kind: VerdictKind,
-) -> Vec<String> {
-    if kind != VerdictKind::TruePositive {
-        return Vec::new();
-    }
-    let lines = tier::reconstruct(
-        ctx.library.attack(),
-        &plan.alert,
-        dossier.evidence.iter(),
-        &plan.entry.playbook,
-    );
-    lines.into_iter().filter_map(|l| l.technique).collect()
-}
-
-fn reason(plan: &Plan<'_>, kind: VerdictKind, vetoes: &[String]) -> VerdictReason {
-    let scoring = &plan.entry.playbook.scoring;
-    match kind {
-        VerdictKind::TruePositive => scoring.escalate.reason,
-        VerdictKind::BenignPositive | VerdictKind::FalsePositive => scoring
-            .close
-            .as_ref()
-            .map_or(VerdictReason::ExpectedBusiness, |c| c.reason),
-        VerdictKind::Suspicious => VerdictReason::NeedsHuman,
-        VerdictKind::Undetermined if vetoes.iter().any(|v| v.starts_with("required evidence")) => {
-            VerdictReason::NeedsData
-        }
-        VerdictKind::Undetermined => VerdictReason::InsufficientData,
-        VerdictKind::Duplicate => VerdictReason::SameIncident,
-    }
-}
-
-fn impact(plan: &Plan<'_>, kind: VerdictKind, shown: Option<Impact>) -> Impact {
-    match kind {
-        VerdictKind::TruePositive => shown.unwrap_or(plan.entry.playbook.scoring.escalate.impact),
-        v if v.is_benign() => Impact::None,
-        _ => Impact::Unknown,
-    }
-}
-
-/// The verdict in one sentence: the weightiest reason that speaks for it.
-fn sentence(
-    kind: VerdictKind,
-    reasons: &[state::model::Reason],
-    vetoes: &[String],
-    decision: Decision,
-) -> String {
-    let wanted = if kind.is_benign() { -1.0 } else { 1.0 };
-    let speaks = |r: &&state::model::Reason| r.weight * wanted > 0.0;
-    if let Some(veto) = vetoes
-        .first()
-        .filter(|_| !kind.is_benign() && kind != VerdictKind::TruePositive)
-    {
-        return format!("not closed: {veto}");
-    }
-    match reasons.iter().find(speaks) {
-        Some(reason) => reason.claim.text.clone(),
-        None if decision == Decision::Escalate => {
-            "nothing found speaks clearly for or against it".to_owned()
-        }
-        None => "no reason was found".to_owned(),
     }
 }
