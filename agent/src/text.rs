@@ -59,33 +59,29 @@ pub fn inline(text: &str, most: usize) -> String {
 /// Links, addresses and domains written so that nothing makes them live: `hxxp`, `[.]`.
 #[must_use]
 pub fn defang(text: &str) -> String {
-    let mut out: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    let words = text.split(' ').map(|word| {
         let lower = word.to_lowercase();
-        let linked = lower.contains("://") || lower.starts_with("www.");
-        let is_host = |w: &str| {
-            let host = w.trim_matches(|c: char| !c.is_alphanumeric());
-            let labels: Vec<&str> = host.split('.').collect();
-            let dotted = labels.len() > 1
-                && labels.iter().all(|l| {
-                    !l.is_empty()
-                        && l.chars()
-                            .all(|c| c.is_alphanumeric() || c == '-' || c == '@' || c == '_')
-                });
-            dotted
-                && (host.parse::<std::net::IpAddr>().is_ok()
-                    || labels
-                        .last()
-                        .is_some_and(|t| t.len() >= 2 && t.chars().all(char::is_alphabetic)))
-        };
-        if linked || is_host(word) {
+        let mut parts = lower.split(['/', ':', '?', '#', '=', ',', ';', '(', ')', '<', '>', '"', '\'', '|']);
+        if lower.contains("://") || lower.starts_with("www.") || parts.any(is_host) {
             let dead = replace_ignoring_case(word, "http", "hxxp");
-            out.push(dead.replace("[.]", ".").replace('.', "[.]"));
+            dead.replace("[.]", ".").replace('.', "[.]")
         } else {
-            out.push(word.to_owned());
+            word.to_owned()
         }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a part of a word could be read as a domain or an address.
+fn is_host(part: &str) -> bool {
+    let host = part.trim_matches(|c: char| !c.is_alphanumeric());
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return true;
     }
-    out.join(" ")
+    let labels: Vec<&str> = host.split('.').collect();
+    let plain = |l: &&str| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || "-@_+%".contains(c));
+    let ends = |l: &&str| l.starts_with("xn--") || (l.len() >= 2 && l.chars().all(char::is_alphabetic));
+    labels.len() > 1 && labels.iter().all(|l| plain(&l)) && labels.last().is_some_and(ends)
 }
 
 fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
@@ -109,6 +105,8 @@ mod tests {
             ),
             ("HTTP://x.example.org", "hxxp://x[.]example[.]org"),
             ("to 192.0.2.7, twice", "to 192[.]0[.]2[.]7, twice"),
+            ("at evil.example.com:8443/a.exe", "at evil[.]example[.]com:8443/a[.]exe"),
+            ("to a.xn--p1ai and 192.0.2.0/24", "to a[.]xn--p1ai and 192[.]0[.]2[.]0/24"),
             ("version 1.2 of cmd.exe.", "version 1.2 of cmd[.]exe[.]"),
         ] {
             assert_eq!(defang(text), want);

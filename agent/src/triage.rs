@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use state::model::{CaseId, Spent, StepState, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
@@ -9,16 +11,25 @@ use crate::gate::Meter;
 use crate::pipeline::{self, Held, Judgement};
 use crate::tier::{Dossier, Plan};
 
-/// Puts every alert that has none into a case; returns how many there were.
+/// Puts every alert that has none into a case; returns how many there were. One that can't be taken in holds up no other.
 ///
 /// # Errors
-/// When the store fails.
+/// When none could be taken in although there are some.
 pub async fn take_in(ctx: &Ctx) -> anyhow::Result<usize> {
-    let alerts = ctx.store.alerts_without_case(1000).await?;
-    for alert in &alerts {
-        pipeline::intake(ctx, alert).await?;
+    let (mut taken, mut failed) = (0, None);
+    for alert in &ctx.store.alerts_without_case(1000).await? {
+        match pipeline::intake(ctx, alert).await {
+            Ok(_) => taken += 1,
+            Err(e) => {
+                tracing::error!(alert = alert.id.0, error = format!("{e:#}"), "an alert could not be taken in; it is tried again");
+                failed = Some(e);
+            }
+        }
     }
-    Ok(alerts.len())
+    match failed {
+        Some(e) if taken == 0 => Err(e),
+        _ => Ok(taken),
+    }
 }
 
 /// Takes the next case from the queue and works it to its end; none when the queue is empty.
@@ -29,19 +40,22 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
     let Some(held) = pipeline::claim(ctx).await? else {
         return Ok(None);
     };
-    let case = held.case.id;
+    let (case, held) = (held.case.id, Arc::new(held));
+    // A task of its own: a panic over one case ends that case's work and no worker.
+    let task = tokio::spawn({
+        let (ctx, held) = (ctx.clone(), held.clone());
+        async move { work(&ctx, &held).await }
+    });
+    let task = AbortOnDropHandle::new(task);
     let worked = tokio::select! {
-        worked = work(ctx, &held) => worked,
+        ended = task => ended.unwrap_or_else(|e| Err(anyhow::anyhow!("the work broke off: {e}"))),
         () = held.lost.cancelled() => Err(anyhow::anyhow!("the lease on {case} was lost")),
     };
-    match worked {
-        Ok(()) => Ok(Some(case)),
-        Err(e) => {
-            tracing::error!(%case, error = format!("{e:#}"), "the case could not be worked");
-            put_back(ctx, &held, &e).await?;
-            Ok(Some(case))
-        }
+    if let Err(e) = worked {
+        put_back(ctx, &held, &e).await?;
+        return Err(e.context(format!("{case} could not be worked and is back in the queue")));
     }
+    Ok(Some(case))
 }
 
 async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {

@@ -1,5 +1,8 @@
 //! What the tests share: harness and fakes; the tests themselves are in `it/`.
 
+pub mod crowd;
+pub mod daemon;
 pub mod mcp_server;
 pub mod model_server;
+pub mod sender;
 pub mod workbench;

@@ -2,15 +2,17 @@
 
 mod schemas;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
 
+use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, ToolSpec};
-use state::model::Tier;
+use state::model::{Tier, Time};
 
 pub use schemas::{SchemaError, Schemas};
 
 /// One catalogued tool.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Entry {
     /// Server name in the configuration.
     pub server: String,
@@ -18,10 +20,31 @@ pub struct Entry {
     pub tool: String,
     /// What the operator says of it.
     pub spec: ToolSpec,
+    recent: Mutex<VecDeque<Time>>,
+}
+
+impl Entry {
+    /// Takes one call from the tool's calls a minute, if it has such a limit; false when they are used up.
+    pub fn take_rate(&self, now: Time) -> bool {
+        let Some(limit) = self.spec.max_calls_per_minute else {
+            return true;
+        };
+        let Ok(mut recent) = self.recent.lock() else {
+            return false;
+        };
+        while recent.front().is_some_and(|t| now - *t >= TimeDelta::minutes(1)) {
+            recent.pop_front();
+        }
+        let free = recent.len() < limit as usize;
+        if free {
+            recent.push_back(now);
+        }
+        free
+    }
 }
 
 /// All catalogued tools by `server.tool`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Catalogue {
     entries: BTreeMap<String, Entry>,
     servers: Vec<String>,
@@ -38,6 +61,7 @@ impl Catalogue {
                     server: server.clone(),
                     tool: tool.clone(),
                     spec: spec.clone(),
+                    recent: Mutex::default(),
                 };
                 entries.insert(format!("{server}.{tool}"), entry);
             }

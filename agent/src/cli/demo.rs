@@ -9,7 +9,7 @@ use state::store::Store;
 
 use crate::config::{CloseMode, Config};
 use crate::daemon::{assemble, pollable, work_until_empty};
-use crate::eval::lab_config;
+use crate::eval::{DEMO_MARK, lab_config};
 
 use super::run::{Teller, summary};
 use super::{Done, Failed, Out, UNAVAILABLE};
@@ -36,7 +36,7 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
     };
     let mut base = Config::default();
     base.closing.mode = CloseMode::Auto;
-    base.closing.review_sample_percent = 0.0;
+    base.closing.review_sample_percent = Some(0.0);
     base.store.url = format!("sqlite:{}", dir.join("nightdesk.db").display());
     let program = std::env::current_exe().context("the program's own path is not known")?;
     let config = lab_config(&program, &lab, base)?;
@@ -66,6 +66,17 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
 
 /// A fresh folder with the lab unpacked; an earlier demo's store is removed, nothing else is touched.
 fn prepare(args: &Args) -> anyhow::Result<PathBuf> {
+    let settings = args.dir.join("nightdesk.toml");
+    let ours = std::fs::read_to_string(&settings).map(|t| t.starts_with(DEMO_MARK));
+    let foreign = match ours {
+        Ok(ours) => !ours,
+        Err(_) => args.dir.join("nightdesk.db").exists(),
+    };
+    anyhow::ensure!(
+        !foreign,
+        "{}: holds a nightdesk that no demo made; name another folder with --dir",
+        args.dir.display()
+    );
     let made = || -> std::io::Result<PathBuf> {
         std::fs::create_dir_all(&args.dir)?;
         let dir = args.dir.canonicalize()?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::config::{self, AnalystChoice, CloseMode, Config};
+use crate::config::{self, AnalystChoice, Config};
 use crate::eval::{LabReport, Rate, run_lab};
 
 use super::output::table;
@@ -36,17 +36,9 @@ enum Who {
 }
 
 pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out) -> Done {
-    let mut base = match named {
-        Some(path) => config::load(path)?,
-        None => Config {
-            closing: config::ClosingConfig {
-                mode: CloseMode::Auto,
-                review_sample_percent: 0.0,
-                cap_per_hour: i64::MAX,
-                ..config::ClosingConfig::default()
-            },
-            ..Config::default()
-        },
+    let mut base = match config::find(named) {
+        Some(path) => config::load(&path)?,
+        None => Config::default(),
     };
     base.tiers.set_analyst(match args.analyst {
         Who::Playbook => AnalystChoice::Playbook,
@@ -108,6 +100,9 @@ fn show(report: &LabReport, out: &Out) {
         row("technique F1", m.technique_f1),
     ];
     out.line(&table(&["figure", "value", "k/n", "95 % Wilson"], rows));
+    if !m.unmatched.is_empty() {
+        out.line(&format!("  labels without a result: {}", crate::text::oneline(&m.unmatched.join(", "), 400)));
+    }
     if !m.missed.is_empty() {
         out.line(&format!("  MISSED: {}", m.missed.join(", ")));
     }

@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
     } else if served {
         "warn"
     } else {
-        "info"
+        "info,rmcp=warn"
     };
     telemetry::start(cli.log_format, default);
     if rustls::crypto::aws_lc_rs::default_provider()

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use state::model::{CaseId, Outcome, VerdictKind};
 use state::store::{Reclaim, Store};
@@ -29,41 +30,68 @@ pub(super) struct Args {
 pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
     let store = Store::open_exclusive(&config.store.url).await?;
     let began = Instant::now();
-    let assembled = assemble(config, store).await?;
+    let stop = stop_on_signal().context("signals can't be listened to")?;
+    // Dropped before its end, it ends the servers it has started.
+    let assembled = tokio::select! {
+        assembled = assemble(config, store) => assembled?,
+        () = stop.cancelled() => return stopped(&args),
+    };
     let ctx = assembled.ctx.clone();
     let ended = if args.once {
-        ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
-        let sources = pollable(&ctx)?.into_iter().map(|p| p.source).collect();
-        let mut teller = Teller::new(*out, ctx.clone());
-        let worked = work_until_empty(&ctx, sources, &mut teller).await;
-        let told = teller.finish();
-        if worked.is_ok() {
-            summary(&ctx, out, &told, began.elapsed()).await?;
-        }
-        worked
+        once(&ctx, out, (began, stop)).await
     } else {
-        let stop = CancellationToken::new();
-        tokio::spawn(stop_on_signal(stop.clone()));
-        daemon::run(ctx, stop).await
+        daemon::run(ctx, stop).await.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
-    ended?;
+    Ok(ended?)
+}
+
+/// Works the queue until it is empty or a signal comes, and tells what was done either way.
+async fn once(
+    ctx: &Arc<Ctx>,
+    out: &Out,
+    run: (Instant, CancellationToken),
+) -> anyhow::Result<ExitCode> {
+    let (began, stop) = run;
+    ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
+    let sources = pollable(ctx)?.into_iter().map(|p| p.source).collect();
+    let mut teller = Teller::new(*out, ctx.clone());
+    let worked = tokio::select! {
+        worked = work_until_empty(ctx, sources, &mut teller) => worked,
+        () = stop.cancelled() => Err(anyhow::anyhow!(STOPPED)),
+    };
+    let told = teller.finish();
+    if stop.is_cancelled() {
+        ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
+    }
+    let summed = summary(ctx, out, &told, began.elapsed()).await;
+    worked.and(summed).map(|()| ExitCode::SUCCESS)
+}
+
+const STOPPED: &str = "stopped by a signal: what is not done stays in the queue";
+
+fn stopped(args: &Args) -> Done {
+    if args.once {
+        return Err(anyhow::anyhow!(STOPPED).into());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn stop_on_signal(stop: CancellationToken) {
+/// A token that SIGTERM or SIGINT cancels, from now on.
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    stop.cancel();
+        cancel.cancel();
+    });
+    Ok(stop)
 }
 
 /// Prints a line a case as it ends.
@@ -107,7 +135,6 @@ impl Teller {
             .first()
             .map_or("", |a| a.alert.rule.name.as_str());
         let who = principal(&file.entities).unwrap_or("unknown");
-        let millis: i64 = file.calls.iter().filter_map(|c| c.millis).sum();
         let outcome = file.case.outcome.map_or("open", Outcome::as_str);
         let tone = match v.kind {
             VerdictKind::TruePositive => Tone::Bad,
@@ -121,8 +148,7 @@ impl Teller {
         let tiers: Vec<String> = (1..=v.provenance.tier.number())
             .map(|t| t.to_string())
             .collect();
-        #[allow(clippy::cast_precision_loss, reason = "milliseconds")]
-        let seconds = millis as f64 / 1000.0;
+        let seconds = file.seconds();
         format!(
             "{:<6} {} {} {:<5} {} {:>2}% {:<17} {seconds:>5.2}s  {}{alerts}",
             file.case.id,

@@ -1,9 +1,10 @@
 //! Reads the configuration file and reports every fault at once with its place; it does not look at the world.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use config::{Value, ValueKind};
-use mcp_clients::config::ServerConfig;
+use mcp_clients::config::{ServerConfig, Span};
 use mcp_clients::sources::{Origin, SourceConfig};
 use serde::de::DeserializeOwned;
 
@@ -130,12 +131,47 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }
+    bounds(config, places, faults);
+    if config.effects.live {
+        let message = "this version proposes outside effects and executes none; write false".to_owned();
+        faults.push(places.fault("effects.live", message));
+    }
+    if let Some((server, tool)) = config.queries.tool.split_once('.') {
+        let spec = config.servers.get(server);
+        if spec.is_some_and(|s| !s.tools.contains_key(tool)) {
+            let message = format!("`{tool}` is not in the catalogue of server `{server}`: add [servers.{server}.tools.{tool}]");
+            faults.push(places.fault("queries.tool", message));
+        }
+    } else {
+        faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
+    }
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
     }
-    if !(0.0..=100.0).contains(&config.closing.review_sample_percent) {
+    if !(0.0..=100.0).contains(&config.closing.sample()) {
         let message = "is a percentage: 0 to 100".to_owned();
         faults.push(places.fault("closing.review_sample_percent", message));
+    }
+}
+
+/// Spans and counts that would stop the daemon or make it give up at once.
+fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let run = &config.run;
+    let day = Duration::from_secs(24 * 3600);
+    for (key, span, least, most) in [
+        ("run.lease", run.lease.0, Duration::from_secs(1), day),
+        ("run.look_ahead", run.look_ahead.0, Duration::ZERO, 7 * day),
+        ("run.drain", run.drain.0, Duration::ZERO, day),
+        ("run.join_window", run.join_window.0, Duration::ZERO, 365 * day),
+        ("closing.proposal_expires", config.closing.proposal_expires.0, Duration::from_secs(60), 365 * day),
+    ] {
+        if span < least || span > most {
+            let message = format!("must lie between {} and {}", Span(least), Span(most));
+            faults.push(places.fault(key, message));
+        }
+    }
+    if run.max_attempts < 1 {
+        faults.push(places.fault("run.max_attempts", "must be at least 1".to_owned()));
     }
 }
 
@@ -180,33 +216,38 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
     section!(
         store, run, queries, model, tiers, closing, effects, protection, paths
     );
-    if let Some(Value {
-        kind: ValueKind::Array(items),
-        ..
-    }) = take("sources")
-    {
-        for (i, item) in items.into_iter().enumerate() {
-            let source: Option<SourceConfig> = read(item, &format!("sources.{i}"), places, faults);
-            config.sources.extend(source);
-        }
-    }
-    if let Some(Value {
-        kind: ValueKind::Table(items),
-        ..
-    }) = take("servers")
-    {
-        for (name, item) in items {
-            let key = format!("servers.{name}");
-            let Some(server) = read::<ServerConfig>(item, &key, places, faults) else {
-                continue;
-            };
-            match server.resolve(&name, config.paths.presets.as_deref()) {
-                Ok(spec) => drop(config.servers.insert(name, spec)),
-                Err(e) => faults.extend(e.faults.into_iter().map(|m| places.fault(&key, m))),
+    match take("sources").map(|v| v.kind) {
+        Some(ValueKind::Array(items)) => {
+            for (i, item) in items.into_iter().enumerate() {
+                let source = read::<SourceConfig>(item, &format!("sources.{i}"), places, faults);
+                config.sources.extend(source);
             }
         }
+        Some(_) => faults.push(places.fault("sources", "is a list: write [[sources]]".to_owned())),
+        None => {}
+    }
+    match take("servers").map(|v| v.kind) {
+        Some(ValueKind::Table(items)) => {
+            for (name, item) in items {
+                server(&mut config, (name, item), places, faults);
+            }
+        }
+        Some(_) => faults.push(places.fault("servers", "is a table: write [servers.NAME]".to_owned())),
+        None => {}
     }
     config
+}
+
+fn server(config: &mut Config, named: (String, Value), places: &Places, faults: &mut Vec<ConfigFault>) {
+    let (name, item) = named;
+    let key = format!("servers.{name}");
+    let Some(server) = read::<ServerConfig>(item, &key, places, faults) else {
+        return;
+    };
+    match server.resolve(&name, config.paths.presets.as_deref()) {
+        Ok(spec) => drop(config.servers.insert(name, spec)),
+        Err(e) => faults.extend(e.faults.into_iter().map(|m| places.fault(&key, m))),
+    }
 }
 
 /// Reads one section; on a fault it notes it, drops the setting concerned and goes on, so that all faults come out.

@@ -189,10 +189,10 @@ pub enum CloseMode {
 pub struct ClosingConfig {
     /// What may happen.
     pub mode: CloseMode,
-    /// Closes without a person per hour; beyond it cases go to a person.
-    pub cap_per_hour: i64,
-    /// Share of closes that go to a person all the same.
-    pub review_sample_percent: f64,
+    /// Closes without a person per hour, 50 unless set; beyond it cases go to a person.
+    pub cap_per_hour: Option<i64>,
+    /// Share of closes that go to a person all the same, 5 unless set.
+    pub review_sample_percent: Option<f64>,
     /// How long a proposal waits; after that it counts as denied.
     pub proposal_expires: Span,
 }
@@ -201,10 +201,24 @@ impl Default for ClosingConfig {
     fn default() -> Self {
         Self {
             mode: CloseMode::Propose,
-            cap_per_hour: 50,
-            review_sample_percent: 5.0,
+            cap_per_hour: None,
+            review_sample_percent: None,
             proposal_expires: Span(Duration::from_secs(24 * 3600)),
         }
+    }
+}
+
+impl ClosingConfig {
+    /// Closes without a person per hour.
+    #[must_use]
+    pub fn cap(&self) -> i64 {
+        self.cap_per_hour.unwrap_or(50)
+    }
+
+    /// Share of closes that go to a person, percent.
+    #[must_use]
+    pub fn sample(&self) -> f64 {
+        self.review_sample_percent.unwrap_or(5.0)
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use mcp_clients::mappings::Mappings;
 use mcp_clients::supervise::ServerStatus;
 use mcp_clients::{Fleet, ToolBox};
+use state::model::Tier;
 use state::store::Store;
 
 use crate::catalogue::{Catalogue, Schemas};
@@ -69,6 +70,14 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
         .map_err(|found| faults.extend(found.iter().map(|f| fault("playbooks", f))));
     let prompts = Prompts::load(&prompts_folder)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("prompts", f))));
+    if let Ok(prompts) = &prompts {
+        for (tier, name) in Tier::ALL.iter().filter_map(|t| Some((t, config.tiers.of(*t).prompt.as_ref()?))) {
+            if !prompts.has(name) {
+                let message = format!("[tiers.{tier}] prompt = {name:?}: there is no prompts/{name}.md");
+                faults.push(fault("prompts", &message));
+            }
+        }
+    }
     let mappings = Mappings::load(config.paths.mappings.as_deref())
         .map_err(|found| faults.extend(found.iter().map(|f| fault("mappings", f))));
     let mut overridden: Vec<String> = Vec::new();

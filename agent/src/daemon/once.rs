@@ -19,52 +19,88 @@ pub trait Progress: Send {
     fn worked(&mut self, case: CaseId) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// Reads every source to its end, takes the alerts in and works all cases.
+/// Reads every source to its end, takes the alerts in and works all cases. A source that fails holds up no other.
 ///
 /// # Errors
-/// When the store fails, or a source fails: what was read before is stored and is worked next time.
+/// When the store fails, or a source failed: what was read is worked all the same.
 pub async fn work_until_empty(
     ctx: &Arc<Ctx>,
     sources: Vec<Box<dyn AlertSource>>,
     progress: &mut impl Progress,
 ) -> anyhow::Result<()> {
+    let mut failed = Ok(());
     for mut source in sources {
-        let mut all = Polled::default();
-        loop {
-            let polled = pipeline::poll(ctx, source.as_mut()).await?;
-            all.new += polled.new;
-            all.known += polled.known;
-            all.rejected += polled.rejected;
-            if !polled.more {
-                break;
+        match read_to_end(ctx, source.as_mut()).await {
+            Ok(polled) => progress.polled(source.name(), &polled),
+            Err(e) => {
+                tracing::error!(
+                    source = source.name(),
+                    error = format!("{e:#}"),
+                    "poll failed; the cursor stays"
+                );
+                failed = failed.and(Err(e));
             }
         }
-        progress.polled(source.name(), &all);
     }
     while triage::take_in(ctx).await? > 0 {}
-    drain(ctx, progress).await
+    drain(ctx, progress).await?;
+    failed
 }
 
-async fn drain(ctx: &Arc<Ctx>, progress: &mut impl Progress) -> anyhow::Result<()> {
+async fn read_to_end(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Polled> {
+    let mut all = Polled::default();
+    loop {
+        let polled = pipeline::poll(ctx, source).await?;
+        all.new += polled.new;
+        all.known += polled.known;
+        all.rejected += polled.rejected;
+        if !polled.more {
+            return Ok(all);
+        }
+    }
+}
+
+async fn drain(ctx: &Arc<Ctx>, progress: &mut impl Progress) -> anyhow::Result<Vec<String>> {
     let (done, mut finished) = mpsc::channel(64);
     let mut workers = JoinSet::new();
     for _ in 0..ctx.config.run.workers {
-        let (ctx, done) = (ctx.clone(), done.clone());
-        workers.spawn(async move {
-            while let Some(case) = triage::work_next(&ctx).await? {
-                if done.send(case).await.is_err() {
-                    break;
-                }
-            }
-            anyhow::Ok(())
-        });
+        workers.spawn(worker(ctx.clone(), done.clone()));
     }
     drop(done);
+    let mut told = Ok(());
     while let Some(case) = finished.recv().await {
-        progress.worked(case).await?;
+        if told.is_ok() {
+            told = progress.worked(case).await;
+        }
     }
-    while let Some(worker) = workers.join_next().await {
-        worker??;
+    let mut failed = Vec::new();
+    while let Some(ended) = workers.join_next().await {
+        failed.extend(ended?);
     }
-    Ok(())
+    told?;
+    failed.sort();
+    failed.dedup();
+    Ok(failed)
+}
+
+/// Works cases until the queue is empty; a case that failed is tried again until a person gets it.
+async fn worker(ctx: Arc<Ctx>, done: mpsc::Sender<CaseId>) -> Option<String> {
+    let mut in_a_row = 0;
+    loop {
+        match triage::work_next(&ctx).await {
+            Ok(None) => return None,
+            Ok(Some(case)) => {
+                in_a_row = 0;
+                // Nobody listens any more: the work goes on all the same.
+                let _ = done.send(case).await;
+            }
+            Err(e) => {
+                tracing::error!(error = format!("{e:#}"), "a case could not be worked");
+                in_a_row += 1;
+                if in_a_row >= GIVE_UP {
+                    return Some(format!("{e:#}"));
+                }
+            }
+        }
+    }
 }

@@ -34,7 +34,8 @@ pub struct LabReport {
     pub alerts: Vec<AlertResult>,
     /// The figures.
     pub metrics: Metrics,
-    /// Alerts of the lab that nobody could read, with the reason.
+    /// Alerts of the lab that nobody could read, with the reason; not printed when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<String>,
 }
 
@@ -55,15 +56,17 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
     })
 }
 
+/// First line of the configuration that a demo leaves behind; a folder without it is somebody's own.
+pub const DEMO_MARK: &str = "# Written by `nightdesk demo`: the bundled lab as this daemon's environment.\n";
+
 /// A whole configuration file for a lab folder, as `demo` leaves it behind.
 ///
 /// # Errors
 /// When the folder is no lab.
 pub fn lab_settings(program: &Path, dir: &Path, store: &str) -> anyhow::Result<String> {
     let manifest = lab::manifest::load(dir)?;
-    let head = "# Written by `nightdesk demo`: the bundled lab as this daemon's environment.\n";
     Ok(format!(
-        "{head}[store]\nurl = {}\n\n[closing]\nmode = \"auto\"\nreview_sample_percent = 0\n\n{}",
+        "{DEMO_MARK}[store]\nurl = {}\n\n[closing]\nmode = \"auto\"\nreview_sample_percent = 0\n\n{}",
         json!(store),
         lab_toml(program, dir, &manifest)?
     ))
@@ -111,6 +114,9 @@ pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result
         CloseMode::Never => CloseMode::Never,
         CloseMode::Propose | CloseMode::Auto => CloseMode::Auto,
     };
+    // Neither a sample nor an hourly cap of the machine's clock unless the file sets one.
+    config.closing.review_sample_percent.get_or_insert(0.0);
+    config.closing.cap_per_hour.get_or_insert(i64::MAX);
     let analyst = match config.tiers.one.analyst {
         config::AnalystChoice::Playbook => "playbook",
         config::AnalystChoice::Model => "model",

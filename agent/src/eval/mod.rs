@@ -4,6 +4,6 @@ mod lab;
 mod labels;
 mod score;
 
-pub use lab::{LabReport, lab_config, lab_settings, run_lab};
+pub use lab::{DEMO_MARK, LabReport, lab_config, lab_settings, run_lab};
 pub use labels::{Label, read_labels};
 pub use score::{Metrics, Rate, score, wilson};

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub alerts: usize,
     /// Alerts with a label.
     pub labelled: usize,
+    /// Labels without a result (the alert could not be read): not closed, and in no figure but here.
+    pub unmatched: Vec<String>,
     /// Right of all labelled; benign and false positives are one class, suspicious and undetermined another.
     pub verdict_accuracy: Rate,
     /// Malicious and closed, of all malicious.
@@ -85,7 +87,8 @@ pub struct Metrics {
     pub escalation_rate: Rate,
     /// Malicious called true positive or suspicious, of all malicious.
     pub detection: Rate,
-    /// 2 tp / (2 tp + fp + fn) over techniques of labelled malicious alerts; `n` is that denominator.
+    /// 2 tp / (2 tp + fp + fn) over the techniques of all labelled alerts, benign ones included; `n` is that denominator,
+    /// and the interval treats it as a count of trials, which is an approximation.
     pub technique_f1: Rate,
     /// Labelled verdict to given verdict to count.
     pub confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>>,
@@ -147,6 +150,11 @@ pub fn score(
     Metrics {
         alerts: results.len(),
         labelled: labelled.len(),
+        unmatched: labels
+            .keys()
+            .filter(|id| results.iter().all(|r| r.subject.source_alert_id != **id))
+            .cloned()
+            .collect(),
         verdict_accuracy: Rate::of(
             count(&|r, l| class(r.judgement.verdict) == class(l.verdict)),
             labelled.len(),
@@ -176,7 +184,7 @@ fn techniques(labelled: &[(&AlertResult, &Label)], attack: &Attack) -> Rate {
             .collect()
     };
     let (mut right, mut extra, mut missing) = (0, 0, 0);
-    for (result, label) in labelled.iter().filter(|(_, l)| !l.techniques.is_empty()) {
+    for (result, label) in labelled {
         let (given, wanted) = (ids(&result.techniques), ids(&label.techniques));
         right += given.intersection(&wanted).count();
         extra += given.difference(&wanted).count();

@@ -16,11 +16,10 @@ const SECRET: [&str; 8] = [
 ];
 
 /// The record written before anything is sent.
-pub(super) fn intent(row: &ToolCall, id: i64, decision: Value) -> Value {
+pub(super) fn intent(row: &ToolCall, decision: Value) -> Value {
     json!({
         "kind": "tool_call",
         "case": row.case,
-        "call": id,
         "tier": row.tier,
         "asked_by": row.asked_by,
         "tool": row.tool,
@@ -31,20 +30,13 @@ pub(super) fn intent(row: &ToolCall, id: i64, decision: Value) -> Value {
 }
 
 /// The record written after the answer.
-pub(super) fn result(
-    row: &ToolCall,
-    id: i64,
-    outcome: CallOutcome,
-    digest: Option<&str>,
-    millis: i64,
-) -> Value {
+pub(super) fn result(row: &ToolCall, id: i64, outcome: CallOutcome, millis: i64) -> Value {
     json!({
         "kind": "tool_result",
         "case": row.case,
         "call": id,
         "tool": row.tool,
         "outcome": outcome,
-        "digest": digest,
         "millis": millis,
     })
 }

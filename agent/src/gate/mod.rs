@@ -13,6 +13,8 @@ use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{CallOutcome, CaseId, Tier, Time, ToolCall, ToolClass};
 
+use state::store::CallEnd;
+
 use crate::ctx::Ctx;
 use crate::playbook::rfc3339;
 
@@ -140,6 +142,10 @@ struct Ready {
 }
 
 async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready, Refusal> {
+    meter.take_call(
+        request.tool,
+        &canonical(&Value::Object(request.arguments.clone())),
+    )?;
     let entry = ctx.catalogue.get(request.tool).ok_or_else(|| {
         Refusal::new(
             1,
@@ -172,10 +178,12 @@ async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready
         arguments.insert(name.clone(), json!(rfc3339(request.as_of)));
     }
     arguments::check(ctx, entry, &arguments).await?;
-    meter.take_call(
-        request.tool,
-        &canonical(&Value::Object(request.arguments.clone())),
-    )?;
+    if !entry.take_rate(ctx.now()) {
+        return Err(Refusal::new(
+            10,
+            format!("`{}` has used up its calls of this minute", request.tool),
+        ));
+    }
     Ok(Ready {
         server: entry.server.clone(),
         tool: entry.tool.clone(),
@@ -184,13 +192,9 @@ async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready
 }
 
 async fn record(ctx: &Ctx, row: &ToolCall, decision: Value) -> Result<i64, String> {
-    let id = ctx.store.begin_call(row).await.map_err(|e| e.to_string())?;
-    let entry = audit::intent(row, id, decision);
-    ctx.store
-        .append_audit(row.started, &entry)
-        .await
-        .map_err(|e| e.to_string())?;
-    Ok(id)
+    let entry = audit::intent(row, decision);
+    let stored = ctx.store.begin_call(row, entry).await;
+    stored.map_err(|e| e.to_string())
 }
 
 async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) -> Called {
@@ -207,19 +211,15 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) 
         Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
     };
     let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-    let stored = async {
-        let digest = match &reply {
-            Some(reply) => Some(ctx.store.put_body(&reply.body).await?),
-            None => None,
-        };
-        ctx.store
-            .end_call(id, outcome, reason.as_deref(), digest.as_deref(), millis)
-            .await?;
-        let entry = audit::result(row, id, outcome, digest.as_deref(), millis);
-        ctx.store.append_audit(ctx.now(), &entry).await?;
-        Ok::<_, state::store::StoreError>(digest)
+    let end = CallEnd {
+        outcome,
+        reason: reason.as_deref(),
+        body: reply.as_ref().map(|r| r.body.as_slice()),
+        millis,
+        at: ctx.now(),
     };
-    match stored.await {
+    let entry = audit::result(row, id, outcome, millis);
+    match ctx.store.end_call(id, end, entry).await {
         Ok(digest) => Called {
             call: Some(id),
             outcome,

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Map, json};
 use state::model::{
-    Alert, CaseEvent, CaseId, Effect, Outcome, TimelineEvent, TimelineKind, Verdict, VerdictKind,
+    Alert, CaseEvent, CaseId, Effect, Entity, Outcome, TimelineEvent, TimelineKind, Verdict, VerdictKind,
 };
 use state::store::NewApproval;
 
@@ -98,15 +98,25 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
         }
         CloseMode::Auto => {}
     }
+    let told = ctx.store.timeline(case).await?;
+    let with_person = |e: &TimelineEvent| matches!(e.kind, TimelineKind::Escalated | TimelineKind::Asked);
+    if told.iter().any(with_person) {
+        return Ok("a person has had this case before, so a person closes it".to_owned());
+    }
+    let entities = ctx.store.entities_of(case).await?;
+    let keys: Vec<String> = entities.iter().filter(|e| e.joins()).map(Entity::key).collect();
+    if let Some(incident) = ctx.store.open_incidents(&keys, case).await?.first() {
+        return Ok(format!("{incident} has become an open incident on the same entity"));
+    }
     let hour = TimeDelta::hours(1);
     let closed = ctx.store.closes_since(ctx.now() - hour).await?;
-    if closed >= closing.cap_per_hour {
+    if closed >= closing.cap() {
         return Ok(format!(
             "the cap of {} closes an hour is reached",
-            closing.cap_per_hour
+            closing.cap()
         ));
     }
-    if ctx.dice.share() * 100.0 < closing.review_sample_percent {
+    if ctx.dice.share() * 100.0 < closing.sample() {
         return Ok("drawn for review: a person checks this close".to_owned());
     }
     acted.outcome = Outcome::Closed;
@@ -143,12 +153,7 @@ async fn responses(
         return Ok(());
     };
     let slots = Slots::of(alert);
-    let scene = Scene {
-        alert,
-        evidence: std::collections::BTreeMap::new(),
-        steps: Vec::new(),
-    };
-    let any = scene.any();
+    let any = Scene::bare(alert).any();
     let ticket = ticket(case, alert, verdict);
     let mut proposals: Vec<(String, Map<_, _>, String, Option<&str>)> = vec![(
         "ticketing.create_ticket".to_owned(),

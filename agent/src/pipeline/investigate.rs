@@ -34,9 +34,10 @@ pub async fn investigate(
         if ready.is_empty() {
             return Ok(());
         }
+        let conditions = conditions(plan, &ready, dossier)?;
         let mut asked = Vec::new();
         for step in ready {
-            match wish(ctx, plan, step, dossier) {
+            match wish(ctx, plan, step, conditions.as_ref()) {
                 Ok(wish) => asked.push((step, wish)),
                 Err(unasked) => drop(dossier.unasked.insert(step.id.clone(), unasked)),
             }
@@ -67,6 +68,9 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
         }
     };
     dossier.evidence.push(own);
+    if !same_playbook(ctx, plan).await? {
+        return Ok(());
+    }
     for run in ctx.store.step_runs(plan.case).await? {
         if run.alert != plan.alert.id || run.state != StepState::Done {
             continue;
@@ -74,11 +78,21 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
         let evidence = known
             .iter()
             .find(|e| Some(&e.reference) == run.evidence.as_ref());
-        if let Some(evidence) = evidence {
+        // What could not be asked then may be answered now.
+        if let Some(evidence) = evidence.filter(|e| e.answer != Answer::Failed) {
             dossier.add_step(&run.step, evidence.clone());
         }
     }
     Ok(())
+}
+
+/// Whether every attempt on this alert went by the playbook in force: an answer to another question is no answer.
+async fn same_playbook(ctx: &Ctx, plan: &Plan<'_>) -> anyhow::Result<bool> {
+    let told = ctx.store.timeline(plan.case).await?;
+    let ours = |e: &&TimelineEvent| {
+        e.kind == TimelineKind::Planned && e.data["alert"] == plan.alert.source_alert_id.as_str()
+    };
+    Ok(told.iter().filter(ours).all(|e| e.data["hash"] == plan.entry.hash.as_str()))
 }
 
 fn alert_evidence(ctx: &Ctx, plan: &Plan<'_>, label: &str) -> Evidence {
@@ -106,12 +120,19 @@ struct Wish {
     arguments: Map<String, Value>,
 }
 
-fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, dossier: &Dossier) -> Result<Wish, Unasked> {
+/// What the conditions of these steps may read; nothing when none has a condition.
+fn conditions(plan: &Plan<'_>, steps: &[&Step], dossier: &Dossier) -> anyhow::Result<Option<Conditions>> {
+    if steps.iter().all(|s| s.when.is_none()) {
+        return Ok(None);
+    }
+    let scene = dossier.scene(plan);
+    Ok(Some(Conditions::new(&scene.trusted(), &scene.any())?))
+}
+
+fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, conditions: Option<&Conditions>) -> Result<Wish, Unasked> {
     let gap = |why: String| Unasked { why, is_gap: true };
-    if let Some(when) = &step.when {
-        let scene = dossier.scene(plan);
-        let conditions =
-            Conditions::new(&scene.trusted(), &scene.any()).map_err(|e| gap(e.to_string()))?;
+    if let (Some(when), Some(conditions)) = (&step.when, conditions) {
+        // A condition without an answer is no reason not to ask.
         if conditions.holds(when, Roots::All) == Ok(false) {
             let why = format!("not needed: `{}` does not hold", when.source());
             return Err(Unasked { why, is_gap: false });
@@ -176,21 +197,19 @@ async fn finish(
     ctx: &Ctx,
     plan: &Plan<'_>,
     asked: (&Step, &Wish),
-    mut run: StepRun,
+    run: StepRun,
     called: Called,
 ) -> anyhow::Result<Evidence> {
     let (step, wish) = asked;
     let evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
-    let evidence = ctx.store.add_evidence(evidence).await?;
-    run.state = StepState::Done;
-    run.evidence = Some(evidence.reference.clone());
-    let kind = match evidence.answer {
-        Answer::Failed => TimelineKind::StepFailed,
-        _ => TimelineKind::StepDone,
+    let tell = |found: &Evidence| {
+        let kind = match found.answer {
+            Answer::Failed => TimelineKind::StepFailed,
+            _ => TimelineKind::StepDone,
+        };
+        let message = format!("{} {}: {}", found.reference, step.asks, found.summary);
+        let data = json!({"step": step.id, "tool": wish.tool, "evidence": found.reference, "answer": found.answer});
+        vec![TimelineEvent::ours(plan.case, ctx.now(), kind, message).with(data)]
     };
-    let message = format!("{} {}: {}", evidence.reference, step.asks, evidence.summary);
-    let event = TimelineEvent::ours(plan.case, ctx.now(), kind, message)
-        .with(json!({"step": step.id, "tool": wish.tool, "evidence": evidence.reference, "answer": evidence.answer}));
-    ctx.store.finish_step(&run, vec![event]).await?;
-    Ok(evidence)
+    Ok(ctx.store.finish_step(run, evidence, tell).await?)
 }

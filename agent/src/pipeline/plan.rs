@@ -1,7 +1,5 @@
 //! Room `plan`: case to playbook graph, for each alert of the case that has no verdict yet.
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use state::model::{Alert, Case, Entity, TimelineEvent, TimelineKind};
@@ -20,11 +18,7 @@ pub async fn plan<'c>(
     alert: Alert,
     entities: &[Entity],
 ) -> anyhow::Result<Plan<'c>> {
-    let scene = Scene {
-        alert: &alert,
-        evidence: BTreeMap::new(),
-        steps: Vec::new(),
-    };
+    let scene = Scene::bare(&alert);
     let conditions = Conditions::new(&scene.trusted(), &Value::Null)?;
     let entry = ctx
         .library
@@ -50,7 +44,7 @@ pub async fn plan<'c>(
     Ok(Plan {
         case: case.id,
         slots: Slots::of(&alert),
-        as_of: alert.time + look_ahead,
+        as_of: alert.time.checked_add_signed(look_ahead).unwrap_or(alert.time),
         entry,
         alert,
         entities: entities.to_vec(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use cel::{Context, Env, Program, Value};
 use serde::Deserialize;
 
+use super::functions;
+
 /// A compiled condition and its text.
 #[derive(Clone)]
 pub struct Condition {
@@ -45,7 +47,7 @@ impl Condition {
     /// # Errors
     /// [`ConditionError::Syntax`] with the parser's message.
     pub fn compile(source: &str) -> Result<Self, ConditionError> {
-        let program = Env::stdlib()
+        let program = environment()?
             .compile(source)
             .map_err(|e| ConditionError::Syntax(source.to_owned(), e.to_string()))?;
         Ok(Self {
@@ -78,8 +80,7 @@ pub enum Roots {
 
 /// Both roots, ready to evaluate conditions against.
 pub struct Conditions {
-    trusted_only: Context<'static, 'static>,
-    all: Context<'static, 'static>,
+    context: Context<'static, 'static>,
 }
 
 impl Conditions {
@@ -87,160 +88,44 @@ impl Conditions {
     ///
     /// # Errors
     /// When a view can't be carried into CEL.
-    pub fn new(
-        trusted: &serde_json::Value,
-        any: &serde_json::Value,
-    ) -> Result<Self, ConditionError> {
-        let bad = |e: &dyn std::fmt::Display| {
-            ConditionError::Evaluation("the view".to_owned(), e.to_string())
-        };
-        let mut trusted_only = base()?;
-        trusted_only
-            .add_variable("trusted", trusted)
-            .map_err(|e| bad(&e))?;
-        let mut all = base()?;
-        all.add_variable("trusted", trusted).map_err(|e| bad(&e))?;
-        all.add_variable("any", any).map_err(|e| bad(&e))?;
-        Ok(Self { trusted_only, all })
+    pub fn new(trusted: &serde_json::Value, any: &serde_json::Value) -> Result<Self, ConditionError> {
+        let mut context = base()?;
+        for (root, view) in [("trusted", trusted), (UNTRUSTED, any)] {
+            let added = context.add_variable(root, view);
+            added.map_err(|e| ConditionError::Evaluation("the view".to_owned(), e.to_string()))?;
+        }
+        Ok(Self { context })
     }
 
     /// Whether the condition holds.
     ///
     /// # Errors
-    /// When it can't be evaluated: the caller must not read that as "no".
+    /// When it can't be evaluated, or reads a root it may not see: the caller must not read that as "no".
     pub fn holds(&self, condition: &Condition, roots: Roots) -> Result<bool, ConditionError> {
-        let context = match roots {
-            Roots::Trusted => &self.trusted_only,
-            Roots::All => &self.all,
-        };
-        match condition.program.execute(context) {
+        let wrong = |why: String| ConditionError::Evaluation(condition.source.clone(), why);
+        if roots == Roots::Trusted && condition.reads(UNTRUSTED) {
+            return Err(wrong("it may read `trusted` only".to_owned()));
+        }
+        match condition.program.execute(&self.context) {
             Ok(Value::Bool(yes)) => Ok(yes),
             Ok(_) => Err(ConditionError::NotBoolean(condition.source.clone())),
-            Err(e) => Err(ConditionError::Evaluation(
-                condition.source.clone(),
-                e.to_string(),
-            )),
+            Err(e) => Err(wrong(e.to_string())),
         }
     }
 }
 
-/// The standard environment with the functions that playbooks use; `playbooks/README.md` lists them.
+/// The root that holds what an attacker may have written.
+const UNTRUSTED: &str = "any";
+
+/// A context over the environment of all conditions.
 fn base() -> Result<Context<'static, 'static>, ConditionError> {
-    let mut context = Context::with_env(Arc::new(Env::stdlib()));
-    let declared = context
-        .add_function("seen", seen)
-        .and_then(|()| context.add_function("distinct", distinct))
-        .and_then(|()| context.add_function("within", within))
-        .and_then(|()| context.add_function("text", text))
-        .and_then(|()| context.add_function("lower", |s: Arc<String>| Arc::new(s.to_lowercase())))
-        .and_then(|()| context.add_function("base", |s: Arc<String>| Arc::new(base_name(&s))))
-        .and_then(|()| context.add_function("is_private", |s: Arc<String>| is_private(&s)));
-    declared.map_err(|e| ConditionError::Evaluation("the functions".to_owned(), e.to_string()))?;
-    Ok(context)
+    Ok(Context::with_env(environment()?))
 }
 
-fn field<'a>(row: &'a Value, name: &str) -> Option<&'a Value> {
-    match row {
-        Value::Map(map) => map
-            .map
-            .iter()
-            .find(|(key, _)| key.to_string() == name)
-            .map(|(_, value)| value),
-        _ => None,
-    }
-}
-
-fn field_text(row: &Value, name: &str) -> Option<String> {
-    match field(row, name)? {
-        Value::String(s) => Some(s.to_string()),
-        Value::Int(n) => Some(n.to_string()),
-        Value::UInt(n) => Some(n.to_string()),
-        Value::Float(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
-        _ => None,
-    }
-}
-
-fn age(row: &Value) -> Option<f64> {
-    match field(row, "age_h")? {
-        Value::Float(n) => Some(*n),
-        #[allow(clippy::cast_precision_loss, reason = "hours are far below 2^52")]
-        Value::Int(n) => Some(*n as f64),
-        _ => None,
-    }
-}
-
-/// `seen(rows, "src_ip", value, 24.0)`: rows at least that many hours before the alert whose field equals the value.
-fn seen(rows: Arc<Vec<Value>>, name: Arc<String>, value: Arc<String>, min_age_h: f64) -> i64 {
-    let wanted = value.to_lowercase();
-    if wanted.is_empty() {
-        return 0;
-    }
-    let matching = rows.iter().filter(|row| {
-        age(row).is_some_and(|h| h >= min_age_h)
-            && field_text(row, &name).is_some_and(|v| v.to_lowercase() == wanted)
-    });
-    i64::try_from(matching.count()).unwrap_or(i64::MAX)
-}
-
-/// `distinct(rows, "user")`: how many different values that are not empty.
-fn distinct(rows: Arc<Vec<Value>>, name: Arc<String>) -> i64 {
-    let values: std::collections::BTreeSet<String> = rows
-        .iter()
-        .filter_map(|row| field_text(row, &name))
-        .map(|v| v.to_lowercase())
-        .filter(|v| !v.is_empty())
-        .collect();
-    i64::try_from(values.len()).unwrap_or(i64::MAX)
-}
-
-/// `within(rows, from_h, to_h)`: rows whose age in hours lies between; negative ages are after the alert.
-fn within(rows: Arc<Vec<Value>>, from_h: f64, to_h: f64) -> Value {
-    let kept: Vec<Value> = rows
-        .iter()
-        .filter(|row| age(row).is_some_and(|h| h >= from_h && h <= to_h))
-        .cloned()
-        .collect();
-    Value::List(Arc::new(kept))
-}
-
-/// `text(object, "a.b.c")`: the text at a dotted path, or empty; never an error.
-fn text(object: Value, path: Arc<String>) -> Arc<String> {
-    let mut at = &object;
-    for segment in path.split('.') {
-        match field(at, segment) {
-            Some(next) => at = next,
-            None => return Arc::new(String::new()),
-        }
-    }
-    Arc::new(match at {
-        Value::String(s) => s.to_string(),
-        Value::Null => String::new(),
-        other => other
-            .json()
-            .map(|json| json.to_string())
-            .unwrap_or_default(),
-    })
-}
-
-/// The last part of a path, lower case: `C:\Windows\cmd.exe` gives `cmd.exe`.
-fn base_name(path: &str) -> String {
-    path.rsplit(['/', '\\'])
-        .next()
-        .unwrap_or(path)
-        .trim_matches('"')
-        .to_lowercase()
-}
-
-/// Whether a text is an address that is not routed on the internet.
-fn is_private(text: &str) -> bool {
-    match text.parse() {
-        Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
-        Ok(std::net::IpAddr::V6(ip)) => {
-            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
-        }
-        Err(_) => false,
-    }
+fn environment() -> Result<Arc<Env>, ConditionError> {
+    let made = functions::ENVIRONMENT.as_ref();
+    made.cloned()
+        .map_err(|e| ConditionError::Evaluation("the functions".to_owned(), e.to_string()))
 }
 
 #[cfg(test)]

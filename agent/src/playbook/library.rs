@@ -130,7 +130,8 @@ impl Library {
         }
     }
 
-    /// The playbook for an alert: the highest priority whose selector holds, else `default`; with the selectors that could not be evaluated.
+    /// The playbook for an alert: the highest priority whose selector holds, else `default`. A selector without an answer
+    /// (it reads a field that is not trusted here) does not hold.
     #[must_use]
     pub fn choose(&self, conditions: &Conditions) -> Option<&Entry> {
         self.entries

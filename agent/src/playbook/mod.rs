@@ -4,6 +4,7 @@ mod attack;
 mod check;
 mod condition;
 mod form;
+mod functions;
 mod graph;
 mod library;
 mod queries;

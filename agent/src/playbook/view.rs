@@ -14,10 +14,25 @@ pub struct Scene<'a> {
     pub evidence: BTreeMap<&'a str, &'a Evidence>,
     /// Ids of all steps of the playbook, so that one that was not asked can be told from one that is misspelt.
     pub steps: Vec<&'a str>,
+    /// Steps that ask threat intelligence: what they name is not thereby in the inventory.
+    pub intel: Vec<&'a str>,
+}
+
+impl<'a> Scene<'a> {
+    /// An alert of which nothing is known but itself.
+    #[must_use]
+    pub fn bare(alert: &'a Alert) -> Self {
+        Self {
+            alert,
+            evidence: BTreeMap::new(),
+            steps: Vec::new(),
+            intel: Vec::new(),
+        }
+    }
 }
 
 /// Rows of one step that conditions see.
-const MOST_ROWS: usize = 500;
+const MOST_ROWS: usize = 250;
 
 impl Scene<'_> {
     /// The view for benign-leaning signals: trusted and endorsed fields only.
@@ -73,8 +88,9 @@ impl Scene<'_> {
     /// Values that endorse an untrusted one: what stands in inventory answers and the alert's trusted entities.
     fn inventory(&self) -> BTreeSet<String> {
         let mut values = BTreeSet::new();
-        for evidence in self.evidence.values() {
-            if evidence.trust == Trust::Trusted {
+        for (step, evidence) in &self.evidence {
+            // What intelligence says of a value is no proof that it is ours.
+            if evidence.trust == Trust::Trusted && !self.intel.contains(step) {
                 leaves(&evidence.value, &mut values);
             }
         }
@@ -114,8 +130,13 @@ fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) 
     let mut out = Map::new();
     for field in Field::ALL {
         let value = a.get(*field);
+        // A field that is there counts by its own trust; one that is not, by what the mapping would have trusted.
+        let believed = match a.fields.get(field) {
+            Some(fact) => fact.trust.is_usable_for_closing(),
+            None => a.trusted.contains(field),
+        };
         let visible = depth == Depth::Any
-            || a.trusted.contains(field)
+            || believed
             || (endorsable(*field, value) && inventory.contains(&value.to_lowercase()));
         if visible {
             out.insert(field.as_str().to_owned(), json!(value));
@@ -133,7 +154,8 @@ fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) 
     }
     if depth == Depth::Any {
         out.insert("uid".to_owned(), json!(a.uid));
-        out.insert("raw".to_owned(), a.raw.clone());
+        // As text: conditions read inside with `text(act, "raw.a.b")`, and no row is turned inside out for it.
+        out.insert("raw".to_owned(), Value::String(a.raw.to_string()));
     }
     Value::Object(out)
 }
@@ -156,7 +178,9 @@ fn step(evidence: &Evidence, at: Time, depth: Depth, inventory: &BTreeSet<String
     if !readable || !(believed || empty) {
         return Value::Object(out);
     }
-    let rows: Vec<Value> = if evidence.activities.is_empty() {
+    let rows: Vec<Value> = if empty {
+        Vec::new()
+    } else if evidence.activities.is_empty() {
         rows_of(&evidence.value)
             .iter()
             .take(MOST_ROWS)

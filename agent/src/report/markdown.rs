@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use state::model::{Answer, ObservableKind, Trust, VerdictKind};
 
-use crate::playbook::{Conditions, Library, Scene};
+use crate::playbook::{Library, Scene};
 use crate::tier::sentence;
 
 use super::casefile::CaseFile;
@@ -189,13 +189,9 @@ fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
         if v.kind.is_benign() {
             continue;
         }
-        let scene = Scene {
-            alert: &alert.alert,
-            evidence: std::collections::BTreeMap::new(),
-            steps: Vec::new(),
-        };
+        let scene = Scene::bare(&alert.alert);
         let view = scene.any();
-        if v.kind == VerdictKind::TruePositive && Conditions::new(&view, &view).is_ok() {
+        if v.kind == VerdictKind::TruePositive {
             for r in &entry.playbook.responses {
                 put!(
                     out,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use state::model::{
-    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, ToolClass, VerdictKind,
+    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, TimelineKind, ToolClass, VerdictKind,
 };
 
 use super::casefile::{AlertFile, CaseFile};
@@ -69,7 +69,7 @@ pub struct Cost {
     pub tool_calls: usize,
     /// Model turns of its case, at its first alert.
     pub model_turns: u32,
-    /// Wall time, seconds.
+    /// Wall time, seconds: of its case, at its first alert; in an eval its own.
     pub seconds: f64,
 }
 
@@ -220,7 +220,7 @@ impl AlertResult {
             cost: Cost {
                 tool_calls: asked + if first { by_model } else { 0 },
                 model_turns: if first { file.spent.turns } else { 0 },
-                seconds: 0.0,
+                seconds: file.seconds(),
             },
         }
     }

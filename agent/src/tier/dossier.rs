@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
 
-use crate::playbook::{Entry, Scene, Slots};
+use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
 
 /// What is to be done about one alert of a case.
 pub struct Plan<'c> {
@@ -86,6 +86,7 @@ impl Dossier {
     /// What conditions may read.
     #[must_use]
     pub fn scene<'s>(&'s self, plan: &'s Plan<'_>) -> Scene<'s> {
+        let steps = &plan.entry.playbook.steps;
         Scene {
             alert: &plan.alert,
             evidence: self
@@ -100,15 +101,29 @@ impl Dossier {
                 .iter()
                 .map(|s| s.id.as_str())
                 .collect(),
+            intel: steps
+                .iter()
+                .filter(|s| s.intel)
+                .map(|s| s.id.as_str())
+                .collect(),
         }
     }
 
     /// What was not, or could not be, checked up to a tier; steps of later tiers are named by `not_reached`.
     #[must_use]
     pub fn gaps(&self, plan: &Plan<'_>, tier: Tier) -> Vec<Gap> {
+        let playbook = &plan.entry.playbook;
         let required = |step: &str| {
-            let close = plan.entry.playbook.scoring.close.as_ref();
+            let close = playbook.scoring.close.as_ref();
             close.is_some_and(|c| c.requires.iter().any(|r| r == step))
+        };
+        // An outage must not read as quiet: what could have spoken against it was asked and did not fully answer.
+        let silenced = |step: &Step| {
+            let speaks = |s: &Signal| s.lean == Lean::Malicious && s.evidence.contains(&step.id);
+            let cut_short = self
+                .of_step(&step.id)
+                .is_some_and(|e| matches!(e.answer, Answer::Failed | Answer::Partial));
+            cut_short && (step.intel || playbook.signals.iter().any(speaks))
         };
         let mut gaps = Vec::new();
         for step in plan.entry.playbook.steps.iter().filter(|s| s.tier <= tier) {
@@ -125,7 +140,7 @@ impl Dossier {
             gaps.push(Gap {
                 what: step.asks.clone(),
                 why,
-                required: required(&step.id),
+                required: required(&step.id) || silenced(step),
             });
         }
         gaps

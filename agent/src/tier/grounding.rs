@@ -33,7 +33,7 @@ pub fn ground(claim: &Claim, dossier: &Dossier) -> Grounded {
         .map(str::trim)
         .filter(|q| !q.is_empty())
     else {
-        if cited.iter().any(|e| e.answer == Answer::Empty) {
+        if cited.iter().all(|e| e.answer == Answer::Empty) {
             return Grounded::Stands;
         }
         return Grounded::Falls(
@@ -65,6 +65,7 @@ fn contains(value: &Value, quote: &str) -> bool {
         Value::Object(map) => map.values().any(|v| contains(v, quote)),
         Value::Null => false,
         Value::Number(n) => n.to_string() == quote,
-        Value::Bool(b) => (if *b { "true" } else { "false" }) == quote,
+        // A bare yes or no stands everywhere and so shows nothing.
+        Value::Bool(_) => false,
     }
 }

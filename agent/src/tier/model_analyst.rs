@@ -202,10 +202,7 @@ impl Talk<'_, '_> {
             .take_turn()
             .map_err(|r| ModelFailure::Budget(r.why))?;
         if Instant::now() >= self.deadline {
-            return Err(ModelFailure::Budget(format!(
-                "{} seconds",
-                self.meter.budget().seconds
-            )));
+            return Err(self.too_long());
         }
         let config = self.ctx.config.model.as_ref();
         let last = self.meter.spent().turns >= self.meter.budget().turns;
@@ -233,6 +230,10 @@ impl Talk<'_, '_> {
         self.meter
             .add(turn.usage.tokens_in, turn.usage.tokens_out, usd);
         Ok(turn)
+    }
+
+    fn too_long(&self) -> ModelFailure {
+        ModelFailure::Budget(format!("{} seconds", self.meter.budget().seconds))
     }
 
     fn read(&self, turn: &Turn) -> Result<Said, ModelFailure> {
@@ -269,6 +270,9 @@ impl Talk<'_, '_> {
     async fn call(&self, dossier: &mut Dossier, call: &Call) -> Result<String, ModelFailure> {
         if !self.offered.iter().any(|t| t.name == call.name) {
             tracing::warn!(case = %self.plan.case, "the model called a tool that it was not offered");
+        }
+        if Instant::now() >= self.deadline {
+            return Err(self.too_long());
         }
         let arguments: Map<String, Value> = match serde_json::from_str(&call.arguments) {
             Ok(Value::Object(map)) => map,

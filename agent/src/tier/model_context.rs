@@ -9,6 +9,9 @@ use crate::llm::ToolSpec;
 
 use super::{Dossier, Plan};
 
+/// Largest argument schema that is shown, bytes.
+const LARGEST_SCHEMA: usize = 16 * 1024;
+
 /// Reading tools of the tier that are really there, with the operator's description where there is one.
 pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
     let mut offered = Vec::new();
@@ -20,6 +23,10 @@ pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
             continue;
         };
         let description = entry.spec.description.clone().unwrap_or(tool.description);
+        if tool.input_schema.to_string().len() > LARGEST_SCHEMA {
+            tracing::warn!(tool = name, "its argument schema is too large to be shown to a model");
+            continue;
+        }
         offered.push(ToolSpec {
             name: name.to_owned(),
             description: description.chars().take(1000).collect(),

@@ -2,7 +2,10 @@
 //!
 //! `SCRIPTED_LOG` names a file to which every method received is appended, one a line, and the pid of a grandchild.
 
-#![allow(clippy::disallowed_methods, reason = "hanging is what this server is for")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "hanging is what this server is for"
+)]
 
 mod answers;
 mod modern;

@@ -141,7 +141,7 @@ pub struct Case {
     pub alert_time: Time,
     /// Last change.
     pub updated: Time,
-    /// How often a worker has begun it.
+    /// How often a worker has begun it since it was opened or last came to an end.
     pub attempts: i64,
 }
 

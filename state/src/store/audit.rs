@@ -49,23 +49,8 @@ pub struct AuditFault {
 impl Store {
     /// Appends an entry and gives its number. Its `case`, when it has one, is written as `ND-12`.
     pub async fn append_audit(&self, at: Time, entry: &Value) -> Result<i64> {
-        let text = digest::canonical(entry);
         let mut tx = self.begin().await?;
-        let (last, prev) = head(&mut tx).await?;
-        let (seq, at) = (last + 1, micros(at));
-        let hash = link(&prev, seq, at, &text);
-        sqlx::query("INSERT INTO audit_log (seq, at, entry, hash) VALUES (?1, ?2, ?3, ?4)")
-            .bind(seq)
-            .bind(at)
-            .bind(text)
-            .bind(&hash)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE audit_head SET seq = ?1, hash = ?2")
-            .bind(seq)
-            .bind(hash)
-            .execute(&mut *tx)
-            .await?;
+        let seq = append(&mut tx, at, entry).await?;
         tx.commit().await?;
         Ok(seq)
     }
@@ -151,6 +136,27 @@ async fn page(db: &mut SqliteConnection, after: i64) -> Result<Vec<Line>> {
     .bind(PAGE)
     .fetch_all(db)
     .await?)
+}
+
+/// Appends an entry within a larger transaction.
+pub(super) async fn append(db: &mut SqliteConnection, at: Time, entry: &Value) -> Result<i64> {
+    let text = digest::canonical(entry);
+    let (last, prev) = head(db).await?;
+    let (seq, at) = (last + 1, micros(at));
+    let hash = link(&prev, seq, at, &text);
+    sqlx::query("INSERT INTO audit_log (seq, at, entry, hash) VALUES (?1, ?2, ?3, ?4)")
+        .bind(seq)
+        .bind(at)
+        .bind(text)
+        .bind(&hash)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE audit_head SET seq = ?1, hash = ?2")
+        .bind(seq)
+        .bind(hash)
+        .execute(&mut *db)
+        .await?;
+    Ok(seq)
 }
 
 async fn head(db: &mut SqliteConnection) -> Result<(i64, String)> {

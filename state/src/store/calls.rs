@@ -1,12 +1,30 @@
 //! Every request to a tool: noted before it is sent and again when it ended; whether it may be sent is the gate's.
 
+use serde_json::Value;
+
 use super::rows::{self, Fields, json, micros};
-use super::{Result, Store, StoreError};
-use crate::model::{CallOutcome, CaseId, ToolCall};
+use super::{Result, Store, StoreError, audit, evidence};
+use crate::model::{CallOutcome, CaseId, Time, ToolCall};
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallEnd<'a> {
+    /// How.
+    pub outcome: CallOutcome,
+    /// Why, when it did not end well.
+    pub reason: Option<&'a str>,
+    /// The whole answer.
+    pub body: Option<&'a [u8]>,
+    /// How long it took, milliseconds.
+    pub millis: i64,
+    /// When it ended.
+    pub at: Time,
+}
 
 impl Store {
-    /// Notes a call and gives its row id; the id in `call` is not looked at.
-    pub async fn begin_call(&self, call: &ToolCall) -> Result<i64> {
+    /// Notes a call together with its audit entry, which gets the row id as `call`, and gives that id; the id in
+    /// `call` is not looked at.
+    pub async fn begin_call(&self, call: &ToolCall, mut entry: Value) -> Result<i64> {
         let mut tx = self.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO tool_calls (case_id, tier, asked_by, tool, class, arguments, outcome, reason, digest, started, millis)
@@ -25,39 +43,41 @@ impl Store {
         .bind(call.millis)
         .fetch_one(&mut *tx)
         .await?;
+        entry["call"] = Value::from(id);
+        audit::append(&mut tx, call.started, &entry).await?;
         tx.commit().await?;
         Ok(id)
     }
 
-    /// Notes how a started call ended: why when it did not end well, the SHA-256 of the body in hex, and how long it took.
+    /// Notes how a started call ended, keeps its body and appends its audit entry, which gets the digest of the body as
+    /// `digest`; gives that digest.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such call or it has ended before.
-    pub async fn end_call(
-        &self,
-        id: i64,
-        outcome: CallOutcome,
-        reason: Option<&str>,
-        digest: Option<&str>,
-        millis: i64,
-    ) -> Result<()> {
+    pub async fn end_call(&self, id: i64, end: CallEnd<'_>, mut entry: Value) -> Result<Option<String>> {
         let mut tx = self.begin().await?;
+        let digest = match end.body {
+            Some(bytes) => Some(evidence::keep(&mut tx, bytes).await?),
+            None => None,
+        };
         let ended = sqlx::query(
             "UPDATE tool_calls SET outcome = ?2, reason = ?3, digest = ?4, millis = ?5
              WHERE id = ?1 AND outcome = 'started'",
         )
         .bind(id)
-        .bind(outcome.as_str())
-        .bind(reason)
-        .bind(digest)
-        .bind(millis)
+        .bind(end.outcome.as_str())
+        .bind(end.reason)
+        .bind(&digest)
+        .bind(end.millis)
         .execute(&mut *tx)
         .await?;
         if ended.rows_affected() == 0 {
             return Err(StoreError::not_found(format!("started tool call {id}")));
         }
+        entry["digest"] = digest.clone().map_or(Value::Null, Value::from);
+        audit::append(&mut tx, end.at, &entry).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(digest)
     }
 
     /// The calls of a case in the order in which they were let through.

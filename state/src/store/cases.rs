@@ -204,7 +204,9 @@ async fn touch(db: &mut SqliteConnection, case: CaseId, now: Time) -> Result<()>
 
 /// Moves a case as [`next`] says and takes it from its worker; claiming, which gives it one, is the queue's.
 ///
-/// A case in the queue has no outcome; what people were asked about a reopened one has lapsed.
+/// A case in the queue has no outcome; what people were asked about a reopened one has lapsed. Attempts count those
+/// that came to no end: only a release keeps them. One that comes back
+/// after it was ended begins its attempts anew.
 pub(super) async fn move_case(
     db: &mut SqliteConnection,
     case: CaseId,
@@ -219,13 +221,14 @@ pub(super) async fn move_case(
     }
     sqlx::query(
         "UPDATE cases SET status = ?2, updated = ?3, owner = NULL, lease_until = NULL,
-             outcome = CASE WHEN ?4 THEN NULL ELSE outcome END
+             outcome = CASE WHEN ?4 THEN NULL ELSE outcome END, attempts = CASE WHEN ?5 THEN 0 ELSE attempts END
          WHERE id = ?1",
     )
     .bind(case.0)
     .bind(status.as_str())
     .bind(micros(now))
     .bind(status == CaseStatus::New)
+    .bind(matches!(event, CaseEvent::Reopened | CaseEvent::Answered))
     .execute(&mut *db)
     .await?;
     if event == CaseEvent::Reopened {

@@ -1,5 +1,7 @@
 //! What tools found, and the full bodies under their digests; what it means is the analysts'.
 
+use sqlx::SqliteConnection;
+
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError, digest};
 use crate::model::{CaseId, Evidence};
@@ -8,26 +10,8 @@ impl Store {
     /// Stores evidence and gives it its name in the case: `E1`, `E2` and so on; the name it came with is not looked at.
     pub async fn add_evidence(&self, mut evidence: Evidence) -> Result<Evidence> {
         let mut tx = self.begin().await?;
-        let seq: i64 = sqlx::query_scalar(
-            "INSERT INTO evidence (case_id, seq, asked_by, tool, call, answer, summary, value, activities, trust, digest, at)
-             VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM evidence WHERE case_id = ?1),
-                     ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING seq",
-        )
-        .bind(evidence.case.0)
-        .bind(&evidence.asked_by)
-        .bind(&evidence.tool)
-        .bind(evidence.call)
-        .bind(evidence.answer.as_str())
-        .bind(&evidence.summary)
-        .bind(json(&evidence.value)?)
-        .bind(json(&evidence.activities)?)
-        .bind(evidence.trust.as_str())
-        .bind(&evidence.digest)
-        .bind(micros(evidence.at))
-        .fetch_one(&mut *tx)
-        .await?;
+        insert(&mut tx, &mut evidence).await?;
         tx.commit().await?;
-        evidence.reference = format!("E{seq}");
         Ok(evidence)
     }
 
@@ -42,20 +26,8 @@ impl Store {
 
     /// Keeps bytes under their SHA-256, hex; equal bytes are kept once.
     pub async fn put_body(&self, bytes: &[u8]) -> Result<String> {
-        let digest = digest::sha256_hex(bytes);
-        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM bodies WHERE digest = ?1")
-            .bind(&digest)
-            .fetch_one(&self.readers)
-            .await?;
-        if kept > 0 {
-            return Ok(digest);
-        }
         let mut tx = self.begin().await?;
-        sqlx::query("INSERT INTO bodies (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-            .bind(&digest)
-            .bind(bytes)
-            .execute(&mut *tx)
-            .await?;
+        let digest = keep(&mut tx, bytes).await?;
         tx.commit().await?;
         Ok(digest)
     }
@@ -79,6 +51,44 @@ impl Store {
             other => Ok(other),
         }
     }
+}
+
+/// Stores evidence within a larger transaction and gives it its name.
+pub(super) async fn insert(db: &mut SqliteConnection, evidence: &mut Evidence) -> Result<()> {
+    let seq: i64 = sqlx::query_scalar(
+        "INSERT INTO evidence (case_id, seq, asked_by, tool, call, answer, summary, value, activities, trust, digest, at)
+         VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM evidence WHERE case_id = ?1),
+                 ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING seq",
+    )
+    .bind(evidence.case.0)
+    .bind(&evidence.asked_by)
+    .bind(&evidence.tool)
+    .bind(evidence.call)
+    .bind(evidence.answer.as_str())
+    .bind(&evidence.summary)
+    .bind(json(&evidence.value)?)
+    .bind(json(&evidence.activities)?)
+    .bind(evidence.trust.as_str())
+    .bind(&evidence.digest)
+    .bind(micros(evidence.at))
+    .fetch_one(db)
+    .await?;
+    evidence.reference = format!("E{seq}");
+    Ok(())
+}
+
+/// Keeps bytes under their digest within a larger transaction.
+pub(super) async fn keep(db: &mut SqliteConnection, bytes: &[u8]) -> Result<String> {
+    let digest = digest::sha256_hex(bytes);
+    sqlx::query(
+        "INSERT INTO bodies (digest, bytes) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM bodies WHERE digest = ?1)",
+    )
+    .bind(&digest)
+    .bind(bytes)
+    .execute(db)
+    .await?;
+    Ok(digest)
 }
 
 impl<'r> TryFrom<Fields<'r>> for Evidence {

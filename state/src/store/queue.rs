@@ -124,7 +124,7 @@ impl Store {
         .await?;
         let why = match which {
             Reclaim::Expired => "its lease ran out",
-            Reclaim::All => "the daemon started anew",
+            Reclaim::All => "the daemon stopped before it was done",
         };
         for (id, owner) in &held {
             let case = CaseId(*id);

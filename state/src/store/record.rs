@@ -214,6 +214,13 @@ async fn requeue(db: &mut SqliteConnection, record: &Record) -> Result<Recorded>
         }
     }
     move_case(db, case, CaseEvent::Released, now).await?;
+    if !record.verdicts.is_empty() {
+        // This attempt came to its end; the next one is the first for the alert that joined.
+        sqlx::query("UPDATE cases SET attempts = 0 WHERE id = ?1")
+            .bind(case.0)
+            .execute(&mut *db)
+            .await?;
+    }
     let event = TimelineEvent::ours(
         case,
         now,

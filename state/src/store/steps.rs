@@ -3,8 +3,8 @@
 use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, timeline};
-use crate::model::{CaseId, StepRun, StepState, TimelineEvent};
+use super::{Result, Store, StoreError, evidence, timeline};
+use crate::model::{CaseId, Evidence, StepRun, StepState, TimelineEvent};
 
 impl Store {
     /// Notes that a step begins; a step of the same name and alert that ran before is begun anew.
@@ -15,13 +15,21 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a step ended, with the evidence the run names, and puts events on the timeline.
-    pub async fn finish_step(&self, run: &StepRun, events: Vec<TimelineEvent>) -> Result<()> {
+    /// Stores what a step found, notes that it ended and puts events on the timeline, all or nothing; gives the
+    /// evidence with its name.
+    pub async fn finish_step(
+        &self,
+        mut run: StepRun,
+        mut evidence: Evidence,
+        tell: impl FnOnce(&Evidence) -> Vec<TimelineEvent>,
+    ) -> Result<Evidence> {
         let mut tx = self.begin().await?;
-        put(&mut tx, run, StepState::Done).await?;
-        timeline::append_all(&mut tx, run.case, &events).await?;
+        evidence::insert(&mut tx, &mut evidence).await?;
+        run.evidence = Some(evidence.reference.clone());
+        put(&mut tx, &run, StepState::Done).await?;
+        timeline::append_all(&mut tx, run.case, &tell(&evidence)).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(evidence)
     }
 
     /// The step runs of a case in the order in which they began.

@@ -113,6 +113,6 @@ pub(crate) async fn only_ended_leases_are_taken_back(store: &Store) {
     assert!(
         store.timeline(claims[0].case).await.unwrap()[2]
             .message
-            .contains("started anew")
+            .contains("stopped before it was done")
     );
 }

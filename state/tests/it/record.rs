@@ -156,7 +156,7 @@ pub(crate) async fn an_alert_that_joined_sends_the_case_back(store: &Store) {
     );
 
     let (claim, case) = store.claim("w", at(3), LEASE).await.unwrap().unwrap();
-    assert_eq!((case.id, case.attempts), (claim.case, 2));
+    assert_eq!((case.id, case.attempts), (claim.case, 1));
     let record = ending(&claim, &late, VerdictKind::FalsePositive, CaseEvent::Closed);
     assert!(!store.record(record).await.unwrap().requeued);
     assert_eq!(store.current_verdicts(claim.case).await.unwrap().len(), 2);

@@ -8,7 +8,7 @@ use state::model::{
     EntityKind, Evidence, Fact, Field, Gap, Observable, ObservableKind, Outcome, Reason, Role,
     StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolCall, ToolClass, Trust, VerdictKind,
 };
-use state::store::{CaseFilter, Store, StoreError};
+use state::store::{CallEnd, CaseFilter, Store, StoreError};
 
 use crate::make::{at, claimed, ending, entity, new_alert, opened, stored, verdict};
 
@@ -88,14 +88,29 @@ fn call(case: CaseId) -> ToolCall {
 pub(crate) async fn calls_and_bodies_come_back(store: &Store) {
     let (case, _) = opened(store, 1, "ann").await;
     let mut call = call(case);
-    call.id = store.begin_call(&call).await.unwrap();
+    call.id = store
+        .begin_call(&call, json!({"kind": "tool_call"}))
+        .await
+        .unwrap();
     assert_eq!(store.started_calls(case).await.unwrap(), [call.clone()]);
     let body = store.put_body(b"\x00full\xff").await.unwrap();
     assert_eq!(store.put_body(b"\x00full\xff").await.unwrap(), body);
     assert_eq!(store.body(&body).await.unwrap().unwrap(), b"\x00full\xff");
     assert_eq!(store.body("none").await.unwrap(), None);
-    let end = || store.end_call(call.id, CallOutcome::Ok, None, Some(&body), 12);
-    end().await.unwrap();
+    let end = || {
+        let end = CallEnd {
+            outcome: CallOutcome::Ok,
+            reason: None,
+            body: Some(b"\x00full\xff"),
+            millis: 12,
+            at: at(5),
+        };
+        store.end_call(call.id, end, json!({"kind": "tool_result"}))
+    };
+    assert_eq!(end().await.unwrap().as_deref(), Some(body.as_str()));
+    let told: Vec<_> = store.audit(1, 10).await.unwrap();
+    assert_eq!(told[0].entry["call"], call.id);
+    assert_eq!(told[1].entry["digest"], body);
     let again = end().await.unwrap_err();
     assert!(matches!(again, StoreError::NotFound { .. }), "{again}");
     assert!(store.started_calls(case).await.unwrap().is_empty());
@@ -108,7 +123,7 @@ pub(crate) async fn calls_and_bodies_come_back(store: &Store) {
 pub(crate) async fn evidence_comes_back_numbered(store: &Store) {
     let (case, _) = opened(store, 1, "ann").await;
     let (other, _) = opened(store, 2, "bob").await;
-    let id = store.begin_call(&call(case)).await.unwrap();
+    let id = store.begin_call(&call(case), json!({})).await.unwrap();
     let mut kept = Vec::new();
     // Past E9, where the order of names is no longer the order of numbers.
     for n in 1..=11 {
@@ -149,9 +164,24 @@ pub(crate) async fn steps_and_assessments_come_back(store: &Store) {
     store.begin_step(&run).await.unwrap();
     store.begin_step(&run).await.unwrap();
     assert_eq!(store.step_runs(case).await.unwrap(), [run.clone()]);
-    run.evidence = Some("E2".to_owned());
-    let told = TimelineEvent::ours(case, at(6), TimelineKind::StepDone, "found");
-    store.finish_step(&run, vec![told]).await.unwrap();
+    let found = Evidence {
+        case,
+        reference: String::new(),
+        asked_by: "history".to_owned(),
+        tool: "siem.query_logs".to_owned(),
+        call: None,
+        answer: Answer::Empty,
+        summary: "nothing found".to_owned(),
+        value: json!({"results": []}),
+        activities: Vec::new(),
+        trust: Trust::Untrusted,
+        digest: String::new(),
+        at: at(5),
+    };
+    let tell = |e: &Evidence| vec![TimelineEvent::ours(case, at(6), TimelineKind::StepDone, e.reference.as_str())];
+    let found = store.finish_step(run.clone(), found, tell).await.unwrap();
+    assert_eq!(store.evidence_of(case).await.unwrap(), [found.clone()]);
+    run.evidence = Some(found.reference);
     run.state = StepState::Done;
     assert_eq!(store.step_runs(case).await.unwrap(), [run]);
     assert_eq!(

@@ -2,7 +2,8 @@
 
 mod verdict;
 
-use state::model::{Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verdict};
+use serde_json::Value;
+use state::model::{Answer, Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::config::AnalystChoice;
 use crate::ctx::Ctx;
@@ -125,12 +126,7 @@ async fn vetoes(
         }
     }
     for step in plan.entry.playbook.steps.iter().filter(|s| s.intel) {
-        if let Some(evidence) = dossier.of_step(&step.id).filter(|e| is_malicious(e)) {
-            vetoes.push(format!(
-                "threat intelligence calls it malicious ({})",
-                evidence.reference
-            ));
-        }
+        vetoes.extend(dossier.of_step(&step.id).and_then(intelligence));
     }
     let keys: Vec<String> = plan
         .entities
@@ -145,20 +141,21 @@ async fn vetoes(
     Ok(vetoes)
 }
 
-fn is_malicious(evidence: &Evidence) -> bool {
-    let bad = |row: &serde_json::Value| {
-        let word = |key: &str| {
-            row.get(key)
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default()
-                .to_lowercase()
-        };
-        matches!(
-            word("verdict").as_str(),
-            "malicious" | "bad" | "true_positive"
-        ) || word("reputation") == "malicious"
-    };
-    rows_of(&evidence.value).iter().any(bad)
+/// What threat intelligence says, as a reason not to close; an answer in a form nobody reads is one too.
+fn intelligence(evidence: &Evidence) -> Option<String> {
+    let word = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).map(str::to_lowercase);
+    let mut reads = false;
+    for row in rows_of(&evidence.value) {
+        let said = word(&row, "verdict").or_else(|| word(&row, "reputation"));
+        let flag = row.get("malicious").and_then(Value::as_bool);
+        reads |= said.is_some() || flag.is_some();
+        let bad = said.is_some_and(|s| matches!(s.as_str(), "malicious" | "bad" | "suspicious"));
+        if bad || flag == Some(true) {
+            return Some(format!("threat intelligence calls it malicious ({})", evidence.reference));
+        }
+    }
+    let unread = evidence.answer == Answer::Found && !reads;
+    unread.then(|| format!("threat intelligence answered in a form that is not read ({})", evidence.reference))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

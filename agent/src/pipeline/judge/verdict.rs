@@ -33,9 +33,12 @@ pub(super) fn verdict(
     let Opinions {
         first,
         second,
-        vetoes,
+        mut vetoes,
         decision,
     } = opinions;
+    if decision == Decision::ProposeClose {
+        vetoes.push("only the model thinks it harmless; the playbook analyst does not close it".to_owned());
+    }
     let playbook = first.assessment;
     let (analyst, note, model) = said(second, playbook.verdict);
     let model = model.as_deref();
