@@ -61,7 +61,9 @@ pub fn inline(text: &str, most: usize) -> String {
 pub fn defang(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let lower = word.to_lowercase();
-        let mut parts = lower.split(['/', ':', '?', '#', '=', ',', ';', '(', ')', '<', '>', '"', '\'', '|']);
+        let mut parts = lower.split([
+            '/', ':', '?', '#', '=', ',', ';', '(', ')', '<', '>', '"', '\'', '|',
+        ]);
         if lower.contains("://") || lower.starts_with("www.") || parts.any(is_host) {
             let dead = replace_ignoring_case(word, "http", "hxxp");
             dead.replace("[.]", ".").replace('.', "[.]")
@@ -79,9 +81,14 @@ fn is_host(part: &str) -> bool {
         return true;
     }
     let labels: Vec<&str> = host.split('.').collect();
-    let plain = |l: &&str| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || "-@_+%".contains(c));
-    let ends = |l: &&str| l.starts_with("xn--") || (l.len() >= 2 && l.chars().all(char::is_alphabetic));
-    labels.len() > 1 && labels.iter().all(|l| plain(&l)) && labels.last().is_some_and(ends)
+    let plain = |l: &str| {
+        !l.is_empty()
+            && l.chars()
+                .all(|c| c.is_alphanumeric() || "-@_+%".contains(c))
+    };
+    let ends =
+        |l: &&str| l.starts_with("xn--") || (l.len() >= 2 && l.chars().all(char::is_alphabetic));
+    labels.len() > 1 && labels.iter().all(|l| plain(l)) && labels.last().is_some_and(ends)
 }
 
 fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
@@ -105,8 +112,14 @@ mod tests {
             ),
             ("HTTP://x.example.org", "hxxp://x[.]example[.]org"),
             ("to 192.0.2.7, twice", "to 192[.]0[.]2[.]7, twice"),
-            ("at evil.example.com:8443/a.exe", "at evil[.]example[.]com:8443/a[.]exe"),
-            ("to a.xn--p1ai and 192.0.2.0/24", "to a[.]xn--p1ai and 192[.]0[.]2[.]0/24"),
+            (
+                "at evil.example.com:8443/a.exe",
+                "at evil[.]example[.]com:8443/a[.]exe",
+            ),
+            (
+                "to a.xn--p1ai and 192.0.2.0/24",
+                "to a[.]xn--p1ai and 192[.]0[.]2[.]0/24",
+            ),
             ("version 1.2 of cmd.exe.", "version 1.2 of cmd[.]exe[.]"),
         ] {
             assert_eq!(defang(text), want);

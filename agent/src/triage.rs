@@ -21,7 +21,11 @@ pub async fn take_in(ctx: &Ctx) -> anyhow::Result<usize> {
         match pipeline::intake(ctx, alert).await {
             Ok(_) => taken += 1,
             Err(e) => {
-                tracing::error!(alert = alert.id.0, error = format!("{e:#}"), "an alert could not be taken in; it is tried again");
+                tracing::error!(
+                    alert = alert.id.0,
+                    error = format!("{e:#}"),
+                    "an alert could not be taken in; it is tried again"
+                );
                 failed = Some(e);
             }
         }
@@ -53,7 +57,9 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
     };
     if let Err(e) = worked {
         put_back(ctx, &held, &e).await?;
-        return Err(e.context(format!("{case} could not be worked and is back in the queue")));
+        return Err(e.context(format!(
+            "{case} could not be worked and is back in the queue"
+        )));
     }
     Ok(Some(case))
 }

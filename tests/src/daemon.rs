@@ -84,11 +84,6 @@ impl Site {
         self.write(&format!("{text}\n{sections}\n"))
     }
 
-    /// Takes the lab's own alerts out of the settings, so that other sources stand alone.
-    pub fn without_lab_alerts(&self) -> anyhow::Result<()> {
-        self.lab.lines("alerts.jsonl", &[])
-    }
-
     /// Puts a gate before a lab server: the first call of `tool` waits there until the gate is opened.
     pub fn gate(&self, server: &str, tool: &str) -> anyhow::Result<Gate> {
         let gate = Gate {

@@ -111,7 +111,7 @@ fn event(uid: &str, at: &str, address: &str) -> Value {
 pub fn scenario_config() -> Config {
     let mut config = Config::default();
     config.closing.mode = CloseMode::Auto;
-    config.closing.review_sample_percent = 0.0;
+    config.closing.review_sample_percent = Some(0.0);
     config.paths.playbooks = Some(data("playbooks"));
     config
 }

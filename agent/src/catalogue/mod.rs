@@ -32,7 +32,10 @@ impl Entry {
         let Ok(mut recent) = self.recent.lock() else {
             return false;
         };
-        while recent.front().is_some_and(|t| now - *t >= TimeDelta::minutes(1)) {
+        while recent
+            .front()
+            .is_some_and(|t| now - *t >= TimeDelta::minutes(1))
+        {
             recent.pop_front();
         }
         let free = recent.len() < limit as usize;

@@ -101,7 +101,10 @@ fn show(report: &LabReport, out: &Out) {
     ];
     out.line(&table(&["figure", "value", "k/n", "95 % Wilson"], rows));
     if !m.unmatched.is_empty() {
-        out.line(&format!("  labels without a result: {}", crate::text::oneline(&m.unmatched.join(", "), 400)));
+        out.line(&format!(
+            "  labels without a result: {}",
+            crate::text::oneline(&m.unmatched.join(", "), 400)
+        ));
     }
     if !m.missed.is_empty() {
         out.line(&format!("  MISSED: {}", m.missed.join(", ")));

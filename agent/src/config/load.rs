@@ -133,13 +133,16 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     }
     bounds(config, places, faults);
     if config.effects.live {
-        let message = "this version proposes outside effects and executes none; write false".to_owned();
+        let message =
+            "this version proposes outside effects and executes none; write false".to_owned();
         faults.push(places.fault("effects.live", message));
     }
     if let Some((server, tool)) = config.queries.tool.split_once('.') {
         let spec = config.servers.get(server);
         if spec.is_some_and(|s| !s.tools.contains_key(tool)) {
-            let message = format!("`{tool}` is not in the catalogue of server `{server}`: add [servers.{server}.tools.{tool}]");
+            let message = format!(
+                "`{tool}` is not in the catalogue of server `{server}`: add [servers.{server}.tools.{tool}]"
+            );
             faults.push(places.fault("queries.tool", message));
         }
     } else {
@@ -162,8 +165,18 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
         ("run.lease", run.lease.0, Duration::from_secs(1), day),
         ("run.look_ahead", run.look_ahead.0, Duration::ZERO, 7 * day),
         ("run.drain", run.drain.0, Duration::ZERO, day),
-        ("run.join_window", run.join_window.0, Duration::ZERO, 365 * day),
-        ("closing.proposal_expires", config.closing.proposal_expires.0, Duration::from_secs(60), 365 * day),
+        (
+            "run.join_window",
+            run.join_window.0,
+            Duration::ZERO,
+            365 * day,
+        ),
+        (
+            "closing.proposal_expires",
+            config.closing.proposal_expires.0,
+            Duration::from_secs(60),
+            365 * day,
+        ),
     ] {
         if span < least || span > most {
             let message = format!("must lie between {} and {}", Span(least), Span(most));
@@ -232,13 +245,20 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
                 server(&mut config, (name, item), places, faults);
             }
         }
-        Some(_) => faults.push(places.fault("servers", "is a table: write [servers.NAME]".to_owned())),
+        Some(_) => {
+            faults.push(places.fault("servers", "is a table: write [servers.NAME]".to_owned()))
+        }
         None => {}
     }
     config
 }
 
-fn server(config: &mut Config, named: (String, Value), places: &Places, faults: &mut Vec<ConfigFault>) {
+fn server(
+    config: &mut Config,
+    named: (String, Value),
+    places: &Places,
+    faults: &mut Vec<ConfigFault>,
+) {
     let (name, item) = named;
     let key = format!("servers.{name}");
     let Some(server) = read::<ServerConfig>(item, &key, places, faults) else {

@@ -71,9 +71,13 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     let prompts = Prompts::load(&prompts_folder)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("prompts", f))));
     if let Ok(prompts) = &prompts {
-        for (tier, name) in Tier::ALL.iter().filter_map(|t| Some((t, config.tiers.of(*t).prompt.as_ref()?))) {
+        for (tier, name) in Tier::ALL
+            .iter()
+            .filter_map(|t| Some((t, config.tiers.of(*t).prompt.as_ref()?)))
+        {
             if !prompts.has(name) {
-                let message = format!("[tiers.{tier}] prompt = {name:?}: there is no prompts/{name}.md");
+                let message =
+                    format!("[tiers.{tier}] prompt = {name:?}: there is no prompts/{name}.md");
                 faults.push(fault("prompts", &message));
             }
         }

@@ -22,13 +22,13 @@ pub trait Progress: Send {
 /// Reads every source to its end, takes the alerts in and works all cases. A source that fails holds up no other.
 ///
 /// # Errors
-/// When the store fails, or a source failed: what was read is worked all the same.
+/// When the store fails; at the end, when a source failed or a case could not be worked.
 pub async fn work_until_empty(
     ctx: &Arc<Ctx>,
     sources: Vec<Box<dyn AlertSource>>,
     progress: &mut impl Progress,
 ) -> anyhow::Result<()> {
-    let mut failed = Ok(());
+    let mut failed = Vec::new();
     for mut source in sources {
         match read_to_end(ctx, source.as_mut()).await {
             Ok(polled) => progress.polled(source.name(), &polled),
@@ -38,13 +38,14 @@ pub async fn work_until_empty(
                     error = format!("{e:#}"),
                     "poll failed; the cursor stays"
                 );
-                failed = failed.and(Err(e));
+                failed.push(format!("{e:#}"));
             }
         }
     }
     while triage::take_in(ctx).await? > 0 {}
-    drain(ctx, progress).await?;
-    failed
+    failed.extend(drain(ctx, progress).await?);
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
 }
 
 async fn read_to_end(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Polled> {
@@ -60,6 +61,10 @@ async fn read_to_end(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<
     }
 }
 
+/// Failures in a row after which a worker believes that nothing will succeed.
+const GIVE_UP: usize = 10;
+
+/// Works all cases; gives what could not be worked.
 async fn drain(ctx: &Arc<Ctx>, progress: &mut impl Progress) -> anyhow::Result<Vec<String>> {
     let (done, mut finished) = mpsc::channel(64);
     let mut workers = JoinSet::new();

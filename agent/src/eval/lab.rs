@@ -57,7 +57,8 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
 }
 
 /// First line of the configuration that a demo leaves behind; a folder without it is somebody's own.
-pub const DEMO_MARK: &str = "# Written by `nightdesk demo`: the bundled lab as this daemon's environment.\n";
+pub const DEMO_MARK: &str =
+    "# Written by `nightdesk demo`: the bundled lab as this daemon's environment.\n";
 
 /// A whole configuration file for a lab folder, as `demo` leaves it behind.
 ///

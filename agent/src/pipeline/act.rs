@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Map, json};
 use state::model::{
-    Alert, CaseEvent, CaseId, Effect, Entity, Outcome, TimelineEvent, TimelineKind, Verdict, VerdictKind,
+    Alert, CaseEvent, CaseId, Effect, Entity, Outcome, TimelineEvent, TimelineKind, Verdict,
+    VerdictKind,
 };
 use state::store::NewApproval;
 
@@ -99,14 +100,21 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
         CloseMode::Auto => {}
     }
     let told = ctx.store.timeline(case).await?;
-    let with_person = |e: &TimelineEvent| matches!(e.kind, TimelineKind::Escalated | TimelineKind::Asked);
+    let with_person =
+        |e: &TimelineEvent| matches!(e.kind, TimelineKind::Escalated | TimelineKind::Asked);
     if told.iter().any(with_person) {
         return Ok("a person has had this case before, so a person closes it".to_owned());
     }
     let entities = ctx.store.entities_of(case).await?;
-    let keys: Vec<String> = entities.iter().filter(|e| e.joins()).map(Entity::key).collect();
+    let keys: Vec<String> = entities
+        .iter()
+        .filter(|e| e.joins())
+        .map(Entity::key)
+        .collect();
     if let Some(incident) = ctx.store.open_incidents(&keys, case).await?.first() {
-        return Ok(format!("{incident} has become an open incident on the same entity"));
+        return Ok(format!(
+            "{incident} has become an open incident on the same entity"
+        ));
     }
     let hour = TimeDelta::hours(1);
     let closed = ctx.store.closes_since(ctx.now() - hour).await?;

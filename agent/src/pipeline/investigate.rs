@@ -92,7 +92,10 @@ async fn same_playbook(ctx: &Ctx, plan: &Plan<'_>) -> anyhow::Result<bool> {
     let ours = |e: &&TimelineEvent| {
         e.kind == TimelineKind::Planned && e.data["alert"] == plan.alert.source_alert_id.as_str()
     };
-    Ok(told.iter().filter(ours).all(|e| e.data["hash"] == plan.entry.hash.as_str()))
+    Ok(told
+        .iter()
+        .filter(ours)
+        .all(|e| e.data["hash"] == plan.entry.hash.as_str()))
 }
 
 fn alert_evidence(ctx: &Ctx, plan: &Plan<'_>, label: &str) -> Evidence {
@@ -121,7 +124,11 @@ struct Wish {
 }
 
 /// What the conditions of these steps may read; nothing when none has a condition.
-fn conditions(plan: &Plan<'_>, steps: &[&Step], dossier: &Dossier) -> anyhow::Result<Option<Conditions>> {
+fn conditions(
+    plan: &Plan<'_>,
+    steps: &[&Step],
+    dossier: &Dossier,
+) -> anyhow::Result<Option<Conditions>> {
     if steps.iter().all(|s| s.when.is_none()) {
         return Ok(None);
     }
@@ -129,7 +136,12 @@ fn conditions(plan: &Plan<'_>, steps: &[&Step], dossier: &Dossier) -> anyhow::Re
     Ok(Some(Conditions::new(&scene.trusted(), &scene.any())?))
 }
 
-fn wish(ctx: &Ctx, plan: &Plan<'_>, step: &Step, conditions: Option<&Conditions>) -> Result<Wish, Unasked> {
+fn wish(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    step: &Step,
+    conditions: Option<&Conditions>,
+) -> Result<Wish, Unasked> {
     let gap = |why: String| Unasked { why, is_gap: true };
     if let (Some(when), Some(conditions)) = (&step.when, conditions) {
         // A condition without an answer is no reason not to ask.

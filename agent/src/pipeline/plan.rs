@@ -44,7 +44,10 @@ pub async fn plan<'c>(
     Ok(Plan {
         case: case.id,
         slots: Slots::of(&alert),
-        as_of: alert.time.checked_add_signed(look_ahead).unwrap_or(alert.time),
+        as_of: alert
+            .time
+            .checked_add_signed(look_ahead)
+            .unwrap_or(alert.time),
         entry,
         alert,
         entities: entities.to_vec(),

@@ -88,7 +88,10 @@ impl Conditions {
     ///
     /// # Errors
     /// When a view can't be carried into CEL.
-    pub fn new(trusted: &serde_json::Value, any: &serde_json::Value) -> Result<Self, ConditionError> {
+    pub fn new(
+        trusted: &serde_json::Value,
+        any: &serde_json::Value,
+    ) -> Result<Self, ConditionError> {
         let mut context = base()?;
         for (root, view) in [("trusted", trusted), (UNTRUSTED, any)] {
             let added = context.add_variable(root, view);

@@ -16,21 +16,31 @@ use serde_json::Value;
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 /// The environment of all conditions: it never changes.
-pub(super) static ENVIRONMENT: LazyLock<Result<Arc<Env>, DeclarationError>> =
-    LazyLock::new(|| {
-        let mut env = Env::stdlib();
-        declare(&mut env)?;
-        Ok(Arc::new(env))
-    });
+pub(super) static ENVIRONMENT: LazyLock<Result<Arc<Env>, DeclarationError>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    declare(&mut env)?;
+    Ok(Arc::new(env))
+});
 
 fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     let text = || STRING_TYPE;
-    env.add_member_overload("matches", "string.matches(string)", text(), vec![text()], matches)?;
+    env.add_member_overload(
+        "matches",
+        "string.matches(string)",
+        text(),
+        vec![text()],
+        matches,
+    )?;
     env.add_overload("lower", "lower(string)", vec![text()], lower)?;
     env.add_overload("base", "base(string)", vec![text()], base)?;
     env.add_overload("is_private", "is_private(string)", vec![text()], private)?;
     env.add_overload("text", "text(dyn,string)", vec![DYN_TYPE, text()], text_at)?;
-    env.add_overload("distinct", "distinct(list,string)", vec![LIST_TYPE, text()], distinct)?;
+    env.add_overload(
+        "distinct",
+        "distinct(list,string)",
+        vec![LIST_TYPE, text()],
+        distinct,
+    )?;
     let seen_takes = vec![LIST_TYPE, text(), text(), DOUBLE_TYPE];
     env.add_overload("seen", "seen(list,string,string,double)", seen_takes, seen)?;
     let within_takes = vec![LIST_TYPE, DOUBLE_TYPE, DOUBLE_TYPE];
@@ -70,14 +80,18 @@ fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
 
 /// `lower(text)`.
 fn lower<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
-    Ok(CowVal::owned(CelString::from(string(&args, 0)?.to_lowercase())))
+    Ok(CowVal::owned(CelString::from(
+        string(&args, 0)?.to_lowercase(),
+    )))
 }
 
 /// `base(path)`: the last part, lower case: `C:\Windows\cmd.exe` gives `cmd.exe`.
 fn base<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
     let path = string(&args, 0)?;
     let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    Ok(CowVal::owned(CelString::from(last.trim_matches('"').to_lowercase())))
+    Ok(CowVal::owned(CelString::from(
+        last.trim_matches('"').to_lowercase(),
+    )))
 }
 
 /// `is_private(text)`: whether it is an address that is not routed on the internet.
@@ -103,7 +117,11 @@ fn distinct<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
     let name = string(&args, 1)?;
     let mut values = BTreeSet::new();
     each(value(&args, 0)?, |row| {
-        values.extend(field(row, name).map(|v| v.to_lowercase()).filter(|v| !v.is_empty()));
+        values.extend(
+            field(row, name)
+                .map(|v| v.to_lowercase())
+                .filter(|v| !v.is_empty()),
+        );
     })?;
     Ok(CowVal::owned(count(values.len())))
 }
@@ -115,7 +133,8 @@ fn seen<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
     let mut n = 0;
     each(value(&args, 0)?, |row| {
         let old = age(row).is_some_and(|h| h >= min_age);
-        let same = !wanted.is_empty() && field(row, name).is_some_and(|v| v.to_lowercase() == wanted);
+        let same =
+            !wanted.is_empty() && field(row, name).is_some_and(|v| v.to_lowercase() == wanted);
         n += usize::from(old && same);
     })?;
     Ok(CowVal::owned(count(n)))
@@ -137,21 +156,35 @@ fn count(n: usize) -> CelInt {
     CelInt::from(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-fn value<'a, 'v>(args: &'a [CowVal<'_, 'v>], i: usize) -> Result<&'a (dyn Val + 'v), ExecutionError> {
-    args.get(i).map(AsRef::as_ref).ok_or_else(ExecutionError::missing_argument_or_target)
+fn value<'a, 'v>(
+    args: &'a [CowVal<'_, 'v>],
+    i: usize,
+) -> Result<&'a (dyn Val + 'v), ExecutionError> {
+    args.get(i)
+        .map(AsRef::as_ref)
+        .ok_or_else(ExecutionError::missing_argument_or_target)
 }
 
 fn string<'a>(args: &'a [CowVal<'_, '_>], i: usize) -> Result<&'a str, ExecutionError> {
-    let found = value(args, i)?.downcast_ref::<CelString>().map(CelString::inner);
+    let found = value(args, i)?
+        .downcast_ref::<CelString>()
+        .map(CelString::inner);
     found.ok_or_else(|| ExecutionError::function_error("argument", "a text is expected"))
 }
 
 fn double(args: &[CowVal<'_, '_>], i: usize) -> Result<f64, ExecutionError> {
-    let found = value(args, i)?.downcast_ref::<CelDouble>().map(|d| *d.inner());
-    found.ok_or_else(|| ExecutionError::function_error("argument", "a number with a point is expected"))
+    let found = value(args, i)?
+        .downcast_ref::<CelDouble>()
+        .map(|d| *d.inner());
+    found.ok_or_else(|| {
+        ExecutionError::function_error("argument", "a number with a point is expected")
+    })
 }
 
-fn each<'a, 'v>(rows: &'a (dyn Val + 'v), mut see: impl FnMut(&'a (dyn Val + 'v))) -> Result<(), ExecutionError> {
+fn each<'a, 'v>(
+    rows: &'a (dyn Val + 'v),
+    mut see: impl FnMut(&'a (dyn Val + 'v)),
+) -> Result<(), ExecutionError> {
     let rows = rows
         .as_iterable()
         .ok_or_else(|| ExecutionError::function_error("argument", "a list is expected"))?;
@@ -163,7 +196,10 @@ fn each<'a, 'v>(rows: &'a (dyn Val + 'v), mut see: impl FnMut(&'a (dyn Val + 'v)
 }
 
 fn get<'a, 'v>(object: &'a (dyn Val + 'v), name: &str) -> Option<CowVal<'a, 'v>> {
-    object.as_indexer()?.get(&CelString::from(name.to_owned())).ok()
+    object
+        .as_indexer()?
+        .get(&CelString::from(name.to_owned()))
+        .ok()
 }
 
 /// A field as text; objects and lists have none.
@@ -185,7 +221,10 @@ fn plain(value: &dyn Val) -> Option<String> {
 }
 
 fn age(row: &dyn Val) -> Option<f64> {
-    get(row, "age_h")?.as_ref().downcast_ref::<CelDouble>().map(|d| *d.inner())
+    get(row, "age_h")?
+        .as_ref()
+        .downcast_ref::<CelDouble>()
+        .map(|d| *d.inner())
 }
 
 fn descend(object: &dyn Val, path: &str) -> String {
@@ -196,7 +235,9 @@ fn descend(object: &dyn Val, path: &str) -> String {
     let found = found.as_ref();
     match (plain(found), rest) {
         (Some(text), "") => text,
-        (Some(text), rest) => serde_json::from_str(&text).map_or_else(|_| String::new(), |json| in_json(&json, rest)),
+        (Some(text), rest) => {
+            serde_json::from_str(&text).map_or_else(|_| String::new(), |json| in_json(&json, rest))
+        }
         (None, "") => cel::Value::try_from(found)
             .ok()
             .and_then(|v| v.json().ok())

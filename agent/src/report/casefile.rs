@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use state::model::{
-    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent, TimelineKind,
-    ToolCall, Verdict,
+    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent,
+    TimelineKind, ToolCall, Verdict,
 };
 use state::store::{Result, Store};
 
@@ -101,10 +101,14 @@ impl CaseFile {
     /// From the first claim to the last verdict or outcome, seconds of wall time.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let began = self.timeline.iter().find(|e| e.kind == TimelineKind::Claimed);
+        let began = self
+            .timeline
+            .iter()
+            .find(|e| e.kind == TimelineKind::Claimed);
         let ended = self.timeline.last();
         let span = began.zip(ended).map(|(a, b)| b.at - a.at);
-        span.and_then(|s| s.to_std().ok()).map_or(0.0, |s| s.as_secs_f64())
+        span.and_then(|s| s.to_std().ok())
+            .map_or(0.0, |s| s.as_secs_f64())
     }
 
     /// The activity of all alerts, in order, each event once.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use state::model::{
-    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, TimelineKind, ToolClass, VerdictKind,
+    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, ToolClass, VerdictKind,
 };
 
 use super::casefile::{AlertFile, CaseFile};
@@ -69,7 +69,7 @@ pub struct Cost {
     pub tool_calls: usize,
     /// Model turns of its case, at its first alert.
     pub model_turns: u32,
-    /// Wall time, seconds: of its case, at its first alert; in an eval its own.
+    /// Wall time, seconds: of its case; in an eval its own.
     pub seconds: f64,
 }
 

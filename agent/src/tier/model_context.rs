@@ -24,7 +24,10 @@ pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
         };
         let description = entry.spec.description.clone().unwrap_or(tool.description);
         if tool.input_schema.to_string().len() > LARGEST_SCHEMA {
-            tracing::warn!(tool = name, "its argument schema is too large to be shown to a model");
+            tracing::warn!(
+                tool = name,
+                "its argument schema is too large to be shown to a model"
+            );
             continue;
         }
         offered.push(ToolSpec {

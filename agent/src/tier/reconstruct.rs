@@ -1,6 +1,6 @@
 //! The activity under investigation in time order, from evidence alone; what the daemon did is the case's own timeline.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use state::model::{Activity, Alert, Evidence, Field, Time};
@@ -30,14 +30,16 @@ pub struct Line {
 const MOST: usize = 120;
 
 /// Fields whose sharing makes an event part of the alert's story.
-const SHARED: [Field; 6] = [
+const SHARED: [Field; 5] = [
     Field::User,
     Field::UserId,
     Field::Session,
     Field::Host,
-    Field::SrcIp,
     Field::ProcessId,
 ];
+
+/// An address that more principals than this have used is a place many share, and says nothing by itself.
+const HUB: usize = 3;
 
 /// The alert's own events and those of its timeline steps that share a principal, place or session with it.
 pub fn reconstruct<'e>(
@@ -60,9 +62,10 @@ pub fn reconstruct<'e>(
         if !is_own && !timeline.contains(evidence.asked_by.as_str()) {
             continue;
         }
+        let hubs = hubs(&evidence.activities);
         for activity in &evidence.activities {
             let Some(at) = activity.time else { continue };
-            if !is_own && !belongs(activity, alert) {
+            if !is_own && !belongs(activity, alert, &hubs) {
                 continue;
             }
             let line = line(attack, alert, activity, at, &evidence.reference);
@@ -89,14 +92,34 @@ fn thin(mut lines: Vec<Line>, at: Time) -> Vec<Line> {
     lines
 }
 
-fn belongs(activity: &Activity, alert: &Alert) -> bool {
+/// Addresses that many principals share: an office, a proxy.
+fn hubs(activities: &[Activity]) -> BTreeSet<&str> {
+    let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for a in activities.iter().filter(|a| !a.get(Field::User).is_empty()) {
+        users
+            .entry(a.get(Field::SrcIp))
+            .or_default()
+            .insert(a.get(Field::User));
+    }
+    let many = users.into_iter().filter(|(_, who)| who.len() > HUB);
+    many.map(|(address, _)| address).collect()
+}
+
+fn belongs(activity: &Activity, alert: &Alert, hubs: &BTreeSet<&str>) -> bool {
     alert.activities.iter().any(|own| {
         SHARED.iter().any(|field| {
             let (a, b) = (activity.get(*field), own.get(*field));
             !a.is_empty() && a.eq_ignore_ascii_case(b)
         }) || own.uid == activity.uid && !own.uid.is_empty()
             || concerns(activity, own)
+            || came_from_it(activity, own, hubs)
     })
+}
+
+/// Whether both came from one address that few share.
+fn came_from_it(activity: &Activity, own: &Activity, hubs: &BTreeSet<&str>) -> bool {
+    let address = activity.get(Field::SrcIp);
+    !address.is_empty() && address == own.get(Field::SrcIp) && !hubs.contains(address)
 }
 
 /// Whether one event's target or peer is the other's principal.

@@ -152,7 +152,11 @@ fn transport(config: ServerConfig, faults: &mut Faults) -> Option<TransportSpec>
                 faults.add(key, "goes with command, not with url");
             }
             let secret = config.bearer.is_some() || !config.headers.is_empty();
-            let carries = if secret { Carries::Credentials } else { Carries::Nothing };
+            let carries = if secret {
+                Carries::Credentials
+            } else {
+                Carries::Nothing
+            };
             endpoint(&url, carries, faults);
             return Some(TransportSpec::Http(HttpSpec {
                 url,

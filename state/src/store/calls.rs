@@ -54,7 +54,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such call or it has ended before.
-    pub async fn end_call(&self, id: i64, end: CallEnd<'_>, mut entry: Value) -> Result<Option<String>> {
+    pub async fn end_call(
+        &self,
+        id: i64,
+        end: CallEnd<'_>,
+        mut entry: Value,
+    ) -> Result<Option<String>> {
         let mut tx = self.begin().await?;
         let digest = match end.body {
             Some(bytes) => Some(evidence::keep(&mut tx, bytes).await?),

@@ -150,6 +150,11 @@ pub(crate) async fn evidence_comes_back_numbered(store: &Store) {
 }
 
 pub(crate) async fn steps_and_assessments_come_back(store: &Store) {
+    steps_come_back(store).await;
+    assessments_come_back(store).await;
+}
+
+async fn steps_come_back(store: &Store) {
     let (case, alert) = opened(store, 1, "ann").await;
     let mut run = StepRun {
         case,
@@ -178,9 +183,19 @@ pub(crate) async fn steps_and_assessments_come_back(store: &Store) {
         digest: String::new(),
         at: at(5),
     };
-    let tell = |e: &Evidence| vec![TimelineEvent::ours(case, at(6), TimelineKind::StepDone, e.reference.as_str())];
+    let tell = |e: &Evidence| {
+        vec![TimelineEvent::ours(
+            case,
+            at(6),
+            TimelineKind::StepDone,
+            e.reference.as_str(),
+        )]
+    };
     let found = store.finish_step(run.clone(), found, tell).await.unwrap();
-    assert_eq!(store.evidence_of(case).await.unwrap(), [found.clone()]);
+    assert_eq!(
+        store.evidence_of(case).await.unwrap(),
+        std::slice::from_ref(&found)
+    );
     run.evidence = Some(found.reference);
     run.state = StepState::Done;
     assert_eq!(store.step_runs(case).await.unwrap(), [run]);
@@ -188,7 +203,10 @@ pub(crate) async fn steps_and_assessments_come_back(store: &Store) {
         store.timeline(case).await.unwrap()[1].kind,
         TimelineKind::StepDone
     );
+}
 
+async fn assessments_come_back(store: &Store) {
+    let (case, alert) = opened(store, 2, "bob").await;
     let assessment = Assessment {
         tier: Tier::One,
         analyst: Analyst::Model,

@@ -110,12 +110,12 @@ async fn vetoes_no_verdict_removes() {
         ),
         (
             "cap",
-            usual(&|c| c.closing.cap_per_hour = 0),
+            usual(&|c| c.closing.cap_per_hour = Some(0)),
             Outcome::Escalated,
         ),
         (
             "sample",
-            usual(&|c| c.closing.review_sample_percent = 100.0),
+            usual(&|c| c.closing.review_sample_percent = Some(100.0)),
             Outcome::Escalated,
         ),
         (

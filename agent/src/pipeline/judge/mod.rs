@@ -151,11 +151,19 @@ fn intelligence(evidence: &Evidence) -> Option<String> {
         reads |= said.is_some() || flag.is_some();
         let bad = said.is_some_and(|s| matches!(s.as_str(), "malicious" | "bad" | "suspicious"));
         if bad || flag == Some(true) {
-            return Some(format!("threat intelligence calls it malicious ({})", evidence.reference));
+            return Some(format!(
+                "threat intelligence calls it malicious ({})",
+                evidence.reference
+            ));
         }
     }
     let unread = evidence.answer == Answer::Found && !reads;
-    unread.then(|| format!("threat intelligence answered in a form that is not read ({})", evidence.reference))
+    unread.then(|| {
+        format!(
+            "threat intelligence answered in a form that is not read ({})",
+            evidence.reference
+        )
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

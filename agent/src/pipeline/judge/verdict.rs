@@ -37,7 +37,9 @@ pub(super) fn verdict(
         decision,
     } = opinions;
     if decision == Decision::ProposeClose {
-        vetoes.push("only the model thinks it harmless; the playbook analyst does not close it".to_owned());
+        vetoes.push(
+            "only the model thinks it harmless; the playbook analyst does not close it".to_owned(),
+        );
     }
     let playbook = first.assessment;
     let (analyst, note, model) = said(second, playbook.verdict);
