@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use state::model::{CaseId, Spent, StepState, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
-use crate::gate::Meter;
+use crate::gate::{self, Meter};
 use crate::pipeline::{self, Held, Judgement};
 use crate::tier::{Dossier, Plan};
 
@@ -66,6 +66,7 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
 
 async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let case = &held.case;
+    gate::end_interrupted(ctx, case.id).await?;
     if case.attempts > ctx.config.run.max_attempts {
         let why = format!(
             "a person has to look: {} attempts did not come to an end",

@@ -114,9 +114,14 @@ impl Site {
 
     /// Starts the daemon.
     pub fn start(&self) -> anyhow::Result<Daemon> {
+        self.spawn(&["run"])
+    }
+
+    /// Starts a command that runs for a while.
+    pub fn spawn(&self, args: &[&str]) -> anyhow::Result<Daemon> {
         let log = self.dir().join("daemon.log");
         let child = Command::new(&self.program)
-            .arg("run")
+            .args(args)
             .current_dir(self.dir())
             .env("NO_COLOR", "1")
             .env("HOME", self.dir())
@@ -200,6 +205,7 @@ impl Gate {
             Ok(std::fs::read_to_string(&file).ok())
         })
         .await?;
+        std::fs::remove_file(&file)?;
         Ok(Pid::from_raw(text.trim().parse()?))
     }
 
@@ -256,11 +262,15 @@ impl Daemon {
         self.signal(Signal::SIGKILL)?;
         until("the daemon's death", async || Ok(self.child.try_wait()?)).await?;
         if let Some(group) = group {
-            // It may have ended with the daemon.
-            let _ = killpg(group, Signal::SIGKILL);
+            kill_group(group);
         }
         Ok(())
     }
+}
+
+/// Kills a server with everything it started; it may have ended before.
+pub fn kill_group(group: Pid) {
+    let _ = killpg(group, Signal::SIGKILL);
 }
 
 impl Drop for Daemon {

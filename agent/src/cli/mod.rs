@@ -1,5 +1,6 @@
 //! The command line: arguments, exit codes and dispatch; what a command does is in its own file.
 
+mod approvals;
 mod case;
 mod check;
 mod demo;
@@ -46,6 +47,9 @@ enum Command {
     /// List, show and report cases
     #[command(subcommand)]
     Case(case::Command),
+    /// List and answer questions that wait for a person
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
     /// Show the tool catalogue beside what the servers offer
@@ -180,6 +184,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Run(args) => run::run(configured()?, args, out).await,
         Command::Check => check::check(cli.config.as_deref(), out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,
+        Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => tools::audit(configured()?, command, out).await,

@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod budget;
 mod evidence;
+mod interrupted;
 mod poll;
 mod propose;
 
@@ -21,6 +22,7 @@ use crate::playbook::rfc3339;
 pub use arguments::canonical;
 pub use budget::Meter;
 pub use evidence::evidence;
+pub use interrupted::end_interrupted;
 pub use poll::PollBox;
 pub use propose::{Proposal, propose};
 

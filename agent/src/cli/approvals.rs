@@ -1,0 +1,109 @@
+//! `nightdesk approvals`: questions that wait for a person, and the answers; who may answer is not checked by this version.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+use state::model::{Approval, ApprovalState, CaseEvent, Outcome, TimelineEvent, TimelineKind};
+use state::store::{Answered, ApprovalAnswer, Store};
+
+use crate::config::Config;
+use crate::ctx::{Clock, SystemClock};
+
+use super::output::table;
+use super::{Done, FAILED, Failed, Out};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the questions that wait for a person
+    List {
+        /// Also those that were answered or have run out
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say yes: the case is closed
+    Approve(Answer),
+    /// Say no: the case goes to a person
+    Deny(Answer),
+}
+
+/// Which question, and who answers it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Answer {
+    /// Number of the question
+    id: i64,
+    /// Who answers; stands in the timeline and the audit record
+    #[arg(long, env = "USER")]
+    by: String,
+}
+
+pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Done {
+    let store = Store::open(&config.store.url).await?;
+    let done = match command {
+        Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
+        Command::Approve(answer) => give(&store, answer, Answered::Approved, out).await,
+        Command::Deny(answer) => give(&store, answer, Answered::Denied, out).await,
+    };
+    store.close().await;
+    done?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<(), Failed> {
+    let found = store.approvals(state).await?;
+    if out.is_json() {
+        out.value(&json!({"approvals": found}));
+    } else if found.is_empty() {
+        out.say("nothing waits for a person");
+    } else {
+        let row = |a: Approval| {
+            vec![
+                a.id.to_string(),
+                a.case.to_string(),
+                a.state.to_string(),
+                a.action,
+                a.summary,
+                a.expires.format("%Y-%m-%d %H:%MZ").to_string(),
+                a.answered_by.unwrap_or_default(),
+            ]
+        };
+        let header = ["id", "case", "state", "action", "what", "expires", "answered by"];
+        out.line(&table(&header, found.into_iter().map(row).collect()));
+    }
+    Ok(())
+}
+
+async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> Result<(), Failed> {
+    let asked = store.approval(answer.id).await?;
+    if asked.action != "close" {
+        let why = format!("approval {} is for `{}`; this version answers closes only", asked.id, asked.action);
+        return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
+    }
+    let at = SystemClock.now();
+    let (event, outcome, kind, word) = match answered {
+        Answered::Approved => (CaseEvent::Closed, Outcome::Closed, TimelineKind::Closed, "closed"),
+        Answered::Denied => (CaseEvent::Escalated, Outcome::Escalated, TimelineKind::Escalated, "kept open"),
+    };
+    let mut told = TimelineEvent::ours(asked.case, at, TimelineKind::Answered, format!("{word} by {}", answer.by));
+    told.actor.clone_from(&answer.by);
+    let record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
+        "digest": asked.digest, "answer": word, "by": answer.by});
+    store.append_audit(at, &record).await?;
+    let given = store
+        .answer_approval(ApprovalAnswer {
+            approval: asked.id,
+            answered,
+            by: answer.by,
+            at,
+            event,
+            outcome: Some(outcome),
+            events: vec![told, TimelineEvent::ours(asked.case, at, kind, format!("{word}: a person has decided"))],
+        })
+        .await?;
+    if out.is_json() {
+        out.value(&given);
+    } else {
+        out.line(&format!("{} is {word} by {}", given.case, given.answered_by.as_deref().unwrap_or("somebody")));
+    }
+    Ok(())
+}
