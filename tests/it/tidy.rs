@@ -91,13 +91,13 @@ fn structs_and_functions_stay_small() {
                     faults.push(format!("{name}:{}: {fields} fields; at most 12", i + 1));
                 }
             }
-            if let Some(arguments) = arguments(&lines, i) {
-                if arguments > 5 {
-                    faults.push(format!(
-                        "{name}:{}: {arguments} arguments; at most 5",
-                        i + 1
-                    ));
-                }
+            if let Some(arguments) = arguments(&lines, i)
+                && arguments > 5
+            {
+                faults.push(format!(
+                    "{name}:{}: {arguments} arguments; at most 5",
+                    i + 1
+                ));
             }
         }
     }

@@ -57,7 +57,7 @@ pub fn sign_in(alert: usize) -> SignIn {
     SignIn {
         user: alert + 1,
         alert,
-        from: if alert % 2 == 0 {
+        from: if alert.is_multiple_of(2) {
             From::Usual
         } else {
             From::Strange

@@ -67,7 +67,15 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
                 a.answered_by.unwrap_or_default(),
             ]
         };
-        let header = ["id", "case", "state", "action", "what", "expires", "answered by"];
+        let header = [
+            "id",
+            "case",
+            "state",
+            "action",
+            "what",
+            "expires",
+            "answered by",
+        ];
         out.line(&table(&header, found.into_iter().map(row).collect()));
     }
     Ok(())
@@ -76,15 +84,33 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
 async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> Result<(), Failed> {
     let asked = store.approval(answer.id).await?;
     if asked.action != "close" {
-        let why = format!("approval {} is for `{}`; this version answers closes only", asked.id, asked.action);
+        let why = format!(
+            "approval {} is for `{}`; this version answers closes only",
+            asked.id, asked.action
+        );
         return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
     }
     let at = SystemClock.now();
     let (event, outcome, kind, word) = match answered {
-        Answered::Approved => (CaseEvent::Closed, Outcome::Closed, TimelineKind::Closed, "closed"),
-        Answered::Denied => (CaseEvent::Escalated, Outcome::Escalated, TimelineKind::Escalated, "kept open"),
+        Answered::Approved => (
+            CaseEvent::Closed,
+            Outcome::Closed,
+            TimelineKind::Closed,
+            "closed",
+        ),
+        Answered::Denied => (
+            CaseEvent::Escalated,
+            Outcome::Escalated,
+            TimelineKind::Escalated,
+            "kept open",
+        ),
     };
-    let mut told = TimelineEvent::ours(asked.case, at, TimelineKind::Answered, format!("{word} by {}", answer.by));
+    let mut told = TimelineEvent::ours(
+        asked.case,
+        at,
+        TimelineKind::Answered,
+        format!("{word} by {}", answer.by),
+    );
     told.actor.clone_from(&answer.by);
     let record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
         "digest": asked.digest, "answer": word, "by": answer.by});
@@ -97,13 +123,25 @@ async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> R
             at,
             event,
             outcome: Some(outcome),
-            events: vec![told, TimelineEvent::ours(asked.case, at, kind, format!("{word}: a person has decided"))],
+            events: vec![
+                told,
+                TimelineEvent::ours(
+                    asked.case,
+                    at,
+                    kind,
+                    format!("{word}: a person has decided"),
+                ),
+            ],
         })
         .await?;
     if out.is_json() {
         out.value(&given);
     } else {
-        out.line(&format!("{} is {word} by {}", given.case, given.answered_by.as_deref().unwrap_or("somebody")));
+        out.line(&format!(
+            "{} is {word} by {}",
+            given.case,
+            given.answered_by.as_deref().unwrap_or("somebody")
+        ));
     }
     Ok(())
 }

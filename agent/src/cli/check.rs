@@ -67,23 +67,7 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
             .for_each(|f| lines.bad("data files", f.to_string()));
         return Ok(tell(lines, CONFIG, out));
     }
-    match Store::open(&config.store.url).await {
-        Ok(store) => {
-            lines.good(
-                "store",
-                format!(
-                    "{} opens, {} cases waiting",
-                    config.store.url,
-                    store.queue_depth().await?
-                ),
-            );
-            store.close().await;
-        }
-        Err(e) => lines.bad(
-            "store",
-            format!("{}: {e}; set [store] url", config.store.url),
-        ),
-    }
+    store(&config.store.url, &mut lines).await;
     live(config, &mut lines).await;
     Ok(tell(lines, FAILED, out))
 }
@@ -115,6 +99,27 @@ fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
         }
     }
     Ok(())
+}
+
+/// Opens the store if there is one; looking makes none.
+async fn store(url: &str, lines: &mut Lines) {
+    let file = url.strip_prefix("sqlite:").unwrap_or(url);
+    let is_file = !file.starts_with(':') && !file.contains("://");
+    if is_file && !Path::new(file).exists() {
+        return lines.good("store", format!("{file} will be made by the first run"));
+    }
+    let waiting = match Store::open(url).await {
+        Ok(store) => {
+            let waiting = store.queue_depth().await;
+            store.close().await;
+            waiting
+        }
+        Err(e) => Err(e),
+    };
+    match waiting {
+        Ok(n) => lines.good("store", format!("{url} opens, {n} cases waiting")),
+        Err(e) => lines.bad("store", format!("{url}: {e}; see [store] url")),
+    }
 }
 
 async fn live(config: Config, lines: &mut Lines) {

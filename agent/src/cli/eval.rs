@@ -45,6 +45,10 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         Who::Model => AnalystChoice::Model,
     });
     let program = std::env::current_exe().context("the program's own path is not known")?;
+    // All that can be known to be wrong is said before the first lab is worked.
+    for dir in &args.labs {
+        lab::manifest::load(dir).map_err(|e| Failed::new(DATA, e))?;
+    }
     let mut reports = Vec::new();
     for lab in &args.labs {
         let report = run_lab(&program, lab, base.clone()).await;

@@ -9,6 +9,7 @@ use mcp_clients::sources::{Origin, SourceConfig};
 use serde::de::DeserializeOwned;
 
 use super::Config;
+use super::places::Places;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -339,74 +340,5 @@ fn remove(value: &mut Value, path: &[String]) -> bool {
             remove(&mut items[index], rest)
         }
         _ => false,
-    }
-}
-
-/// Finds the line of a setting in the file.
-struct Places {
-    name: String,
-    lines: Vec<(String, usize)>,
-}
-
-impl Places {
-    fn new(text: &str, name: &str) -> Self {
-        let mut lines = Vec::new();
-        if let Ok(table) = toml::de::DeTable::parse(text) {
-            walk(table.get_ref(), "", text, &mut lines);
-        }
-        Self {
-            name: name.to_owned(),
-            lines,
-        }
-    }
-
-    fn fault(&self, key: &str, message: String) -> ConfigFault {
-        let mut at = key;
-        let line = loop {
-            if let Some((_, line)) = self.lines.iter().find(|(k, _)| k == at) {
-                break Some(*line);
-            }
-            match at.rsplit_once('.') {
-                Some((parent, _)) => at = parent,
-                None => break None,
-            }
-        };
-        ConfigFault {
-            place: line.map_or_else(|| self.name.clone(), |n| format!("{}:{n}", self.name)),
-            key: key.to_owned(),
-            message,
-        }
-    }
-}
-
-fn walk(table: &toml::de::DeTable<'_>, prefix: &str, text: &str, out: &mut Vec<(String, usize)>) {
-    use toml::de::DeValue;
-    let line = |at: usize| {
-        text.as_bytes()[..at.min(text.len())]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1
-    };
-    for (key, value) in table {
-        let path = if prefix.is_empty() {
-            key.get_ref().to_string()
-        } else {
-            format!("{prefix}.{}", key.get_ref())
-        };
-        out.push((path.clone(), line(key.span().start)));
-        match value.get_ref() {
-            DeValue::Table(inner) => walk(inner, &path, text, out),
-            DeValue::Array(items) => {
-                for (i, item) in items.iter().enumerate() {
-                    let path = format!("{path}.{i}");
-                    out.push((path.clone(), line(item.span().start)));
-                    if let DeValue::Table(inner) = item.get_ref() {
-                        walk(inner, &path, text, out);
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 }

@@ -11,6 +11,7 @@ use state::model::{Budget, Tier};
 
 mod load;
 mod model;
+mod places;
 
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};

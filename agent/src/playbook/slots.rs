@@ -37,7 +37,11 @@ impl Slots {
         let mut values = BTreeMap::new();
         if let Some(primary) = alert.primary() {
             for (field, fact) in &primary.fields {
-                values.insert(field.as_str().to_owned(), json!(fact.value));
+                let value = match field {
+                    Field::Hash => best_hash(&fact.value),
+                    _ => &fact.value,
+                };
+                values.insert(field.as_str().to_owned(), json!(value));
             }
         }
         values.insert("time".to_owned(), json!(rfc3339(alert.time)));
@@ -100,8 +104,40 @@ impl Slots {
     }
 }
 
+/// The strongest hash of a list such as `MD5=…,SHA256=…`; a text that is no such list is itself.
+#[must_use]
+pub(super) fn best_hash(text: &str) -> &str {
+    let named = |name: &str| {
+        text.split(',').find_map(|part| {
+            let (key, value) = part.trim().split_once('=')?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    };
+    ["SHA512", "SHA256", "SHA1", "MD5"]
+        .into_iter()
+        .find_map(named)
+        .unwrap_or(text)
+}
+
 /// The form in which times go to tools: RFC 3339, UTC, milliseconds.
 #[must_use]
 pub fn rfc3339(time: Time) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::best_hash;
+
+    #[test]
+    fn the_strongest_hash_is_taken() {
+        for (text, want) in [
+            ("SHA1=aa,MD5=bb,SHA256=cc,IMPHASH=dd", "cc"),
+            ("md5=bb", "bb"),
+            ("0123abcd", "0123abcd"),
+            ("", ""),
+        ] {
+            assert_eq!(best_hash(text), want);
+        }
+    }
 }

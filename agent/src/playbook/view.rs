@@ -6,6 +6,8 @@ use chrono::{Datelike, Timelike};
 use serde_json::{Map, Value, json};
 use state::model::{Activity, Alert, Evidence, Field, Time, Trust};
 
+use super::slots::{best_hash, rfc3339};
+
 /// An alert and what was found about it, keyed by step.
 pub struct Scene<'a> {
     /// The alert under judgement.
@@ -76,6 +78,7 @@ impl Scene<'_> {
                 "mapping": alert.mapping,
                 "product": alert.product,
                 "attacks": alert.attacks,
+                "time": rfc3339(alert.time),
                 "hour": alert.time.hour(),
                 "weekday": alert.time.weekday().number_from_monday(),
             },
@@ -129,7 +132,10 @@ fn endorsable(field: Field, value: &str) -> bool {
 fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
     let mut out = Map::new();
     for field in Field::ALL {
-        let value = a.get(*field);
+        let value = match field {
+            Field::Hash => best_hash(a.get(*field)),
+            _ => a.get(*field),
+        };
         // A field that is there counts by its own trust; one that is not, by what the mapping would have trusted.
         let believed = match a.fields.get(field) {
             Some(fact) => fact.trust.is_usable_for_closing(),

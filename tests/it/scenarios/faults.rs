@@ -31,26 +31,25 @@ async fn the_scenario_closes_when_everything_is_there() {
 
 #[tokio::test]
 async fn no_failure_closes_anything() {
-    let broken: Vec<(&str, Box<dyn Fn(&Lab)>, &str)> = vec![
+    let broken = [
         (
             "absent inventory",
-            Box::new(|l| std::fs::remove_file(l.path().join("identity.jsonl")).unwrap()),
+            None,
             "not available in this environment",
         ),
         (
             "malformed inventory",
-            Box::new(|l| l.write("identity.jsonl", "{\"id\": \"u1\"\n").unwrap()),
+            Some("{\"id\": \"u1\"\n"),
             "could not be asked",
         ),
-        (
-            "user unknown to the inventory",
-            Box::new(|l| drop(l.remove("identity.jsonl", |_| true).unwrap())),
-            "",
-        ),
+        ("user unknown to the inventory", Some(""), ""),
     ];
-    for (name, breaks, said) in broken {
+    for (name, inventory, said) in broken {
         let lab = Lab::scenario(&[USUAL]).unwrap();
-        breaks(&lab);
+        match inventory {
+            Some(text) => lab.write("identity.jsonl", text).unwrap(),
+            None => std::fs::remove_file(lab.path().join("identity.jsonl")).unwrap(),
+        }
         let (verdict, outcome, text) = outcome(&lab, scenario_config()).await;
         assert_eq!(outcome, Outcome::Escalated, "{name}: {text}");
         assert!(!verdict.is_benign(), "{name}: {text}");

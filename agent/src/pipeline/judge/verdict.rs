@@ -1,7 +1,8 @@
 //! The verdict that is stored: what both analysts said, put together; deciding what follows is the room's.
 
+use chrono::TimeDelta;
 use state::model::{
-    Analyst, Assessment, Basis, Impact, Provenance, Reason, Tier, Verdict, VerdictKind,
+    Analyst, Assessment, Basis, Impact, Provenance, Reason, Tier, Time, Verdict, VerdictKind,
     VerdictReason,
 };
 
@@ -110,9 +111,12 @@ fn basis(playbook: &Assessment, model: Option<&ModelView>, kind: VerdictKind) ->
         .collect();
     evidence_refs.sort_by_key(|r| r.trim_start_matches('E').parse::<u32>().unwrap_or(0));
     evidence_refs.dedup();
-    let techniques = match kind.is_benign() {
-        true => Vec::new(),
-        false => said().flat_map(|a| a.techniques.iter().cloned()).collect(),
+    // A technique is claimed where something looks real, not where nothing is known.
+    let techniques = match kind {
+        VerdictKind::TruePositive | VerdictKind::Suspicious => {
+            said().flat_map(|a| a.techniques.iter().cloned()).collect()
+        }
+        _ => Vec::new(),
     };
     Basis {
         sentence: String::new(),
@@ -145,7 +149,10 @@ fn accepted(playbook: &Assessment, model: Option<&ModelView>, decision: Decision
     }
 }
 
-/// Techniques that the alert's own events and the timeline's events show.
+/// Events within this time of the alert are part of what it shows; the rest of the timeline is its surroundings.
+const NEAR: TimeDelta = TimeDelta::minutes(30);
+
+/// Techniques that the alert's own events and those of the timeline next to it show.
 fn shown_by_events(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier) -> Vec<String> {
     let lines = tier::reconstruct(
         ctx.library.attack(),
@@ -153,7 +160,9 @@ fn shown_by_events(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier) -> Vec<String>
         dossier.evidence.iter(),
         &plan.entry.playbook,
     );
-    lines.into_iter().filter_map(|l| l.technique).collect()
+    let near = |at: Time| (at - plan.alert.time).abs() <= NEAR;
+    let shown = lines.into_iter().filter(|l| near(l.at));
+    shown.filter_map(|l| l.technique).collect()
 }
 
 fn reason(plan: &Plan<'_>, kind: VerdictKind, vetoes: &[String]) -> VerdictReason {

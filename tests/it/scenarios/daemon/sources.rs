@@ -80,6 +80,9 @@ async fn a_file_is_followed_through_rotation_and_restart() {
     assert_eq!((case.alerts.len(), case.verdicts.len()), (8, 8), "{case:?}");
 }
 
+/// Name, body, time and signature; the status and the ids that come back.
+type Sent<'a> = (&'a str, &'a str, (i64, String), u16, &'a [&'a str]);
+
 #[tokio::test]
 async fn the_webhook_takes_what_is_signed_and_says_what_became_of_it() {
     let site = Site::new(PROGRAM, crowd::lab(9, &[]).unwrap()).unwrap();
@@ -99,7 +102,7 @@ async fn the_webhook_takes_what_is_signed_and_says_what_became_of_it() {
     let foreign = signature("another secret", now, &one).unwrap();
     let own = |body: &str| (now, signature(secret, now, body).unwrap());
     let big = json!([raw(5), "x".repeat(5000)]).to_string();
-    let sent: Vec<(&str, &str, (i64, String), u16, &[&str])> = vec![
+    let sent: Vec<Sent> = vec![
         ("one object", &one, own(&one), 202, &["alert-0"]),
         ("the same again", &one, own(&one), 200, &["alert-0"]),
         (
