@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod llm;
+mod playbooks;
 mod prompts;
 mod scenarios;
 mod tidy;

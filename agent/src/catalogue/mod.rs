@@ -1,5 +1,6 @@
 //! Every callable tool with its class, as the operator lists it; what servers claim about themselves is not asked.
 
+mod pins;
 mod schemas;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,6 +10,7 @@ use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::{Tier, Time};
 
+pub use pins::{PinState, Pins};
 pub use schemas::{SchemaError, Schemas};
 
 /// One catalogued tool.

@@ -8,7 +8,7 @@ use mcp_clients::ToolBox;
 use serde_json::Value;
 use tokio::sync::RwLock;
 
-use super::Entry;
+use super::{Entry, PinState, Pins};
 
 /// Why arguments were not found to fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,14 @@ pub enum SchemaError {
         /// Why.
         why: String,
     },
+    /// The definition is not the one that was reviewed.
+    #[error(
+        "the definition of `{tool}` is not the one that was pinned: review it and run `nightdesk tools pin`"
+    )]
+    Changed {
+        /// `server.tool`.
+        tool: String,
+    },
     /// They do not fit.
     #[error("the arguments do not fit `{tool}`: {why}")]
     Misfit {
@@ -50,10 +58,26 @@ pub enum SchemaError {
 /// Compiled argument schemas by `server.tool`, read once per start of their server.
 #[derive(Default)]
 pub struct Schemas {
+    pins: Pins,
     compiled: RwLock<HashMap<String, Arc<Validator>>>,
 }
 
 impl Schemas {
+    /// Schemas of which those that are pinned must be as reviewed.
+    #[must_use]
+    pub fn pinned(pins: Pins) -> Self {
+        Self {
+            pins,
+            ..Self::default()
+        }
+    }
+
+    /// The pins in force.
+    #[must_use]
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
     /// Forgets the schemas of a server that was restarted or changed its tools.
     pub async fn forget(&self, server: &str) {
         let prefix = format!("{server}.");
@@ -105,6 +129,9 @@ impl Schemas {
                     server: entry.server.clone(),
                     tool: entry.tool.clone(),
                 })?;
+        if self.pins.state(&name, tool) == PinState::Changed {
+            return Err(SchemaError::Changed { tool: name });
+        }
         let built = jsonschema::options()
             .should_validate_formats(true)
             .build(&closed(&tool.input_schema));

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use mcp_clients::ToolBox;
 use mcp_clients::supervise::ServerState;
+use mcp_clients::{ToolBox, ToolDef};
 use serde::Serialize;
 use state::store::Store;
 
+use crate::catalogue::PinState;
 use crate::config::{self, Config, ConfigFaults};
 use crate::daemon::{Assembled, assemble, data, pollable};
 use crate::llm::{Ask, Message, ToolChoice};
@@ -142,59 +143,69 @@ async fn servers(assembled: &Assembled, lines: &mut Lines) {
     for status in &assembled.servers {
         let name = format!("server {}", status.name);
         if let ServerState::Down { reason, .. } = &status.state {
-            lines.bad(
-                name,
-                format!("does not start: {reason}; see [servers.{}]", status.name),
-            );
+            let detail = format!("does not start: {reason}; see [servers.{}]", status.name);
+            lines.bad(name, detail);
             continue;
         }
-        let live = match assembled.fleet.tools(&status.name).await {
-            Ok(live) => live,
-            Err(e) => {
-                lines.bad(name, format!("starts but does not list its tools: {e}"));
-                continue;
-            }
-        };
-        let listed = assembled
-            .ctx
-            .catalogue
-            .iter()
-            .filter(|(_, e)| e.server == status.name);
-        let missing: Vec<&str> = listed
-            .filter(|(_, e)| e.spec.enabled && live.iter().all(|t| t.name != e.tool))
-            .map(|(_, e)| e.tool.as_str())
-            .collect();
-        let outside = live
-            .iter()
-            .filter(|t| {
-                assembled
-                    .ctx
-                    .catalogue
-                    .get(&format!("{}.{}", status.name, t.name))
-                    .is_none()
-            })
-            .count();
-        if missing.is_empty() {
-            lines.good(
-                name,
-                format!(
-                    "{} tools, {outside} of them not in the catalogue and so not callable",
-                    live.len()
-                ),
-            );
-        } else {
-            lines.bad(
-                name,
-                format!(
-                    "does not offer {}; correct or remove [servers.{}.tools.…]",
-                    missing.join(", "),
-                    status.name
-                ),
-            );
+        match assembled.fleet.tools(&status.name).await {
+            Ok(live) => offers(assembled, &status.name, &live, lines),
+            Err(e) => lines.bad(name, format!("starts but does not list its tools: {e}")),
         }
     }
     if assembled.servers.is_empty() {
-        lines.bad("servers", "none is configured: add [servers.NAME] with command or url; without tools nothing can be investigated");
+        lines.bad(
+            "servers",
+            "none is configured: add [servers.NAME] with command or url; without tools nothing can be investigated",
+        );
+    }
+}
+
+/// What one server offers beside what is catalogued and pinned.
+fn offers(assembled: &Assembled, server: &str, live: &[ToolDef], lines: &mut Lines) {
+    let name = format!("server {server}");
+    let catalogue = &assembled.ctx.catalogue;
+    let missing: Vec<&str> = catalogue
+        .iter()
+        .filter(|(_, e)| e.server == server && e.spec.enabled)
+        .filter(|(_, e)| live.iter().all(|t| t.name != e.tool))
+        .map(|(_, e)| e.tool.as_str())
+        .collect();
+    let pins = assembled.ctx.schemas.pins();
+    let own = |t: &ToolDef| {
+        let name = format!("{server}.{}", t.name);
+        catalogue.get(&name).map(|_| pins.state(&name, t))
+    };
+    let states: Vec<PinState> = live.iter().filter_map(own).collect();
+    let of = |state: PinState| states.iter().filter(|s| **s == state).count();
+    let (pinned, open, changed) = (
+        of(PinState::Pinned),
+        of(PinState::Unpinned),
+        of(PinState::Changed),
+    );
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        lines.bad(
+            name,
+            format!("does not offer {missing}; correct or remove [servers.{server}.tools.…]"),
+        );
+    } else if changed > 0 {
+        lines.bad(
+            name,
+            format!("{changed} tools are not as pinned and are not called; review them, then run `nightdesk tools pin`"),
+        );
+    } else {
+        let pins = match open {
+            0 => format!("all {pinned} catalogued ones pinned"),
+            _ => format!("{pinned} pinned, {open} not (`nightdesk tools pin` pins them)"),
+        };
+        let outside = live.len() - states.len();
+        lines.good(
+            name,
+            format!(
+                "{} tools, {pins}, {outside} outside the catalogue and so not callable",
+                live.len()
+            ),
+        );
     }
 }
 

@@ -142,14 +142,10 @@ pub fn main() -> ExitCode {
     } else {
         output::Reader::Person
     });
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Eval(_));
-    let served = matches!(cli.command, Command::Lab(_));
-    let default = if quiet {
-        "error"
-    } else if served {
-        "warn"
-    } else {
-        "info,rmcp=warn"
+    let default = match cli.command {
+        Command::Run(_) => "info,rmcp=warn",
+        Command::Demo(_) | Command::Eval(_) => "error",
+        _ => "warn",
     };
     telemetry::start(cli.log_format, default);
     if rustls::crypto::aws_lc_rs::default_provider()

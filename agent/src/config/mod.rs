@@ -282,6 +282,8 @@ pub struct PathsConfig {
     pub mappings: Option<PathBuf>,
     /// Overrides `mcp-clients/presets/`.
     pub presets: Option<PathBuf>,
+    /// The pins of reviewed tool definitions, `nightdesk.lock` unless set.
+    pub lock: Option<PathBuf>,
 }
 
 #[cfg(test)]

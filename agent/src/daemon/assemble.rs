@@ -11,7 +11,7 @@ use mcp_clients::{Fleet, ToolBox};
 use state::model::Tier;
 use state::store::Store;
 
-use crate::catalogue::{Catalogue, Schemas};
+use crate::catalogue::{Catalogue, Pins, Schemas};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
 use crate::ctx::{Clock, Ctx, Dice, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, PROMPTS};
@@ -113,6 +113,8 @@ fn fault(place: &str, message: &dyn std::fmt::Display) -> ConfigFault {
 /// When data files are at fault, the store can't be opened or the model's key can't be had.
 pub async fn assemble(config: Config, store: Store) -> anyhow::Result<Assembled> {
     let data = data(&config)?;
+    let lock = Pins::path(config.paths.lock.as_deref());
+    let pins = Pins::load(&lock).map_err(|e| ConfigFaults(vec![fault("pins", &e)]))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice = Dice::unforeseen();
     let llm = model(&config, &clock, &dice).await?;
@@ -122,7 +124,7 @@ pub async fn assemble(config: Config, store: Store) -> anyhow::Result<Assembled>
     let ctx = Ctx {
         store,
         catalogue: Catalogue::of(&config.servers),
-        schemas: Schemas::default(),
+        schemas: Schemas::pinned(pins),
         toolbox: fleet.clone() as Arc<dyn ToolBox>,
         mappings: Arc::new(data.mappings),
         library: data.library,

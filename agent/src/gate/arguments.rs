@@ -45,6 +45,7 @@ pub(super) async fn check(
     let checked = ctx.schemas.check(ctx.toolbox.as_ref(), entry, &value).await;
     checked.map_err(|e| match e {
         SchemaError::NoTool { .. } => Refusal::new(1, e.to_string()),
+        SchemaError::Changed { .. } => Refusal::new(2, e.to_string()),
         _ => Refusal::new(3, e.to_string()),
     })
 }

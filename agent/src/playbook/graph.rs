@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use state::model::Tier;
@@ -41,7 +42,6 @@ pub enum GraphError {
 #[derive(Debug, Clone)]
 pub struct Graph {
     graph: StableDiGraph<usize, ()>,
-    order: Vec<usize>,
 }
 
 impl Graph {
@@ -79,21 +79,17 @@ impl Graph {
                 graph.add_edge(*from, nodes[step.id.as_str()], ());
             }
         }
-        let order = match toposort(&graph, None) {
-            Ok(order) => order.into_iter().map(|n| graph[n]).collect(),
-            Err(cycle) => {
-                faults.push(GraphError::Cycle(steps[graph[cycle.node_id()]].id.clone()));
-                Vec::new()
-            }
-        };
+        if let Err(cycle) = toposort(&graph, None) {
+            faults.push(GraphError::Cycle(steps[graph[cycle.node_id()]].id.clone()));
+        }
         if faults.is_empty() {
-            Ok(Self { graph, order })
+            Ok(Self { graph })
         } else {
             Err(faults)
         }
     }
 
-    /// Steps that may run now: of this tier or an earlier one, not done, and all they need is done.
+    /// Steps that may run now, as authored: of this tier or an earlier one, not done, and all they need is done.
     #[must_use]
     pub fn ready<'s>(
         &self,
@@ -101,11 +97,15 @@ impl Graph {
         upto: Tier,
         done: &BTreeSet<String>,
     ) -> Vec<&'s Step> {
-        self.order
-            .iter()
-            .map(|i| &steps[*i])
-            .filter(|step| step.tier <= upto && !done.contains(&step.id))
-            .filter(|step| step.needs.iter().all(|n| done.contains(n)))
+        let step = |node| &steps[self.graph[node]];
+        let met = |node| {
+            let mut needed = self.graph.neighbors_directed(node, Direction::Incoming);
+            needed.all(|n| done.contains(&step(n).id))
+        };
+        self.graph
+            .node_indices()
+            .filter(|n| step(*n).tier <= upto && !done.contains(&step(*n).id) && met(*n))
+            .map(step)
             .collect()
     }
 
