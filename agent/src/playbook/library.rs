@@ -10,6 +10,7 @@ use super::condition::{Conditions, Roots};
 use super::form::{Playbook, Shared};
 use super::graph::Graph;
 use super::queries::Dialect;
+use super::reads::Reads;
 
 /// Something wrong with a data file of the playbooks folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,8 @@ pub struct Entry {
     pub playbook: Playbook,
     /// Its steps as a graph.
     pub graph: Graph,
+    /// Which steps its conditions read.
+    pub reads: Reads,
     /// SHA-256 over the file and the shared groups it uses, hex.
     pub hash: String,
 }
@@ -84,17 +87,19 @@ impl Library {
                 }
             }
             faults.extend(check::faults(&file, &playbook, &dialect, &attack));
-            match Graph::of(&playbook.steps) {
-                Ok(graph) => entries.push(Entry {
+            let reads = Reads::of(&playbook);
+            match (Graph::of(&playbook.steps), reads) {
+                (Ok(graph), Ok(reads)) => entries.push(Entry {
                     playbook,
                     graph,
+                    reads,
                     hash: sha256_hex(&hashed),
                 }),
-                Err(found) => faults.extend(
-                    found
-                        .into_iter()
-                        .map(|e| PlaybookFault::new(&file.name, e.to_string())),
-                ),
+                (Err(found), _) => {
+                    let told = found.into_iter().map(|e| e.to_string());
+                    faults.extend(told.map(|m| PlaybookFault::new(&file.name, m)));
+                }
+                (_, Err(e)) => faults.push(PlaybookFault::new(&file.name, e.to_string())),
             }
         }
         entries.sort_by(|a, b| {

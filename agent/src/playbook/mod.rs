@@ -8,6 +8,7 @@ mod functions;
 mod graph;
 mod library;
 mod queries;
+mod reads;
 mod slots;
 mod view;
 
@@ -17,5 +18,6 @@ pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, 
 pub use graph::Graph;
 pub use library::{Entry, Library, PlaybookFault};
 pub use queries::{Dialect, QueryError};
+pub use reads::Reads;
 pub use slots::{SlotError, Slots, rfc3339};
 pub use view::{Scene, activity_view, rows_of};

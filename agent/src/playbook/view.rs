@@ -6,6 +6,7 @@ use chrono::{Datelike, Timelike};
 use serde_json::{Map, Value, json};
 use state::model::{Activity, Alert, Evidence, Field, Time, Trust};
 
+use super::reads::Reads;
 use super::slots::{best_hash, rfc3339};
 
 /// An alert and what was found about it, keyed by step.
@@ -18,6 +19,8 @@ pub struct Scene<'a> {
     pub steps: Vec<&'a str>,
     /// Steps that ask threat intelligence: what they name is not thereby in the inventory.
     pub intel: Vec<&'a str>,
+    /// Steps whose rows are read; none carried for the others.
+    pub reads: Reads,
 }
 
 impl<'a> Scene<'a> {
@@ -29,6 +32,7 @@ impl<'a> Scene<'a> {
             evidence: BTreeMap::new(),
             steps: Vec::new(),
             intel: Vec::new(),
+            reads: Reads::default(),
         }
     }
 }
@@ -60,10 +64,15 @@ impl Scene<'_> {
             .steps
             .iter()
             .map(|id| {
-                let seen = self.evidence.get(id).map_or_else(
-                    || json!({"answer": "not_asked", "complete": false}),
-                    |e| step(e, alert.time, depth, &inventory),
-                );
+                let read = match depth {
+                    Depth::Trusted => self.reads.trusted.contains(*id),
+                    Depth::Any => self.reads.any.contains(*id),
+                };
+                let seen = match self.evidence.get(id) {
+                    None => json!({"answer": "not_asked", "complete": false}),
+                    Some(e) if read => step(e, alert.time, depth, &inventory),
+                    Some(e) => Value::Object(ending(e)),
+                };
                 ((*id).to_owned(), seen)
             })
             .collect();
@@ -172,10 +181,16 @@ pub fn activity_view(activity_: &Activity, at: Time) -> Value {
     activity(activity_, at, Depth::Any, &BTreeSet::new())
 }
 
+/// How a step's question ended.
+fn ending(evidence: &Evidence) -> Map<String, Value> {
+    Map::from_iter([
+        ("answer".to_owned(), json!(evidence.answer.as_str())),
+        ("complete".to_owned(), json!(evidence.answer.is_complete())),
+    ])
+}
+
 fn step(evidence: &Evidence, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
-    let mut out = Map::new();
-    out.insert("answer".to_owned(), json!(evidence.answer.as_str()));
-    out.insert("complete".to_owned(), json!(evidence.answer.is_complete()));
+    let mut out = ending(evidence);
     let readable =
         evidence.answer.is_complete() || evidence.answer == state::model::Answer::Partial;
     let believed =

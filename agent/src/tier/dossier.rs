@@ -106,6 +106,7 @@ impl Dossier {
                 .filter(|s| s.intel)
                 .map(|s| s.id.as_str())
                 .collect(),
+            reads: plan.entry.reads.clone(),
         }
     }
 
