@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use lab::ServerName;
 use lab::manifest::LabManifest;
+use mcp_clients::mappings::{GENERIC, Mappings};
 use serde::Serialize;
 use serde_json::json;
 use state::model::CaseId;
@@ -44,7 +45,25 @@ pub struct LabReport {
 /// # Errors
 /// When the folder is no lab, or the text made from it is not accepted.
 pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Config> {
-    let manifest = lab::manifest::load(dir)?;
+    let mut manifest = lab::manifest::load(dir)?;
+    let mappings = Mappings::load(base.paths.mappings.as_deref());
+    let mappings = mappings.map_err(|faults| {
+        anyhow::anyhow!(
+            "{}",
+            faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })?;
+    for feed in &mut manifest.feeds {
+        // A format nobody has a mapping for is read as generic JSON: it still gets an investigation.
+        if !mappings.alert_names().contains(&feed.mapping.as_str()) {
+            tracing::warn!(feed = %feed.name, mapping = %feed.mapping, "no such alert mapping: the feed is read as generic JSON");
+            feed.mapping = GENERIC.to_owned();
+        }
+    }
     let text = lab_toml(program, dir, &manifest)?;
     let served = config::from_text(&text, "the lab's own settings")
         .with_context(|| format!("lab {}", manifest.name))?;

@@ -21,7 +21,7 @@ use std::path::Path;
 use regex::Regex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use state::model::{Activity, NewAlert};
+use state::model::{Activity, NewAlert, Time};
 
 use alert::AlertMapping;
 use event::EventMapping;
@@ -34,6 +34,8 @@ pub use files::{MappingFault, MappingFile, Origin};
 
 /// Schema of an event that no mapping recognised.
 pub const UNKNOWN: &str = "unknown";
+/// Name of the mapping for alerts of no known product.
+pub const GENERIC: &str = "generic";
 /// Largest alert, bytes.
 pub const MAX_ALERT_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of an alert.
@@ -217,6 +219,12 @@ impl Mappings {
         let time = envelope
             .time
             .or(happened)
+            .or_else(|| {
+                mapping
+                    .name
+                    .starts_with(GENERIC)
+                    .then(|| any_time(&value))?
+            })
             .ok_or("the alert has no time, neither its own nor its event's")?;
         let product = envelope.product.or_else(|| self.product(&activities));
         Ok(NewAlert {
@@ -277,6 +285,19 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
 /// Reads a time as products write it.
 pub(crate) fn parse_time(text: &str) -> Option<state::model::Time> {
     time::parse(text)
+}
+
+/// The first date and time that stands anywhere in an alert of no known form.
+fn any_time(value: &Value) -> Option<Time> {
+    match value {
+        Value::String(text) => {
+            let dated = text.len() >= 16 && text.as_bytes().get(4) == Some(&b'-');
+            dated.then(|| time::parse(text))?
+        }
+        Value::Array(items) => items.iter().find_map(any_time),
+        Value::Object(map) => map.values().find_map(any_time),
+        _ => None,
+    }
 }
 
 fn digest(raw: &str) -> String {

@@ -214,3 +214,38 @@ fn configuration_faults_come_all_at_once_with_their_place() {
         stderr(&output)
     );
 }
+
+#[tokio::test]
+async fn a_format_nobody_knows_still_gets_an_investigation_and_an_answer() {
+    let lab = Lab::scenario(&[]).unwrap();
+    let alert = json!({"ref": "odd-1", "what": {"found": "Odd thing"}, "seen": {"at": "2026-03-02T09:00:00Z"},
+        "login": "ana@corp.example", "from": STRANGE});
+    lab.lines("alerts.jsonl", std::slice::from_ref(&alert))
+        .unwrap();
+    for (mapping, fields, id) in [
+        ("weird", "", "sha256:"),
+        (
+            "generic",
+            "[alerts.fields]\nid = \"/ref\"\nrule_name = \"/what/found\"\ntime = \"/seen/at\"\nuser = \"/login\"\nsrc_ip = \"/from\"\n",
+            "odd-1",
+        ),
+    ] {
+        let manifest = format!(
+            "name = \"odd\"\nclock = \"2026-03-02T12:00:00Z\"\n[alerts]\nfile = \"alerts.jsonl\"\nmapping = \"{mapping}\"\n{fields}"
+        );
+        lab.write("lab.toml", &manifest).unwrap();
+        let report = run_lab(PROGRAM.as_ref(), lab.path(), scenario_config())
+            .await
+            .unwrap();
+        assert_eq!(report.rejected, Vec::<String>::new());
+        let [result] = report.alerts.as_slice() else {
+            panic!("{mapping}: {} results", report.alerts.len());
+        };
+        assert!(
+            result.subject.source_alert_id.starts_with(id),
+            "{mapping}: {}",
+            result.subject.source_alert_id
+        );
+        assert_eq!(result.judgement.outcome, Outcome::Escalated, "{mapping}");
+    }
+}
