@@ -30,55 +30,52 @@ fn is_invisible(c: char) -> bool {
 #[must_use]
 pub fn inline(text: &str, most: usize) -> String {
     let mut out = String::new();
-    for c in defang(&oneline(text, most)).chars() {
-        if matches!(
-            c,
-            '\\' | '`'
-                | '*'
-                | '_'
-                | '{'
-                | '}'
-                | '['
-                | ']'
-                | '<'
-                | '>'
-                | '#'
-                | '|'
-                | '!'
-                | '~'
-                | '&'
-                | '$'
-        ) {
+    for c in oneline(text, most).chars() {
+        if MARKUP.contains(c) {
             out.push('\\');
         }
         out.push(c);
     }
-    out.replace('@', "&#64;")
+    // Our own `[.]` must not become the text of a link either.
+    defang(&out).replace("](", "]\\(").replace('@', "&#64;")
 }
+
+/// Characters that could begin markup.
+const MARKUP: &str = "\\`*_{}[]<>#|!~&$";
 
 /// Links, addresses and domains written so that nothing makes them live: `hxxp`, `[.]`.
 #[must_use]
 pub fn defang(text: &str) -> String {
     let words = text.split(' ').map(|word| {
+        let (word, end) = word.split_at(word.trim_end_matches('.').len());
         let lower = word.to_lowercase();
         let mut parts = lower.split([
             '/', ':', '?', '#', '=', ',', ';', '(', ')', '<', '>', '"', '\'', '|',
         ]);
         if lower.contains("://") || lower.starts_with("www.") || parts.any(is_host) {
             let dead = replace_ignoring_case(word, "http", "hxxp");
-            dead.replace("[.]", ".").replace('.', "[.]")
+            dead.replace("[.]", ".").replace('.', "[.]") + end
         } else {
-            word.to_owned()
+            format!("{word}{end}")
         }
     });
     words.collect::<Vec<_>>().join(" ")
 }
+
+/// Endings of file names that are no top-level domains.
+const FILES: [&str; 16] = [
+    ".exe", ".dll", ".sys", ".bat", ".cmd", ".vbs", ".ps1", ".docm", ".docx", ".xlsm", ".xlsx",
+    ".msi", ".lnk", ".tmp", ".log", ".txt",
+];
 
 /// Whether a part of a word could be read as a domain or an address.
 fn is_host(part: &str) -> bool {
     let host = part.trim_matches(|c: char| !c.is_alphanumeric());
     if host.parse::<std::net::IpAddr>().is_ok() {
         return true;
+    }
+    if FILES.iter().any(|ending| host.ends_with(ending)) {
+        return false;
     }
     let labels: Vec<&str> = host.split('.').collect();
     let plain = |l: &str| {
@@ -120,7 +117,7 @@ mod tests {
                 "to a.xn--p1ai and 192.0.2.0/24",
                 "to a[.]xn--p1ai and 192[.]0[.]2[.]0/24",
             ),
-            ("version 1.2 of cmd.exe.", "version 1.2 of cmd[.]exe[.]"),
+            ("version 1.2 of cmd.exe.", "version 1.2 of cmd.exe."),
         ] {
             assert_eq!(defang(text), want);
         }
@@ -131,7 +128,7 @@ mod tests {
         assert_eq!(oneline("abcdef", 3), "abc…");
         assert_eq!(
             inline("![x](http://a.example.com) <b> @here | `c`", 90),
-            "\\!\\[x\\](hxxp://a\\[.\\]example\\[.\\]com) \\<b\\> &#64;here \\| \\`c\\`"
+            "\\!\\[x\\]\\(hxxp://a[.]example[.]com) \\<b\\> &#64;here \\| \\`c\\`"
         );
     }
 }

@@ -64,6 +64,18 @@ pub async fn act(
         _ => "a person has to look".to_owned(),
     };
     if let Some(worst) = worst.filter(|v| v.kind == VerdictKind::TruePositive) {
+        if let Some(alert) = alerts.iter().find(|a| a.id == worst.alert) {
+            let proposal = Proposal {
+                case,
+                tool: TICKET,
+                arguments: ticket(case, alert, worst),
+                target: "",
+                d3fend: None,
+                entities: &alert.entities,
+                at: ctx.now(),
+            };
+            acted.effects.extend(gate::propose(ctx, proposal).await?);
+        }
         for alert in alerts.iter().filter(|a| {
             verdicts
                 .iter()
@@ -146,7 +158,10 @@ fn ask(ctx: &Ctx, case: CaseId, acted: &mut Acted, why: &str) -> String {
     format!("a person is asked to confirm closing: {why}")
 }
 
-/// Countermeasures of the playbook and the incident ticket, as proposals.
+/// Tool that opens an incident ticket, where one is catalogued.
+const TICKET: &str = "ticketing.create_ticket";
+
+/// Countermeasures of the playbook, as proposals.
 async fn responses(
     ctx: &Ctx,
     case: CaseId,
@@ -162,13 +177,7 @@ async fn responses(
     };
     let slots = Slots::of(alert);
     let any = Scene::bare(alert).any();
-    let ticket = ticket(case, alert, verdict);
-    let mut proposals: Vec<(String, Map<_, _>, String, Option<&str>)> = vec![(
-        "ticketing.create_ticket".to_owned(),
-        ticket,
-        String::new(),
-        None,
-    )];
+    let mut proposals = Vec::new();
     for response in &entry.playbook.responses {
         let Some(tool) = &response.tool else { continue };
         let Ok(arguments) = slots.fill(&response.args) else {
@@ -178,7 +187,7 @@ async fn responses(
         let target = target
             .and_then(|t| t.as_str().map(str::to_owned))
             .unwrap_or_default();
-        proposals.push((tool.clone(), arguments, target, Some(&response.d3fend)));
+        proposals.push((tool.clone(), arguments, target, response.d3fend.as_str()));
         acted.events.push(TimelineEvent::ours(
             case,
             ctx.now(),
@@ -192,7 +201,7 @@ async fn responses(
             tool: &tool,
             arguments,
             target: &target,
-            d3fend,
+            d3fend: Some(d3fend),
             entities: &alert.entities,
             at: ctx.now(),
         };

@@ -111,19 +111,7 @@ impl Library {
             };
             key(a).cmp(&key(b))
         });
-        match entries.iter().find(|e| e.playbook.id == DEFAULT) {
-            None => faults.push(PlaybookFault::new(
-                "default.yaml",
-                "is missing; it catches what no other playbook does",
-            )),
-            Some(e) if e.playbook.scoring.close.is_some() => {
-                faults.push(PlaybookFault::new(
-                    "default.yaml",
-                    "has a close rule; the default never closes",
-                ));
-            }
-            Some(_) => {}
-        }
+        faults.extend(default_fault(&entries));
         if faults.is_empty() {
             Ok(Self {
                 entries,
@@ -169,6 +157,18 @@ impl Library {
     pub fn attack(&self) -> &Attack {
         &self.attack
     }
+}
+
+/// What is wrong with the playbook that catches the rest.
+fn default_fault(entries: &[Entry]) -> Option<PlaybookFault> {
+    let message = match entries.iter().find(|e| e.playbook.id == DEFAULT) {
+        None => "is missing; it catches what no other playbook does",
+        Some(e) if e.playbook.scoring.close.is_some() => {
+            "has a close rule; the default never closes"
+        }
+        Some(_) => return None,
+    };
+    Some(PlaybookFault::new("default.yaml", message))
 }
 
 fn read_all<T: serde::de::DeserializeOwned>(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use state::model::{Answer, ObservableKind, Trust, VerdictKind};
 
-use crate::playbook::{Library, Scene};
+use crate::playbook::{Library, Response, Scene};
 use crate::tier::sentence;
 
 use super::casefile::CaseFile;
@@ -180,45 +180,41 @@ fn indicators(file: &CaseFile, out: &mut String) {
 
 fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
     put!(out, "## Recommendations\n");
-    let mut any = false;
+    let mut lines: Vec<String> = Vec::new();
     for alert in &file.alerts {
-        let Some(v) = &alert.verdict else { continue };
+        let Some(v) = alert.verdict.as_ref().filter(|v| !v.kind.is_benign()) else {
+            continue;
+        };
         let Some(entry) = library.get(&v.provenance.playbook) else {
             continue;
         };
-        if v.kind.is_benign() {
-            continue;
-        }
-        let scene = Scene::bare(&alert.alert);
-        let view = scene.any();
+        let view = Scene::bare(&alert.alert).any();
         if v.kind == VerdictKind::TruePositive {
-            for r in &entry.playbook.responses {
-                put!(
-                    out,
-                    "- {} ({})",
-                    inline(&sentence(&r.does, &view), 300),
-                    r.d3fend
-                );
-                any = true;
-            }
+            let does =
+                |r: &Response| format!("{} ({})", inline(&sentence(&r.does, &view), 300), r.d3fend);
+            lines.extend(entry.playbook.responses.iter().map(does));
         } else {
-            put!(out, "- {}", inline(entry.playbook.fallback.trim(), 600));
-            any = true;
+            lines.push(inline(entry.playbook.fallback.trim(), 600));
         }
     }
-    for e in &file.effects {
-        put!(
-            out,
-            "- Proposed call: `{}` on {} ({}): {}, {}",
+    lines.extend(file.effects.iter().map(|e| {
+        let on = match e.target.as_str() {
+            "" => String::new(),
+            target => format!(" on {}", inline(target, 100)),
+        };
+        format!(
+            "Proposed call: `{}`{on} ({}): {}, {}",
             code(&e.tool),
-            inline(&e.target, 100),
             e.class,
             e.decision,
             inline(&e.reason, 200)
-        );
-        any = true;
+        )
+    }));
+    let mut seen = std::collections::BTreeSet::new();
+    for line in lines.iter().filter(|l| seen.insert(l.as_str())) {
+        put!(out, "- {line}");
     }
-    put!(out, "{}", if any { "" } else { "None.\n" });
+    put!(out, "{}", if lines.is_empty() { "None.\n" } else { "" });
 }
 
 fn evidence(file: &CaseFile, out: &mut String) {
