@@ -4,3 +4,4 @@ mod daemon;
 mod demo;
 mod faults;
 mod model;
+mod people;

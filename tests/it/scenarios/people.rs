@@ -1,0 +1,100 @@
+//! What people do from the command line: confirming closes, pinning tools.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tests::workbench::{Lab, USUAL, data, nightdesk, stderr, stdout};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
+
+/// A lab with its settings in a folder of its own; `change` edits the settings.
+fn site(lab: &Lab, change: impl Fn(String) -> String) -> PathBuf {
+    let dir = lab.path().join("work");
+    std::fs::create_dir(&dir).unwrap();
+    let store = format!("sqlite:{}", dir.join("s.db").display());
+    let text = agent::eval::lab_settings(PROGRAM.as_ref(), lab.path(), &store).unwrap();
+    let text = format!(
+        "{text}\n[paths]\nplaybooks = {}\n",
+        json!(data("playbooks"))
+    );
+    std::fs::write(dir.join("nightdesk.toml"), change(text)).unwrap();
+    dir
+}
+
+fn json_of(dir: &Path, args: &[&str]) -> Value {
+    let output = nightdesk(PROGRAM, dir, args).unwrap();
+    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+#[test]
+fn a_proposed_close_waits_for_one_answer() {
+    for (word, outcome, status) in [
+        ("approve", "closed", "closed"),
+        ("deny", "escalated", "escalated"),
+    ] {
+        let lab = Lab::scenario(&[USUAL]).unwrap();
+        let dir = site(&lab, |text| {
+            text.replace("mode = \"auto\"", "mode = \"propose\"")
+        });
+        let result = json_of(&dir, &["run", "--once", "--json"]);
+        assert_eq!(
+            result["alerts"][0]["outcome"], "awaiting_approval",
+            "{result}"
+        );
+        let waiting = json_of(&dir, &["approvals", "list", "--json"]);
+        let id = waiting["approvals"][0]["id"].to_string();
+        json_of(&dir, &["approvals", word, &id, "--by", "ana", "--json"]);
+        let case = json_of(&dir, &["case", "show", "ND-1", "--json"]);
+        assert_eq!(case["case"]["outcome"], outcome);
+        assert_eq!(case["case"]["status"], status);
+        let again = nightdesk(PROGRAM, &dir, &["approvals", "approve", &id, "--by", "bo"]).unwrap();
+        assert!(!again.status.success(), "a question is answered once");
+        assert_eq!(
+            json_of(&dir, &["approvals", "list", "--json"])["approvals"],
+            json!([])
+        );
+        assert_eq!(json_of(&dir, &["audit", "verify", "--json"])["ok"], true);
+    }
+}
+
+#[test]
+fn a_tool_that_is_not_as_pinned_is_not_called() {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let dir = site(&lab, |text| text);
+    json_of(&dir, &["tools", "pin", "--json"]);
+    let lock = dir.join("nightdesk.lock");
+    let pinned = std::fs::read_to_string(&lock).unwrap();
+    let ok = nightdesk(PROGRAM, &dir, &["check"]).unwrap();
+    assert!(ok.status.success(), "{}", stdout(&ok));
+    let other: Vec<String> = pinned
+        .lines()
+        .map(|l| match l.strip_prefix("\"identity.get_user\" = ") {
+            Some(_) => format!("\"identity.get_user\" = \"{}\"", "0".repeat(64)),
+            None => l.to_owned(),
+        })
+        .collect();
+    std::fs::write(&lock, other.join("\n")).unwrap();
+    let check = nightdesk(PROGRAM, &dir, &["check"]).unwrap();
+    assert_eq!(check.status.code(), Some(1), "{}", stdout(&check));
+    assert!(
+        stdout(&check).contains("not as pinned"),
+        "{}",
+        stdout(&check)
+    );
+    let result = json_of(&dir, &["run", "--once", "--json"]);
+    let alert = &result["alerts"][0];
+    assert_eq!(alert["outcome"], "escalated", "{alert}");
+    assert!(alert["gaps"].to_string().contains("rule 2"), "{alert}");
+    std::fs::write(&lock, "not a lock").unwrap();
+    let broken = nightdesk(PROGRAM, &dir, &["run", "--once"]).unwrap();
+    assert_eq!(broken.status.code(), Some(78), "{}", stderr(&broken));
+}
+
+#[test]
+fn the_example_configuration_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nightdesk.example.toml");
+    std::fs::copy(&example, dir.path().join("nightdesk.toml")).unwrap();
+    agent::config::load(&dir.path().join("nightdesk.toml")).unwrap();
+}
