@@ -37,6 +37,8 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
     let mut base = Config::default();
     base.closing.mode = CloseMode::Auto;
     base.closing.review_sample_percent = Some(0.0);
+    // The lab answers in milliseconds: more workers than this only cost memory.
+    base.run.workers = 2;
     base.store.url = format!("sqlite:{}", dir.join("nightdesk.db").display());
     let program = std::env::current_exe().context("the program's own path is not known")?;
     let config = lab_config(&program, &lab, base)?;

@@ -32,8 +32,8 @@ pub fn assess(
     tier: Tier,
 ) -> Result<PlaybookView, ConditionError> {
     let scene = dossier.scene(plan);
-    let (trusted, any) = (scene.trusted(), scene.any());
-    let conditions = Conditions::new(&trusted, &any)?;
+    let any = scene.any();
+    let conditions = Conditions::new(&scene.trusted(), &any)?;
     let playbook = &plan.entry.playbook;
     let mut heard = Heard::default();
     for signal in &playbook.signals {
