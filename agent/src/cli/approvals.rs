@@ -33,8 +33,15 @@ pub(super) struct Answer {
     /// Number of the question
     id: i64,
     /// Who answers; stands in the timeline and the audit record
-    #[arg(long, env = "USER")]
+    #[arg(long, env = "USER", value_parser = named)]
     by: String,
+}
+
+fn named(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say who answers: --by NAME".to_owned()),
+        name => Ok(name.to_owned()),
+    }
 }
 
 pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Done {
@@ -91,6 +98,18 @@ async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> R
         return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
     }
     let at = SystemClock.now();
+    if asked.state != ApprovalState::Pending || at > asked.expires {
+        let state = if asked.state == ApprovalState::Pending {
+            ApprovalState::Expired
+        } else {
+            asked.state
+        };
+        let why = format!(
+            "approval {} is {state}; only a pending one can be answered",
+            asked.id
+        );
+        return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
+    }
     let (event, outcome, kind, word) = match answered {
         Answered::Approved => (
             CaseEvent::Closed,
@@ -112,8 +131,8 @@ async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> R
         format!("{word} by {}", answer.by),
     );
     told.actor.clone_from(&answer.by);
-    let record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
-        "digest": asked.digest, "answer": word, "by": answer.by});
+    let mut record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
+        "digest": asked.digest, "answer": word, "by": answer.by, "stage": "intent"});
     store.append_audit(at, &record).await?;
     let given = store
         .answer_approval(ApprovalAnswer {
@@ -134,6 +153,8 @@ async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> R
             ],
         })
         .await?;
+    record["stage"] = json!("done");
+    store.append_audit(SystemClock.now(), &record).await?;
     if out.is_json() {
         out.value(&given);
     } else {

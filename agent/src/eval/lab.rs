@@ -11,8 +11,8 @@ use lab::ServerName;
 use lab::manifest::LabManifest;
 use mcp_clients::mappings::{GENERIC, Mappings};
 use serde::Serialize;
-use serde_json::json;
-use state::model::CaseId;
+use serde_json::{Map, Value, json};
+use state::model::{CaseId, Field};
 use state::store::Store;
 
 use crate::config::{self, CloseMode, Config};
@@ -63,6 +63,11 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
             tracing::warn!(feed = %feed.name, mapping = %feed.mapping, "no such alert mapping: the feed is read as generic JSON");
             feed.mapping = GENERIC.to_owned();
         }
+        if feed.mapping != GENERIC && !feed.fields.is_empty() {
+            tracing::warn!(feed = %feed.name, mapping = %feed.mapping, "[alerts.fields] goes with the generic mapping and is left out");
+            feed.fields.clear();
+        }
+        feed.fields = fields(std::mem::take(&mut feed.fields));
     }
     let text = lab_toml(program, dir, &manifest)?;
     let served = config::from_text(&text, "the lab's own settings")
@@ -73,6 +78,55 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
         queries: config::QueriesConfig::default(),
         ..base
     })
+}
+
+/// Other names for the keys of `[alerts.fields]`.
+const ALIASES: [(&str, &str); 10] = [
+    ("rule", "rule_id"),
+    ("title", "rule_name"),
+    ("name", "rule_name"),
+    ("alert_id", "id"),
+    ("source_alert_id", "id"),
+    ("timestamp", "time"),
+    ("ip", "src_ip"),
+    ("source_ip", "src_ip"),
+    ("username", "user"),
+    ("hostname", "host"),
+];
+
+/// The pointers that mean something here; a key that means nothing is left out, with a warning.
+fn fields(given: Map<String, Value>) -> Map<String, Value> {
+    let known = |key: &str| {
+        key.parse::<Field>().is_ok()
+            || [
+                "id",
+                "time",
+                "product",
+                "rule_id",
+                "rule_name",
+                "rule_groups",
+                "severity",
+                "attacks",
+                "trusted",
+                "event",
+                "events",
+            ]
+            .contains(&key)
+    };
+    let mut kept = Map::new();
+    for (key, pointer) in given {
+        let alias = ALIASES.iter().find(|(other, _)| *other == key);
+        let key = alias.map_or(key, |(_, name)| (*name).to_owned());
+        if known(&key) {
+            kept.entry(key).or_insert(pointer);
+        } else {
+            tracing::warn!(
+                key,
+                "[alerts.fields] has a key that means nothing; it is left out"
+            );
+        }
+    }
+    kept
 }
 
 /// First line of the configuration that a demo leaves behind; a folder without it is somebody's own.

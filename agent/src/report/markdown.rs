@@ -1,8 +1,9 @@
 //! The incident report draft in Markdown; all outside text goes through `safe`.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
-use state::model::{Answer, ObservableKind, Trust, VerdictKind};
+use state::model::{Answer, Field, Trust, VerdictKind};
 
 use crate::playbook::{Library, Response, Scene};
 use crate::tier::sentence;
@@ -152,30 +153,73 @@ fn techniques(file: &CaseFile, library: &Library, out: &mut String) {
     out.push('\n');
 }
 
+/// Values of the alerts' own events and of the timeline; what the house itself or every machine has is left out.
 fn indicators(file: &CaseFile, out: &mut String) {
-    put!(out, "## Indicators (defanged)\n");
-    let mut seen = std::collections::BTreeSet::new();
-    let real = file
+    put!(
+        out,
+        "## Indicators seen (defanged; check before blocking)\n"
+    );
+    let real: Vec<_> = file
         .alerts
         .iter()
-        .filter(|a| a.verdict.as_ref().is_none_or(|v| !v.kind.is_benign()));
-    let observables = real.flat_map(|a| &a.alert.observables);
-    let kinds = [
-        ObservableKind::Ip,
-        ObservableKind::Hostname,
-        ObservableKind::Url,
-        ObservableKind::Hash,
-        ObservableKind::Email,
-        ObservableKind::File,
-    ];
-    let mut any = false;
-    for o in observables.filter(|o| kinds.contains(&o.kind)) {
-        if seen.insert((o.kind, o.value.clone())) && seen.len() <= 60 {
-            put!(out, "- {}: {}", o.kind, inline(&o.value, 300));
-            any = true;
+        .filter(|a| a.verdict.as_ref().is_none_or(|v| !v.kind.is_benign()))
+        .collect();
+    let told: std::collections::BTreeSet<&str> = real
+        .iter()
+        .flat_map(|a| a.activity.iter().map(|l| l.event_uid.as_str()))
+        .filter(|uid| !uid.is_empty())
+        .collect();
+    let own = real.iter().flat_map(|a| &a.alert.activities);
+    let around = file
+        .evidence
+        .iter()
+        .flat_map(|e| &e.activities)
+        .filter(|a| told.contains(a.uid.as_str()));
+    let mut seen = std::collections::BTreeSet::new();
+    for activity in own.chain(around) {
+        for field in [
+            Field::SrcIp,
+            Field::DstIp,
+            Field::Domain,
+            Field::DstHost,
+            Field::Url,
+            Field::Sender,
+            Field::Process,
+            Field::File,
+        ] {
+            let value = activity.get(field);
+            if is_indicator(field, value) && seen.len() < 60 {
+                seen.insert((field, value));
+            }
         }
     }
-    put!(out, "{}", if any { "" } else { "None.\n" });
+    for (field, value) in &seen {
+        put!(out, "- {field}: {}", inline(value, 300));
+    }
+    put!(out, "{}", if seen.is_empty() { "None.\n" } else { "" });
+}
+
+fn is_indicator(field: Field, value: &str) -> bool {
+    let lower = value.to_lowercase();
+    match field {
+        Field::SrcIp | Field::DstIp => match value.parse() {
+            Ok(IpAddr::V4(ip)) => !ip.is_private() && !ip.is_loopback() && !ip.is_link_local(),
+            Ok(IpAddr::V6(ip)) => !ip.is_loopback() && !ip.is_unique_local(),
+            Err(_) => false,
+        },
+        Field::Process | Field::File => {
+            let system = [
+                ":\\windows\\",
+                ":\\program files",
+                "/usr/",
+                "/bin/",
+                "/sbin/",
+                "/lib",
+            ];
+            value.contains(['\\', '/']) && !system.iter().any(|s| lower.contains(s))
+        }
+        _ => !value.is_empty(),
+    }
 }
 
 fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {

@@ -147,16 +147,16 @@ impl Dossier {
         gaps
     }
 
-    /// Steps of later tiers, as gaps of a verdict given at `tier`.
+    /// What the later tiers would have asked, as one gap of a verdict given at `tier`.
     #[must_use]
-    pub fn not_reached(&self, plan: &Plan<'_>, tier: Tier) -> Vec<Gap> {
-        let later = plan.entry.playbook.steps.iter().filter(|s| s.tier > tier);
-        later
-            .map(|step| Gap {
-                what: step.asks.clone(),
-                why: format!("not asked: decided at tier {tier}"),
-                required: false,
-            })
-            .collect()
+    pub fn not_reached(&self, plan: &Plan<'_>, tier: Tier) -> Option<Gap> {
+        let steps = &plan.entry.playbook.steps;
+        let later = steps.iter().filter(|s| s.tier > tier).count();
+        let questions = if later == 1 { "question" } else { "questions" };
+        (later > 0).then(|| Gap {
+            what: format!("{later} {questions} of later tiers"),
+            why: format!("not asked: decided at tier {tier}"),
+            required: false,
+        })
     }
 }

@@ -205,11 +205,21 @@ fn sentence(
     {
         return format!("not closed: {veto}");
     }
-    match reasons.iter().find(speaks) {
-        Some(reason) => reason.claim.text.clone(),
-        None if decision == Decision::Escalate => {
+    let opposes = |r: &&Reason| r.weight * wanted < 0.0;
+    let (for_it, against) = (reasons.iter().find(speaks), reasons.iter().find(opposes));
+    let open = !kind.is_benign() && kind != VerdictKind::TruePositive;
+    match (for_it, against) {
+        (Some(for_it), Some(against)) if open => {
+            let (bad, good) = (&for_it.claim.text, &against.claim.text);
+            format!("unclear; against it speaks: {bad} For it: {good}")
+        }
+        (Some(for_it), _) => for_it.claim.text.clone(),
+        (None, Some(against)) if open => {
+            format!("not enough to close: {}", against.claim.text)
+        }
+        (None, _) if decision == Decision::Escalate => {
             "nothing found speaks clearly for or against it".to_owned()
         }
-        None => "no reason was found".to_owned(),
+        (None, _) => "no reason was found".to_owned(),
     }
 }
