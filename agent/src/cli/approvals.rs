@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
-use state::model::{Approval, ApprovalState, CaseEvent, Outcome, TimelineEvent, TimelineKind};
+use state::model::{
+    Approval, ApprovalState, CaseEvent, Outcome, Time, TimelineEvent, TimelineKind,
+};
 use state::store::{Answered, ApprovalAnswer, Store};
 
 use crate::config::Config;
@@ -88,28 +90,11 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
     Ok(())
 }
 
+/// Answers one question; the audit record stands before the answer takes effect, and again after it.
 async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> Result<(), Failed> {
     let asked = store.approval(answer.id).await?;
-    if asked.action != "close" {
-        let why = format!(
-            "approval {} is for `{}`; this version answers closes only",
-            asked.id, asked.action
-        );
-        return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
-    }
     let at = SystemClock.now();
-    if asked.state != ApprovalState::Pending || at > asked.expires {
-        let state = if asked.state == ApprovalState::Pending {
-            ApprovalState::Expired
-        } else {
-            asked.state
-        };
-        let why = format!(
-            "approval {} is {state}; only a pending one can be answered",
-            asked.id
-        );
-        return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
-    }
+    open(&asked, at)?;
     let (event, outcome, kind, word) = match answered {
         Answered::Approved => (
             CaseEvent::Closed,
@@ -124,45 +109,57 @@ async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> R
             "kept open",
         ),
     };
-    let mut told = TimelineEvent::ours(
-        asked.case,
-        at,
-        TimelineKind::Answered,
-        format!("{word} by {}", answer.by),
-    );
+    let said = format!("{word} by {}", answer.by);
+    let mut told = TimelineEvent::ours(asked.case, at, TimelineKind::Answered, said.clone());
     told.actor.clone_from(&answer.by);
     let mut record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
         "digest": asked.digest, "answer": word, "by": answer.by, "stage": "intent"});
     store.append_audit(at, &record).await?;
-    let given = store
-        .answer_approval(ApprovalAnswer {
-            approval: asked.id,
-            answered,
-            by: answer.by,
-            at,
-            event,
-            outcome: Some(outcome),
-            events: vec![
-                told,
-                TimelineEvent::ours(
-                    asked.case,
-                    at,
-                    kind,
-                    format!("{word}: a person has decided"),
-                ),
-            ],
-        })
-        .await?;
+    let decided = TimelineEvent::ours(
+        asked.case,
+        at,
+        kind,
+        format!("{word}: a person has decided"),
+    );
+    let answer = ApprovalAnswer {
+        approval: asked.id,
+        answered,
+        by: answer.by,
+        at,
+        event,
+        outcome: Some(outcome),
+        events: vec![told, decided],
+    };
+    let given = store.answer_approval(answer).await?;
     record["stage"] = json!("done");
     store.append_audit(SystemClock.now(), &record).await?;
     if out.is_json() {
         out.value(&given);
     } else {
-        out.line(&format!(
-            "{} is {word} by {}",
-            given.case,
-            given.answered_by.as_deref().unwrap_or("somebody")
-        ));
+        out.line(&format!("{} is {said}", given.case));
     }
     Ok(())
+}
+
+/// Whether a question can be answered here and now.
+fn open(asked: &Approval, at: Time) -> Result<(), Failed> {
+    let refuse = |why: String| {
+        Err(Failed::new(
+            FAILED,
+            anyhow::anyhow!("approval {}: {why}", asked.id),
+        ))
+    };
+    if asked.action != "close" {
+        return refuse(format!(
+            "it is for `{}`; this version answers closes only",
+            asked.action
+        ));
+    }
+    match asked.state {
+        ApprovalState::Pending if at > asked.expires => {
+            refuse("it has run out, which means no".to_owned())
+        }
+        ApprovalState::Pending => Ok(()),
+        state => refuse(format!("it is {state}; only a pending one can be answered")),
+    }
 }

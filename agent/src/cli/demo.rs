@@ -1,13 +1,15 @@
 //! `nightdesk demo`: the bundled lab through the real pipeline; nothing in it is seeded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use state::store::Store;
+use state::model::{CaseId, VerdictKind};
+use state::store::{CaseFilter, Store};
 
 use crate::config::{CloseMode, Config};
+use crate::ctx::Ctx;
 use crate::daemon::{assemble, pollable, work_until_empty};
 use crate::eval::{DEMO_MARK, lab_config};
 
@@ -58,7 +60,7 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
     if worked.is_ok() {
         summary(&assembled.ctx, out, &told, began.elapsed()).await?;
         if !out.is_json() {
-            hints(out, &dir);
+            hints(&assembled.ctx, out, &dir).await?;
         }
     }
     assembled.stop().await;
@@ -102,38 +104,53 @@ fn prepare(args: &Args) -> anyhow::Result<PathBuf> {
 }
 
 /// The demo's own configuration, so that `case`, `tools` and `run` work on it afterwards.
-fn write_config(
-    dir: &std::path::Path,
-    program: &std::path::Path,
-    lab: &std::path::Path,
-) -> anyhow::Result<()> {
+fn write_config(dir: &Path, program: &Path, lab: &Path) -> anyhow::Result<()> {
     let store = format!("sqlite:{}", dir.join("nightdesk.db").display());
     let text = crate::eval::lab_settings(program, lab, &store)?;
     let path = dir.join("nightdesk.toml");
     std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))
 }
 
-fn hints(out: &Out, dir: &std::path::Path) {
-    let config = dir.join("nightdesk.toml");
-    let config = config
-        .strip_prefix(std::env::current_dir().unwrap_or_default())
-        .unwrap_or(&config)
-        .display()
-        .to_string();
-    out.line("");
-    out.line("Where to look next:");
-    out.line(&format!("  nightdesk case list --config {config}"));
-    out.line(&format!(
-        "  nightdesk case show ND-1 --config {config}        verdict, reasons, evidence, gaps"
-    ));
-    out.line(&format!(
-        "  nightdesk case report ND-1 --config {config}      incident report draft"
-    ));
-    out.line(&format!(
-        "  nightdesk eval {}        the same alerts scored against their labels",
-        dir.join("lab")
-            .strip_prefix(std::env::current_dir().unwrap_or_default())
-            .unwrap_or(&dir.join("lab"))
+async fn hints(ctx: &Ctx, out: &Out, dir: &Path) -> Result<(), Failed> {
+    let near = |path: PathBuf| {
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(here)
+            .unwrap_or(&path)
             .display()
+            .to_string()
+    };
+    // The case with most to see: the incident of most alerts.
+    let filter = CaseFilter {
+        verdict: Some(VerdictKind::TruePositive),
+        ..CaseFilter::default()
+    };
+    let cases = ctx.store.list_cases(filter).await?;
+    let case = cases
+        .iter()
+        .max_by_key(|c| c.alerts)
+        .map_or(CaseId(1), |c| c.case.id);
+    let config = near(dir.join("nightdesk.toml"));
+    out.line("");
+    out.line("Where to look next (the program is target/debug/nightdesk, or `cargo run --`):");
+    for (command, what) in [
+        ("case list".to_owned(), "all cases"),
+        (
+            format!("case show {case}"),
+            "verdict, reasons, evidence, gaps",
+        ),
+        (
+            format!("case timeline {case}"),
+            "what happened, and what nightdesk did",
+        ),
+        (format!("case report {case}"), "incident report draft"),
+    ] {
+        out.line(&format!(
+            "  nightdesk --config {config} {command:<20} {what}"
+        ));
+    }
+    out.line(&format!(
+        "  nightdesk eval {}   the same alerts scored against their labels",
+        near(dir.join("lab"))
     ));
+    Ok(())
 }
