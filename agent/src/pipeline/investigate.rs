@@ -213,13 +213,19 @@ async fn finish(
     called: Called,
 ) -> anyhow::Result<Evidence> {
     let (step, wish) = asked;
-    let evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
+    let mut evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
+    if evidence.answer.is_complete() {
+        evidence.summary = format!("{} {}", step.asks, evidence.summary);
+    }
     let tell = |found: &Evidence| {
         let kind = match found.answer {
             Answer::Failed => TimelineKind::StepFailed,
             _ => TimelineKind::StepDone,
         };
-        let message = format!("{} {}: {}", found.reference, step.asks, found.summary);
+        let message = match found.answer.is_complete() {
+            true => format!("{} {}", found.reference, found.summary),
+            false => format!("{} {}: {}", found.reference, step.asks, found.summary),
+        };
         let data = json!({"step": step.id, "tool": wish.tool, "evidence": found.reference, "answer": found.answer});
         vec![TimelineEvent::ours(plan.case, ctx.now(), kind, message).with(data)]
     };
