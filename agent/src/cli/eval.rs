@@ -10,7 +10,7 @@ use crate::config::{self, AnalystChoice, Config};
 use crate::eval::{LabReport, Rate, run_lab};
 
 use super::output::table;
-use super::{DATA, Done, Failed, Out};
+use super::{CONFIG, DATA, Done, Failed, Out};
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,10 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         Some(path) => config::load(&path)?,
         None => Config::default(),
     };
+    if args.analyst == Who::Model && base.model.is_none() {
+        let why = "--analyst model needs a [model] section: name the file with --config";
+        return Err(Failed::new(CONFIG, anyhow::anyhow!(why)));
+    }
     base.tiers.set_analyst(match args.analyst {
         Who::Playbook => AnalystChoice::Playbook,
         Who::Model => AnalystChoice::Model,
