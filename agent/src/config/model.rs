@@ -162,8 +162,7 @@ impl ModelConfig {
     /// US dollars for these tokens.
     #[must_use]
     pub fn cost(&self, tokens_in: u64, tokens_out: u64) -> f64 {
-        // Exact up to 2^53 tokens.
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 tokens")]
         let dollars = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
         dollars(tokens_in, self.price_in) + dollars(tokens_out, self.price_out)
     }

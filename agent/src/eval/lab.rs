@@ -9,10 +9,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use lab::ServerName;
 use lab::manifest::LabManifest;
-use mcp_clients::mappings::{GENERIC, Mappings};
+use mcp_clients::mappings::{GENERIC, Mappings, is_field_key};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use state::model::{CaseId, Field};
+use state::model::CaseId;
 use state::store::Store;
 
 use crate::config::{self, CloseMode, Config};
@@ -96,28 +96,11 @@ const ALIASES: [(&str, &str); 10] = [
 
 /// The pointers that mean something here; a key that means nothing is left out, with a warning.
 fn fields(given: Map<String, Value>) -> Map<String, Value> {
-    let known = |key: &str| {
-        key.parse::<Field>().is_ok()
-            || [
-                "id",
-                "time",
-                "product",
-                "rule_id",
-                "rule_name",
-                "rule_groups",
-                "severity",
-                "attacks",
-                "trusted",
-                "event",
-                "events",
-            ]
-            .contains(&key)
-    };
     let mut kept = Map::new();
     for (key, pointer) in given {
         let alias = ALIASES.iter().find(|(other, _)| *other == key);
         let key = alias.map_or(key, |(_, name)| (*name).to_owned());
-        if known(&key) {
+        if is_field_key(&key) {
             kept.entry(key).or_insert(pointer);
         } else {
             tracing::warn!(

@@ -173,7 +173,11 @@ impl Completion {
     pub(super) fn count(&mut self, usage: Option<&Value>) {
         let count = |key| {
             let n = usage?.get(key)?.as_f64()?;
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to lie between 1 and a thousand million"
+            )]
             (1.0..1e9).contains(&n).then_some(n as u64)
         };
         self.tokens_in = count("prompt_tokens").or(self.tokens_in);

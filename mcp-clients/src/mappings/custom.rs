@@ -27,6 +27,12 @@ const ENVELOPE: [&str; 9] = [
     "trusted",
 ];
 
+/// Whether a key of `[alerts.fields]` means something.
+#[must_use]
+pub fn is_field_key(key: &str) -> bool {
+    ENVELOPE.contains(&key) || matches!(key, "event" | "events") || Field::from_str(key).is_ok()
+}
+
 /// Reads `key = pointer`; `event` or `events` say where the events are, `trusted` lists fields with commas.
 pub(super) fn compile(
     given: &BTreeMap<String, String>,

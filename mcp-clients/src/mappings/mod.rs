@@ -28,7 +28,7 @@ use event::EventMapping;
 use files::Keys;
 use scope::Patterns;
 
-pub use custom::CustomMapping;
+pub use custom::{CustomMapping, is_field_key};
 pub use event::NEVER_TRUSTED;
 pub use files::{MappingFault, MappingFile, Origin};
 
@@ -287,15 +287,26 @@ pub(crate) fn parse_time(text: &str) -> Option<state::model::Time> {
     time::parse(text)
 }
 
-/// The first date and time that stands anywhere in an alert of no known form.
+/// The first time in an alert of no known form that stands under a key that names one. A date in free text is never
+/// taken: whoever wrote it would choose the alert's "now".
 fn any_time(value: &Value) -> Option<Time> {
+    let names_time = |key: &str| {
+        let key = key.to_lowercase();
+        key == "at"
+            || ["time", "date", "when", "created", "_at"]
+                .iter()
+                .any(|w| key.contains(w))
+    };
+    let own = |(key, value): (&String, &Value)| match value {
+        Value::String(text) if names_time(key) => time::parse(text),
+        _ => None,
+    };
     match value {
-        Value::String(text) => {
-            let dated = text.len() >= 16 && text.as_bytes().get(4) == Some(&b'-');
-            dated.then(|| time::parse(text))?
-        }
         Value::Array(items) => items.iter().find_map(any_time),
-        Value::Object(map) => map.values().find_map(any_time),
+        Value::Object(map) => map
+            .iter()
+            .find_map(own)
+            .or_else(|| map.values().find_map(any_time)),
         _ => None,
     }
 }

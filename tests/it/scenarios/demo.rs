@@ -42,6 +42,7 @@ fn the_demo_works_the_queue_and_leaves_cases_to_look_at() {
     assert!(at(1, "closed") && at(2, "escalated") && at(3, "escalated"));
 
     let run = dir.path().join("nightdesk-demo");
+    nothing_was_sent(alerts, &run);
     let list = nightdesk(PROGRAM, &run, &["case", "list", "--json"]).unwrap();
     let cases: Value = serde_json::from_str(&stdout(&list)).unwrap();
     for case in cases["cases"].as_array().unwrap().iter().step_by(6) {
@@ -78,6 +79,27 @@ fn the_demo_works_the_queue_and_leaves_cases_to_look_at() {
     }
     let verify = nightdesk(PROGRAM, &run, &["audit", "verify"]).unwrap();
     assert!(verify.status.success(), "{}", stderr(&verify));
+}
+
+/// Writes are proposed and recorded; none leaves the house.
+fn nothing_was_sent(alerts: &[Value], run: &std::path::Path) {
+    let effects: Vec<&Value> = alerts
+        .iter()
+        .flat_map(|a| a["effects"].as_array().unwrap())
+        .collect();
+    assert!(
+        effects
+            .iter()
+            .any(|e| e["tool"] == "ticketing.create_ticket" && e["decision"] == "dry_run")
+    );
+    assert!(
+        effects.iter().all(|e| e["decision"] != "executed"),
+        "{effects:?}"
+    );
+    assert!(
+        !run.join("lab/tickets.out.jsonl").exists(),
+        "a proposed write was sent"
+    );
 }
 
 #[tokio::test]
