@@ -159,3 +159,13 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// A clock that stands still.
+#[derive(Debug, Clone, Copy)]
+pub struct FixedClock(pub state::model::Time);
+
+impl agent::ctx::Clock for FixedClock {
+    fn now(&self) -> state::model::Time {
+        self.0
+    }
+}

@@ -112,10 +112,21 @@ fn fault(place: &str, message: &dyn std::fmt::Display) -> ConfigFault {
 /// # Errors
 /// When data files are at fault, the store can't be opened or the model's key can't be had.
 pub async fn assemble(config: Config, store: Store) -> anyhow::Result<Assembled> {
+    assemble_at(config, store, Arc::new(SystemClock)).await
+}
+
+/// The same with a clock of the caller's.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn assemble_at(
+    config: Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Assembled> {
     let data = data(&config)?;
     let lock = Pins::path(config.paths.lock.as_deref());
     let pins = Pins::load(&lock).map_err(|e| ConfigFaults(vec![fault("pins", &e)]))?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice = Dice::unforeseen();
     let llm = model(&config, &clock, &dice).await?;
     let fleet = Arc::new(Fleet::start(config.servers.clone()));

@@ -4,7 +4,9 @@ use agent::config::{CloseMode, Config};
 use agent::eval::run_lab;
 use serde_json::json;
 use state::model::{Outcome, VerdictKind};
-use tests::workbench::{Lab, STRANGE, USUAL, nightdesk, scenario_config, stderr, stdout};
+use tests::workbench::{
+    FixedClock, Lab, STRANGE, USUAL, nightdesk, scenario_config, stderr, stdout,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
@@ -248,4 +250,35 @@ async fn a_format_nobody_knows_still_gets_an_investigation_and_an_answer() {
         );
         assert_eq!(result.judgement.outcome, Outcome::Escalated, "{mapping}");
     }
+}
+
+#[tokio::test]
+async fn all_times_of_a_case_come_from_the_clock() {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let at: state::model::Time = "2026-03-02T12:00:00Z".parse().unwrap();
+    let config = agent::eval::lab_config(PROGRAM.as_ref(), lab.path(), scenario_config()).unwrap();
+    let store = state::store::Store::open("sqlite::memory:").await.unwrap();
+    let clock = std::sync::Arc::new(FixedClock(at));
+    let assembled = agent::daemon::assemble_at(config, store, clock)
+        .await
+        .unwrap();
+    let ctx = assembled.ctx.clone();
+    for mut source in agent::daemon::pollable(&ctx).unwrap() {
+        agent::pipeline::poll(&ctx, source.source.as_mut())
+            .await
+            .unwrap();
+    }
+    assert_eq!(agent::triage::take_in(&ctx).await.unwrap(), 1);
+    let case = agent::triage::work_next(&ctx).await.unwrap().unwrap();
+    let file = agent::report::CaseFile::read(&ctx.store, &ctx.library, case)
+        .await
+        .unwrap();
+    assert_eq!((file.case.opened, file.verdict().unwrap().at), (at, at));
+    assert!(
+        file.timeline.iter().all(|e| e.at == at),
+        "{:?}",
+        file.timeline
+    );
+    drop(ctx);
+    assembled.stop().await;
 }
