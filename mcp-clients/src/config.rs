@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub use secret::{SecretError, SecretRef, Setting};
 pub use span::{NotASpan, Span};
-pub use tool::{EmptyMeans, ReplyRule, ReplyRules, ToolConfig, ToolSpec};
+pub use tool::{
+    AnswerRules, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule, ToolConfig,
+    ToolSpec,
+};
 
 /// `[servers.NAME]` as written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,10 @@ pub struct LimitsConfig {
     pub call_timeout: Option<Span>,
     /// Calls at the same time.
     pub max_in_flight: Option<usize>,
+    /// How old a `tools/list` may be that a reading call is checked against; by default it is asked before every call.
+    pub recheck: Option<Span>,
+    /// Calls a minute of all its tools together.
+    pub max_calls_per_minute: Option<u32>,
 }
 
 /// Times and counts in force.
@@ -70,6 +77,10 @@ pub struct Limits {
     pub call: Duration,
     /// Calls at the same time, at least 1.
     pub in_flight: usize,
+    /// How old a `tools/list` may be that a reading call is checked against.
+    pub recheck: Duration,
+    /// Calls a minute of all its tools together, when that is limited.
+    pub calls_per_minute: Option<u32>,
 }
 
 /// A server ready to be started: configuration with its preset merged in and checked.
@@ -120,6 +131,35 @@ pub struct HttpSpec {
     pub headers: BTreeMap<String, Setting>,
 }
 
+impl TransportSpec {
+    /// What a pinned definition is bound to: how the server is reached, as one line. The embedded servers are what they
+    /// are wherever their program and folder lie.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Http(http) => format!("http {}", http.url),
+            Self::Process(process) => match self.embedded() {
+                Some(name) => format!("nightdesk lab {name}"),
+                None => format!("process {} {:?}", process.command, process.args),
+            },
+        }
+    }
+
+    /// Name of the embedded server that is started here, if it is one: `… lab serve NAME --dir DIR`.
+    #[must_use]
+    pub fn embedded(&self) -> Option<&str> {
+        let Self::Process(process) = self else {
+            return None;
+        };
+        match process.args.as_slice() {
+            [lab, serve, name, flag, _] if lab == "lab" && serve == "serve" && flag == "--dir" => {
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A server's table can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", faults.join("\n"))]
@@ -153,6 +193,8 @@ impl LimitsConfig {
             list_timeout: self.list_timeout.or(under.list_timeout),
             call_timeout: self.call_timeout.or(under.call_timeout),
             max_in_flight: self.max_in_flight.or(under.max_in_flight),
+            recheck: self.recheck.or(under.recheck),
+            max_calls_per_minute: self.max_calls_per_minute.or(under.max_calls_per_minute),
         }
     }
 }
@@ -165,6 +207,8 @@ impl From<LimitsConfig> for Limits {
             list: or(given.list_timeout, 30),
             call: or(given.call_timeout, 60),
             in_flight: given.max_in_flight.unwrap_or(8).max(1),
+            recheck: or(given.recheck, 0),
+            calls_per_minute: given.max_calls_per_minute,
         }
     }
 }

@@ -199,6 +199,8 @@ CREATE TABLE approvals (
     action TEXT NOT NULL,
     summary TEXT NOT NULL,
     digest TEXT NOT NULL,
+    -- what was asked, whole: the digest is over this
+    binding TEXT NOT NULL CHECK (json_valid(binding)),
     state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'expired', 'used')),
     asked INTEGER NOT NULL,
     expires INTEGER NOT NULL,
@@ -212,7 +214,7 @@ WHEN OLD.state IS NOT NEW.state AND NOT (
     (OLD.state = 'pending' AND NEW.state IN ('approved', 'denied', 'expired'))
     OR (OLD.state = 'approved' AND NEW.state IN ('used', 'expired')))
 BEGIN SELECT RAISE(ABORT, 'an approval is answered once and used once'); END;
-CREATE TRIGGER approvals_keep_their_question BEFORE UPDATE OF id, case_id, action, summary, digest, asked, expires ON approvals
+CREATE TRIGGER approvals_keep_their_question BEFORE UPDATE OF id, case_id, action, summary, digest, binding, asked, expires ON approvals
 BEGIN SELECT RAISE(ABORT, 'what an approval asks never changes'); END;
 CREATE TRIGGER approvals_stay BEFORE DELETE ON approvals
 BEGIN SELECT RAISE(ABORT, 'approvals are never deleted'); END;
@@ -225,7 +227,7 @@ CREATE TABLE effects (
     target TEXT NOT NULL,
     arguments TEXT NOT NULL CHECK (json_valid(arguments)),
     arguments_digest TEXT NOT NULL,
-    decision TEXT NOT NULL CHECK (decision IN ('dry_run', 'denied', 'awaiting_approval', 'executed', 'unknown')),
+    decision TEXT NOT NULL CHECK (decision IN ('dry_run', 'denied', 'awaiting_approval', 'due', 'started', 'executed', 'failed', 'unknown')),
     reason TEXT NOT NULL,
     approval_id INTEGER REFERENCES approvals (id),
     raises INTEGER NOT NULL CHECK (raises IN (0, 1)),
@@ -233,13 +235,35 @@ CREATE TABLE effects (
     at INTEGER NOT NULL,
     UNIQUE (case_id, tool, arguments_digest)
 ) STRICT;
+CREATE INDEX effects_open ON effects (decision, id) WHERE decision IN ('due', 'started');
+CREATE INDEX effects_by_approval ON effects (approval_id);
+-- What was sent can't be unsent, and what may have been done is never done again.
+CREATE TRIGGER effects_go_forward BEFORE UPDATE OF decision ON effects
+WHEN OLD.decision IS NOT NEW.decision AND (
+    OLD.decision = 'executed'
+    OR (OLD.decision = 'started' AND NEW.decision NOT IN ('executed', 'failed', 'unknown'))
+    OR (OLD.decision = 'unknown' AND NEW.decision IS NOT 'executed')
+    OR (NEW.decision = 'started' AND OLD.decision IS NOT 'due'))
+BEGIN SELECT RAISE(ABORT, 'an effect is sent once'); END;
+CREATE TRIGGER effects_keep_what_they_are BEFORE UPDATE OF id, case_id, tool, class, target, arguments, arguments_digest, raises ON effects
+BEGIN SELECT RAISE(ABORT, 'what an effect would do never changes'); END;
+CREATE TRIGGER effects_stay BEFORE DELETE ON effects
+BEGIN SELECT RAISE(ABORT, 'effects are never deleted'); END;
+
+-- Destructive actions that were begun: the hourly cap counts them.
+CREATE TABLE destructive_actions (
+    id INTEGER PRIMARY KEY,
+    effect_id INTEGER NOT NULL REFERENCES effects (id),
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX destructive_actions_by_time ON destructive_actions (at);
 
 CREATE TABLE timeline_events (
     case_id INTEGER NOT NULL REFERENCES cases (id),
     seq INTEGER NOT NULL CHECK (seq > 0),
     at INTEGER NOT NULL,
     actor TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('opened', 'joined', 'claimed', 'released', 'planned', 'step_done', 'step_failed', 'denied', 'assessed', 'tier_reached', 'model_failed', 'effect_proposed', 'verdict_given', 'closed', 'escalated', 'asked', 'answered')),
+    kind TEXT NOT NULL CHECK (kind IN ('opened', 'joined', 'claimed', 'released', 'planned', 'step_done', 'step_failed', 'denied', 'assessed', 'tier_reached', 'model_failed', 'flagged', 'effect_proposed', 'effect_carried_out', 'verdict_given', 'closed', 'escalated', 'asked', 'answered')),
     message TEXT NOT NULL,
     data TEXT NOT NULL CHECK (json_valid(data)),
     PRIMARY KEY (case_id, seq)

@@ -125,7 +125,6 @@ impl Book {
                     .filter_map(|row| {
                         let mut row = stood(row, as_of)?;
                         row.shift_remove("op");
-                        row.shift_remove("idempotency_key");
                         Some(row)
                     }),
             )

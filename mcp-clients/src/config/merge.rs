@@ -10,7 +10,7 @@ use super::{
     ServerSpec, Setting, ToolConfig, ToolSpec, TransportSpec,
 };
 use crate::presets::{self, Preset};
-use state::model::Tier;
+use state::model::{Tier, ToolClass};
 
 /// Merges and checks; all faults at once.
 pub(super) fn resolve(
@@ -97,8 +97,16 @@ fn limits(limits: &LimitsConfig, faults: &mut Faults) {
             faults.add(&format!("limits.{key}"), "must be longer than nothing");
         }
     }
-    if limits.max_in_flight == Some(0) {
-        faults.add("limits.max_in_flight", "must be at least 1");
+    for (key, count) in [
+        ("max_in_flight", limits.max_in_flight),
+        (
+            "max_calls_per_minute",
+            limits.max_calls_per_minute.map(|n| n as usize),
+        ),
+    ] {
+        if count == Some(0) {
+            faults.add(&format!("limits.{key}"), "must be at least 1");
+        }
     }
 }
 
@@ -227,30 +235,18 @@ fn check_tool(tool: &str, entry: ToolConfig, faults: &mut Faults) -> Option<Tool
         );
         return None;
     };
-    let reads = spec.class.is_read_only();
-    if !reads && spec.tiers.iter().any(|t| *t != Tier::Three) {
+    if !spec.class.is_read_only() && spec.tiers.iter().any(|t| *t != Tier::Three) {
         let what = "tiers 1 and 2 have reading tools only: write tiers = [3] or []";
         faults.add(&format!("{key}.tiers"), what);
     }
-    if spec.raise && spec.class.as_str() != "write" {
-        faults.add(&format!("{key}.raise"), "goes with class = \"write\" only");
-    }
-    if spec.live && reads {
-        faults.add(
-            &format!("{key}.live"),
-            "a reading tool has no effect to be live",
-        );
-    }
+    effect_faults(&key, &spec, faults);
     if spec.max_calls_per_minute == Some(0) {
         let what = "must be at least 1; write enabled = false to shut the tool off";
         faults.add(&format!("{key}.max_calls_per_minute"), what);
     }
-    for (field, path) in spec
-        .trusted
-        .iter()
-        .map(|p| ("trusted", p))
-        .chain([("rows", &spec.rows)])
-    {
+    let answer = &spec.answer;
+    let trusted = answer.trusted.iter().map(|p| ("trusted", p));
+    for (field, path) in trusted.chain([("rows", &answer.rows)]) {
         if path != "*" && path.split('.').any(str::is_empty) {
             faults.add(
                 &format!("{key}.{field}"),
@@ -259,6 +255,48 @@ fn check_tool(tool: &str, entry: ToolConfig, faults: &mut Faults) -> Option<Tool
         }
     }
     Some(spec)
+}
+
+/// What a call may do must be meant: a target where something is acted on, no effect where nothing is.
+fn effect_faults(key: &str, spec: &ToolSpec, faults: &mut Faults) {
+    let (effect, reads) = (&spec.effect, spec.class.is_read_only());
+    let mut fault = |wrong: bool, name: &str, what: &str| {
+        if wrong {
+            faults.add(&format!("{key}.effect.{name}"), what);
+        }
+    };
+    fault(
+        reads && effect.live,
+        "live",
+        "a reading tool has no effect to be live",
+    );
+    fault(
+        effect.raise && spec.class != ToolClass::Write,
+        "raise",
+        "goes with class = \"write\" only",
+    );
+    fault(
+        !reads && spec.enabled && !effect.raise && effect.target.is_none(),
+        "target",
+        "an enabled tool that acts needs the argument that names what it acts on",
+    );
+    fault(
+        effect.allow.iter().any(|p| p.trim().is_empty()),
+        "allow",
+        "a pattern is empty",
+    );
+    let rule = effect.techniques.as_ref();
+    fault(
+        rule.is_some_and(|r| r.argument.is_empty() || r.allow.is_empty()),
+        "techniques",
+        "name the argument and at least one technique id",
+    );
+    let read_back = effect.read_back.as_ref();
+    fault(
+        read_back.is_some_and(|r| !r.tool.contains('.') || r.path.split('.').any(str::is_empty)),
+        "read_back",
+        "tool is written server.tool, path is a dotted path",
+    );
 }
 
 fn rules(reply: &ReplyRules, faults: &mut Faults) {

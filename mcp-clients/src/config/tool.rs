@@ -1,5 +1,7 @@
 //! One entry of the tool catalogue, and how a server's answers are read; whether a call may be made is the gate's.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use state::model::{Tier, ToolClass};
@@ -14,24 +16,24 @@ pub struct ToolConfig {
     pub tiers: Option<Vec<Tier>>,
     /// Whether it may be called; when not given, reading tools may and others may not.
     pub enabled: Option<bool>,
-    /// Whether a call may have a live effect, if `[effects] live` says so too.
-    pub live: Option<bool>,
-    /// The operator's reviewed description, shown to models instead of the server's.
+    /// The operator's reviewed description, shown to models instead of the pinned one.
     pub description: Option<String>,
     /// Argument the daemon fills with the case's "now".
     pub as_of: Option<String>,
-    /// Whether it only makes a person look: such writes need no approval.
-    pub raise: Option<bool>,
-    /// Argument that names the entity acted on.
-    pub target: Option<String>,
     /// Trusted fields of the answer as dotted paths; `*` for the whole answer.
     pub trusted: Option<Vec<String>>,
     /// Dotted path of the array of rows in the answer.
     pub rows: Option<String>,
     /// Whether the rows are raw events.
     pub events: Option<bool>,
+    /// Whether the answer may hold secrets: after it the case asks nothing outside the house.
+    pub secrets: Option<bool>,
     /// Rate limit.
     pub max_calls_per_minute: Option<u32>,
+    /// Narrower rules for arguments than the server's own schema: by argument, a JSON Schema.
+    pub args: Option<BTreeMap<String, Value>>,
+    /// What a call that is not a reading one may do.
+    pub effect: Option<EffectRules>,
 }
 
 /// An entry of the catalogue in force.
@@ -43,24 +45,77 @@ pub struct ToolSpec {
     pub tiers: Vec<Tier>,
     /// Whether it may be called.
     pub enabled: bool,
-    /// Whether a call may have a live effect, if `[effects] live` says so too.
-    pub live: bool,
     /// The operator's reviewed description.
     pub description: Option<String>,
     /// Argument the daemon fills with the case's "now".
     pub as_of: Option<String>,
-    /// Whether it only makes a person look.
-    pub raise: bool,
-    /// Argument that names the entity acted on.
-    pub target: Option<String>,
-    /// Trusted fields of the answer; `*` for the whole answer.
+    /// How its answers are read.
+    pub answer: AnswerRules,
+    /// Rate limit.
+    pub max_calls_per_minute: Option<u32>,
+    /// Narrower rules for arguments: by argument, a JSON Schema.
+    pub args: BTreeMap<String, Value>,
+    /// What a call may do.
+    pub effect: EffectRules,
+}
+
+/// How the answers of a tool are read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerRules {
+    /// Trusted fields; `*` for the whole answer.
     pub trusted: Vec<String>,
-    /// Dotted path of the array of rows in the answer; `results` unless set.
+    /// Dotted path of the array of rows; `results` unless set.
     pub rows: String,
     /// Whether the rows are raw events.
     pub events: bool,
-    /// Rate limit.
-    pub max_calls_per_minute: Option<u32>,
+    /// Whether they may hold secrets.
+    pub secrets: bool,
+}
+
+/// `[servers.NAME.tools.TOOL.effect]`: what a call that changes something may do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EffectRules {
+    /// Whether a call may have a live effect, if `[effects] live` says so too.
+    pub live: bool,
+    /// Whether it only makes a person look, as a new ticket does: it has no target.
+    pub raise: bool,
+    /// Argument that names the entity acted on.
+    pub target: Option<String>,
+    /// Entities that may be acted on; `*` stands for any text. Empty: none.
+    pub allow: Vec<String>,
+    /// Argument that takes the daemon's own name of the effect, so that a repetition is one.
+    pub marker: Option<String>,
+    /// How to see afterwards whether it took.
+    pub read_back: Option<ReadBack>,
+    /// For offensive tools: which techniques may be run.
+    pub techniques: Option<TechniqueRule>,
+}
+
+/// A reading call that shows whether an effect took.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadBack {
+    /// `server.tool`, a reading one of the catalogue.
+    pub tool: String,
+    /// Its arguments; `{{marker}}` and `{{target}}` as whole values stand for those of the effect.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, Value>,
+    /// Dotted path into the answer.
+    pub path: String,
+    /// What must stand there; when not given, anything but null.
+    #[serde(default)]
+    pub equals: Option<Value>,
+}
+
+/// Which ATT&CK techniques an offensive tool may run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TechniqueRule {
+    /// Argument that names the technique.
+    pub argument: String,
+    /// Technique ids that are allowed.
+    pub allow: Vec<String>,
 }
 
 impl ToolConfig {
@@ -71,15 +126,18 @@ impl ToolConfig {
             class: self.class.or(under.class),
             tiers: self.tiers.or(under.tiers),
             enabled: self.enabled.or(under.enabled),
-            live: self.live.or(under.live),
             description: self.description.or(under.description),
             as_of: self.as_of.or(under.as_of),
-            raise: self.raise.or(under.raise),
-            target: self.target.or(under.target),
             trusted: self.trusted.or(under.trusted),
             rows: self.rows.or(under.rows),
             events: self.events.or(under.events),
+            secrets: self.secrets.or(under.secrets),
             max_calls_per_minute: self.max_calls_per_minute.or(under.max_calls_per_minute),
+            args: self.args.or(under.args),
+            effect: match (self.effect, under.effect) {
+                (Some(own), Some(under)) => Some(own.over(under)),
+                (own, under) => own.or(under),
+            },
         }
     }
 
@@ -96,16 +154,33 @@ impl ToolConfig {
             class,
             tiers: self.tiers.unwrap_or(tiers),
             enabled: self.enabled.unwrap_or(reads),
-            live: self.live.unwrap_or(false),
             description: self.description,
             as_of: self.as_of,
-            raise: self.raise.unwrap_or(false),
-            target: self.target,
-            trusted: self.trusted.unwrap_or_default(),
-            rows: self.rows.unwrap_or_else(|| "results".to_owned()),
-            events: self.events.unwrap_or(false),
+            answer: AnswerRules {
+                trusted: self.trusted.unwrap_or_default(),
+                rows: self.rows.unwrap_or_else(|| "results".to_owned()),
+                events: self.events.unwrap_or(false),
+                secrets: self.secrets.unwrap_or(false),
+            },
             max_calls_per_minute: self.max_calls_per_minute,
+            args: self.args.unwrap_or_default(),
+            effect: self.effect.unwrap_or_default(),
         })
+    }
+}
+
+impl EffectRules {
+    /// What a preset knows of the tool stays; `live` and `allow` are the operator's alone.
+    fn over(self, under: Self) -> Self {
+        Self {
+            live: self.live,
+            raise: self.raise || under.raise,
+            target: self.target.or(under.target),
+            allow: self.allow,
+            marker: self.marker.or(under.marker),
+            read_back: self.read_back.or(under.read_back),
+            techniques: self.techniques.or(under.techniques),
+        }
     }
 }
 

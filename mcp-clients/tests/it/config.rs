@@ -18,7 +18,7 @@ fn a_table_with_a_preset_merges_field_by_field() {
         limits = { call_timeout = "90s" }
         [tools.add_alert_comment]
         enabled = true
-        live = true
+        effect = { live = true }
         [tools.list_alerts]
         enabled = false
         [tools.get_role]
@@ -30,7 +30,8 @@ fn a_table_with_a_preset_merges_field_by_field() {
     assert_eq!(Span(spec.limits.start), "60s".parse().unwrap());
     let comment = &spec.tools["add_alert_comment"];
     assert_eq!(comment.class, ToolClass::Write);
-    assert!(comment.enabled && comment.live && comment.raise);
+    assert!(comment.enabled && comment.effect.live && comment.effect.raise);
+    assert_eq!(comment.effect.target.as_deref(), Some("alert_id"));
     assert!(!spec.tools["list_alerts"].enabled);
     assert!(
         !spec.tools["update_alert_status"].enabled,
@@ -55,10 +56,14 @@ fn every_fault_is_found_and_named_at_once() {
         [tools.close]
         class = "suppress"
         tiers = [1]
-        raise = true
+        enabled = true
+        effect = { raise = true, allow = [" "], techniques = { argument = "t", allow = [] }, read_back = { tool = "x", path = "a" } }
+        [tools.stop]
+        class = "destructive"
+        enabled = true
         [tools.read]
         class = "read_internal"
-        live = true
+        effect = { live = true }
         max_calls_per_minute = 0
         trusted = ["a..b"]
         "#,
@@ -73,8 +78,12 @@ fn every_fault_is_found_and_named_at_once() {
         "error_when[1]",
         "tools.nameless.class",
         "tools.close.tiers",
-        "tools.close.raise",
-        "tools.read.live",
+        "tools.close.effect.raise",
+        "tools.close.effect.allow",
+        "tools.close.effect.techniques",
+        "tools.close.effect.read_back",
+        "tools.stop.effect.target",
+        "tools.read.effect.live",
         "tools.read.max_calls_per_minute",
         "tools.read.trusted",
     ];
@@ -164,7 +173,7 @@ fn every_shipped_preset_resolves_and_its_writes_are_off() {
                     entry.class.is_read_only(),
                     "{name}.{server}.{tool}"
                 );
-                assert!(!entry.live, "{name}.{server}.{tool}");
+                assert!(!entry.effect.live && entry.effect.allow.is_empty(), "{name}.{server}.{tool}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A person's answer to exactly one action; asking and checking are the gate's.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{CaseId, Time};
 
@@ -31,8 +32,10 @@ pub struct Approval {
     pub action: String,
     /// One line for people.
     pub summary: String,
-    /// SHA-256 over action, canonical arguments and case, hex.
+    /// SHA-256 over the canonical JSON of `binding`, hex.
     pub digest: String,
+    /// What exactly is asked: case, tool, pin, canonical arguments, policy version, expiry and nonce.
+    pub binding: Value,
     /// Where it stands.
     pub state: ApprovalState,
     /// When it was asked.

@@ -14,8 +14,14 @@ words! {
         Denied = "denied",
         /// Waits for a person.
         AwaitingApproval = "awaiting_approval",
+        /// Allowed, and not sent yet.
+        Due = "due",
+        /// Sent, and no answer yet.
+        Started = "started",
         /// Sent and confirmed.
         Executed = "executed",
+        /// Could not be sent: nothing happened.
+        Failed = "failed",
         /// Sent, and nobody knows whether it took.
         Unknown = "unknown",
     }
@@ -24,6 +30,8 @@ words! {
 /// A proposed outside effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
+    /// Row id; 0 while it is not stored.
+    pub id: i64,
     /// Case it was proposed for.
     pub case: CaseId,
     /// `server.tool`.

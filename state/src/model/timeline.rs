@@ -30,8 +30,12 @@ words! {
         TierReached = "tier_reached",
         /// The model could not be used.
         ModelFailed = "model_failed",
+        /// The scanner found text that speaks to whoever reads it.
+        Flagged = "flagged",
         /// An outside effect was proposed.
         EffectProposed = "effect_proposed",
+        /// An outside effect was sent, refused at the last check, or looked up.
+        EffectCarriedOut = "effect_carried_out",
         /// A verdict was stored.
         VerdictGiven = "verdict_given",
         /// The case was closed.

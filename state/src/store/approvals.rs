@@ -1,27 +1,43 @@
 //! Questions to people and their answers, each answered once and used once; who may answer is checked elsewhere.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, record, timeline};
+use super::{Result, Store, StoreError, digest, effects, record, timeline};
 use crate::model::{
     Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, Time, TimelineEvent,
     TimelineKind,
 };
 
 /// A question still without an id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NewApproval {
     /// What is asked: `close` or `server.tool`.
     pub action: String,
     /// One line for people.
     pub summary: String,
-    /// SHA-256 over action, canonical arguments and case, hex.
-    pub digest: String,
+    /// What exactly is asked; the digest that people see is over its canonical form.
+    pub binding: Value,
     /// After this it counts as denied.
     pub expires: Time,
+    /// Place, in the effects of the same record, of the effect that waits for the answer.
+    pub effect: Option<usize>,
+}
+
+impl NewApproval {
+    /// SHA-256 over the canonical JSON of the binding, hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        binding_digest(&self.binding)
+    }
+}
+
+/// SHA-256 over the canonical JSON of a binding, hex.
+#[must_use]
+pub fn binding_digest(binding: &Value) -> String {
+    digest::sha256_hex(digest::canonical(binding).as_bytes())
 }
 
 /// What a person says.
@@ -102,6 +118,7 @@ impl Store {
         };
         asked.answered_by = Some(answer.by.clone());
         write(&mut tx, &asked, answer.at).await?;
+        effects::answered(&mut tx, &asked).await?;
         if answer.event == CaseEvent::Closed {
             if asked.state != ApprovalState::Approved || asked.action != "close" {
                 return Err(StoreError::refused(format!(
@@ -120,34 +137,6 @@ impl Store {
         timeline::append_all(&mut tx, asked.case, &answer.events).await?;
         tx.commit().await?;
         Ok(asked)
-    }
-
-    /// Uses an approved question for the action with this digest; it can not be used again.
-    ///
-    /// # Errors
-    /// [`StoreError::NotOpen`] when it is not approved or has run out,
-    /// [`StoreError::Refused`] when it approves another action.
-    pub async fn use_approval(&self, id: i64, digest: &str, now: Time) -> Result<Approval> {
-        let mut tx = self.begin().await?;
-        let mut asked = read(&mut tx, id).await?;
-        if asked.digest != digest {
-            return Err(StoreError::refused(format!(
-                "using approval {id} for an action it was not given for"
-            )));
-        }
-        if asked.state == ApprovalState::Approved {
-            asked.state = if now > asked.expires {
-                ApprovalState::Expired
-            } else {
-                ApprovalState::Used
-            };
-            write(&mut tx, &asked, now).await?;
-            tx.commit().await?;
-            if asked.state == ApprovalState::Used {
-                return Ok(asked);
-            }
-        }
-        Err(not_open(&asked))
     }
 
     /// Ends the questions nobody answered in time. A case that waits for nothing else goes to a person.
@@ -169,6 +158,33 @@ impl Store {
     }
 }
 
+/// Uses an approved question for the action with this digest; it can not be used again.
+///
+/// # Errors
+/// [`StoreError::NotOpen`] when it is not approved or has run out, [`StoreError::Refused`] when it approves another action.
+pub(super) async fn spend(
+    db: &mut SqliteConnection,
+    id: i64,
+    digest: &str,
+    now: Time,
+) -> Result<()> {
+    let mut asked = read(db, id).await?;
+    if asked.digest != digest || binding_digest(&asked.binding) != digest {
+        return Err(StoreError::refused(format!(
+            "using approval {id} for an action it was not given for"
+        )));
+    }
+    if asked.state != ApprovalState::Approved {
+        return Err(not_open(&asked));
+    }
+    if now > asked.expires {
+        asked.state = ApprovalState::Expired;
+        return Err(not_open(&asked));
+    }
+    asked.state = ApprovalState::Used;
+    write(db, &asked, now).await
+}
+
 /// Asks a question, or finds it when the same one is open.
 pub(super) async fn ask(
     db: &mut SqliteConnection,
@@ -182,7 +198,7 @@ pub(super) async fn ask(
     )
     .bind(case.0)
     .bind(&new.action)
-    .bind(&new.digest)
+    .bind(new.digest())
     .bind(micros(now))
     .fetch_optional(&mut *db)
     .await?;
@@ -190,13 +206,14 @@ pub(super) async fn ask(
         return Ok(id);
     }
     Ok(sqlx::query_scalar(
-        "INSERT INTO approvals (case_id, action, summary, digest, state, asked, expires)
-         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6) RETURNING id",
+        "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7) RETURNING id",
     )
     .bind(case.0)
     .bind(&new.action)
     .bind(&new.summary)
-    .bind(&new.digest)
+    .bind(new.digest())
+    .bind(digest::canonical(&new.binding))
     .bind(micros(now))
     .bind(micros(new.expires))
     .fetch_one(db)
@@ -216,6 +233,7 @@ pub(super) async fn lapse_of_case(
     for mut asked in rows::all::<Approval>("approvals", &found)? {
         asked.state = ApprovalState::Expired;
         write(db, &asked, now).await?;
+        effects::answered(db, &asked).await?;
         let message = format!(
             "approval {} ({}) lapsed: the case is worked again",
             asked.id, asked.action
@@ -229,6 +247,7 @@ async fn expire(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Resul
     let mut ended = asked.clone();
     ended.state = ApprovalState::Expired;
     write(db, &ended, now).await?;
+    effects::answered(db, &ended).await?;
     let message = format!(
         "approval {} ({}) was not answered in time and counts as denied",
         asked.id, asked.action
@@ -303,6 +322,7 @@ impl<'r> TryFrom<Fields<'r>> for Approval {
             action: row.get("action")?,
             summary: row.get("summary")?,
             digest: row.get("digest")?,
+            binding: row.json("binding")?,
             state: row.word("state")?,
             asked: row.time("asked")?,
             expires: row.time("expires")?,

@@ -1,6 +1,7 @@
 //! Every request to a tool: noted before it is sent and again when it ended; whether it may be sent is the gate's.
 
 use serde_json::Value;
+use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError, audit, evidence};
@@ -24,27 +25,9 @@ pub struct CallEnd<'a> {
 impl Store {
     /// Notes a call together with its audit entry, which gets the row id as `call`, and gives that id; the id in
     /// `call` is not looked at.
-    pub async fn begin_call(&self, call: &ToolCall, mut entry: Value) -> Result<i64> {
+    pub async fn begin_call(&self, call: &ToolCall, entry: Value) -> Result<i64> {
         let mut tx = self.begin().await?;
-        let id = sqlx::query_scalar(
-            "INSERT INTO tool_calls (case_id, tier, asked_by, tool, class, arguments, outcome, reason, digest, started, millis)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
-        )
-        .bind(call.case.0)
-        .bind(call.tier.number())
-        .bind(&call.asked_by)
-        .bind(&call.tool)
-        .bind(call.class.as_str())
-        .bind(json(&call.arguments)?)
-        .bind(call.outcome.as_str())
-        .bind(&call.reason)
-        .bind(&call.digest)
-        .bind(micros(call.started))
-        .bind(call.millis)
-        .fetch_one(&mut *tx)
-        .await?;
-        entry["call"] = Value::from(id);
-        audit::append(&mut tx, call.started, &entry).await?;
+        let id = begin(&mut tx, call, entry).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -104,6 +87,34 @@ impl Store {
         .await?;
         rows::all("tool_calls", &found)
     }
+}
+
+/// Notes a call and its audit entry within a larger transaction.
+pub(super) async fn begin(
+    db: &mut SqliteConnection,
+    call: &ToolCall,
+    mut entry: Value,
+) -> Result<i64> {
+    let id = sqlx::query_scalar(
+        "INSERT INTO tool_calls (case_id, tier, asked_by, tool, class, arguments, outcome, reason, digest, started, millis)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+    )
+    .bind(call.case.0)
+    .bind(call.tier.number())
+    .bind(&call.asked_by)
+    .bind(&call.tool)
+    .bind(call.class.as_str())
+    .bind(json(&call.arguments)?)
+    .bind(call.outcome.as_str())
+    .bind(&call.reason)
+    .bind(&call.digest)
+    .bind(micros(call.started))
+    .bind(call.millis)
+    .fetch_one(&mut *db)
+    .await?;
+    entry["call"] = Value::from(id);
+    audit::append(db, call.started, &entry).await?;
+    Ok(id)
 }
 
 impl<'r> TryFrom<Fields<'r>> for ToolCall {

@@ -71,6 +71,14 @@ pub enum StoreError {
         /// The lock file.
         path: String,
     },
+    /// So many are allowed in an hour, and so many there were: a person goes on.
+    #[error("the cap of {most} {what} an hour is reached")]
+    CapReached {
+        /// What is counted.
+        what: &'static str,
+        /// How many are allowed.
+        most: i64,
+    },
     /// The question was answered before, has run out, or was used.
     #[error(
         "approval {id} is {state}; only a pending one can be answered, and only an approved one used, once and in time"

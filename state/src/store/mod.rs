@@ -30,10 +30,11 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 pub use alerts::{DeadLetter, Received, StoredDeadLetter};
-pub use approvals::{Answered, ApprovalAnswer, NewApproval};
+pub use approvals::{Answered, ApprovalAnswer, NewApproval, binding_digest};
 pub use audit::{AuditEntry, AuditFault, AuditReport};
 pub use calls::CallEnd;
 pub use cases::Candidate;
+pub use effects::{EffectBegin, EffectEnd};
 pub use error::{Result, StoreError};
 pub use list::{CaseFilter, CaseLine, Counts};
 pub use queue::{Claim, Reclaim};

@@ -1,5 +1,6 @@
 //! The end of a run: verdicts, outcome, status, effects, questions and timeline in one transaction; it decides nothing but the fencing.
 
+use chrono::TimeDelta;
 use sqlx::SqliteConnection;
 
 use super::cases::move_case;
@@ -24,11 +25,12 @@ pub struct Record {
     pub event: CaseEvent,
     /// Proposed and executed effects.
     pub effects: Vec<Effect>,
-    /// Questions to people. The first with the tool of an effect that awaits approval belongs to that effect,
-    /// the second to the second, and so on.
+    /// Questions to people.
     pub approvals: Vec<NewApproval>,
     /// For the timeline.
     pub events: Vec<TimelineEvent>,
+    /// Closes without a person that are allowed in the hour before `now`; a close over it is refused.
+    pub close_cap: i64,
     /// What this run has spent; it is added to what earlier runs spent.
     pub spent: Spent,
     /// When.
@@ -165,6 +167,17 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
     }
     if record.event == CaseEvent::Closed {
         verdicts::all_final(db, case).await?;
+        let hour = micros(now - TimeDelta::hours(1));
+        let closed: i64 = sqlx::query_scalar("SELECT count(*) FROM unattended_closes WHERE at >= ?1")
+            .bind(hour)
+            .fetch_one(&mut *db)
+            .await?;
+        if closed >= record.close_cap {
+            return Err(StoreError::CapReached {
+                what: "closes",
+                most: record.close_cap,
+            });
+        }
         sqlx::query("INSERT INTO unattended_closes (case_id, at) VALUES (?1, ?2)")
             .bind(case.0)
             .bind(micros(now))
@@ -175,16 +188,13 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
     for new in &record.approvals {
         asked.push(approvals::ask(db, case, new, now).await?);
     }
-    let mut taken = vec![false; asked.len()];
-    for effect in &record.effects {
-        let mut approval = effect.approval;
+    for (i, effect) in record.effects.iter().enumerate() {
+        let own = record.approvals.iter().position(|a| a.effect == Some(i));
+        let approval = own.map(|at| asked[at]).or(effect.approval);
         if approval.is_none() && effect.decision == EffectDecision::AwaitingApproval {
-            let own =
-                (0..asked.len()).find(|i| !taken[*i] && record.approvals[*i].action == effect.tool);
-            if let Some(i) = own {
-                taken[i] = true;
-                approval = Some(asked[i]);
-            }
+            return Err(StoreError::refused(format!(
+                "letting an effect of {case} wait for an answer to no question"
+            )));
         }
         effects::put(db, case, effect, approval).await?;
     }
@@ -200,7 +210,10 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
 async fn requeue(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> {
     let (case, now) = (record.claim.case, record.now);
     for effect in &record.effects {
-        if effect.decision != EffectDecision::AwaitingApproval {
+        if !matches!(
+            effect.decision,
+            EffectDecision::AwaitingApproval | EffectDecision::Due
+        ) {
             effects::put(db, case, effect, effect.approval).await?;
         }
     }

@@ -1,4 +1,4 @@
-//! Questions to people: once answered, once used, in time.
+//! Questions to people: once answered, in time; using them is the effects' part.
 
 use state::model::{ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, VerdictKind};
 use state::store::{Answered, ApprovalAnswer, Store, StoreError};
@@ -36,13 +36,9 @@ fn not_open(error: &StoreError, expected: ApprovalState) -> bool {
     matches!(error, StoreError::NotOpen { state, .. } if *state == expected)
 }
 
-pub(crate) async fn an_answer_counts_once_and_is_used_once(store: &Store) {
+pub(crate) async fn an_answer_counts_once(store: &Store) {
     let (case, ids) = asked(store, 1, &[("edr.isolate", "digest")]).await;
     let id = ids[0];
-    assert!(not_open(
-        &store.use_approval(id, "digest", at(3)).await.unwrap_err(),
-        ApprovalState::Pending
-    ));
     let yes = || answer(id, Answered::Approved, CaseEvent::Answered, 100);
     let answers = futures_of(store, vec![yes(), yes(), yes(), yes()]).await;
     assert_eq!(
@@ -57,23 +53,10 @@ pub(crate) async fn an_answer_counts_once_and_is_used_once(store: &Store) {
     );
     assert_eq!(store.case(case).await.unwrap().status, CaseStatus::New);
 
-    let other = store
-        .use_approval(id, "another digest", at(4))
-        .await
-        .unwrap_err();
-    assert!(matches!(other, StoreError::Refused { .. }), "{other}");
-    assert_eq!(
-        store.use_approval(id, "digest", at(4)).await.unwrap().state,
-        ApprovalState::Used
-    );
-    assert!(not_open(
-        &store.use_approval(id, "digest", at(4)).await.unwrap_err(),
-        ApprovalState::Used
-    ));
     let no = answer(id, Answered::Denied, CaseEvent::Answered, 5);
     assert!(not_open(
         &store.answer_approval(no).await.unwrap_err(),
-        ApprovalState::Used
+        ApprovalState::Approved
     ));
     assert!(matches!(
         store.approval(99).await.unwrap_err(),
@@ -127,16 +110,6 @@ pub(crate) async fn silence_means_no_and_a_person(store: &Store) {
             kinds(store, case).await,
             format!("opened claimed verdict_given asked {told}")
         );
-    }
-    // Answered in time, used too late.
-    let (_, ids) = asked(store, 3, &[("edr.isolate", "d")]).await;
-    store
-        .answer_approval(answer(ids[0], Answered::Approved, CaseEvent::Answered, 99))
-        .await
-        .unwrap();
-    for _ in 0..2 {
-        let error = store.use_approval(ids[0], "d", at(101)).await.unwrap_err();
-        assert!(not_open(&error, ApprovalState::Expired), "{error}");
     }
 }
 

@@ -4,6 +4,7 @@
 mod approvals;
 mod audit;
 mod crash;
+mod effects;
 mod intake;
 mod make;
 mod queue;
@@ -50,12 +51,16 @@ contract!(
     record::a_case_nobody_could_work_goes_to_a_person,
     record::verdicts_supersede_and_stay,
     record::effects_are_kept_once_and_never_forgotten,
+    record::the_hourly_cap_of_closes_is_held_where_they_are_stored,
     record::nothing_unsure_is_closed_without_a_person,
     record::people_move_cases_too,
-    approvals::an_answer_counts_once_and_is_used_once,
+    approvals::an_answer_counts_once,
     approvals::silence_means_no_and_a_person,
     approvals::a_close_needs_its_own_yes,
     approvals::two_questions_one_case,
+    effects::an_approved_effect_is_begun_once,
+    effects::an_approval_counts_for_its_own_action_and_in_time,
+    effects::destructive_actions_have_an_hourly_cap,
     rounds::alerts_and_cases_come_back,
     rounds::calls_and_bodies_come_back,
     rounds::evidence_comes_back_numbered,

@@ -119,6 +119,7 @@ pub(crate) fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind) -> Verdict
 
 pub(crate) fn effect(case: CaseId, arguments: Value, decision: EffectDecision) -> Effect {
     Effect {
+        id: 0,
         case,
         tool: "edr.isolate".to_owned(),
         class: ToolClass::Destructive,
@@ -133,12 +134,13 @@ pub(crate) fn effect(case: CaseId, arguments: Value, decision: EffectDecision) -
     }
 }
 
-pub(crate) fn question(action: &str, digest: &str) -> NewApproval {
+pub(crate) fn question(action: &str, nonce: &str) -> NewApproval {
     NewApproval {
         action: action.to_owned(),
         summary: "may I?".to_owned(),
-        digest: digest.to_owned(),
+        binding: json!({"nonce": nonce}),
         expires: at(100),
+        effect: None,
     }
 }
 
@@ -160,6 +162,7 @@ pub(crate) fn ending(claim: &Claim, alert: &Alert, kind: VerdictKind, event: Cas
             TimelineEvent::ours(claim.case, at(2), TimelineKind::VerdictGiven, "judged"),
             TimelineEvent::ours(claim.case, at(2), told, "ended").with(json!({"n": 1})),
         ],
+        close_cap: 1_000,
         spent: Spent {
             tool_calls: 3,
             turns: 1,

@@ -138,11 +138,14 @@ pub(crate) async fn an_alert_that_joined_sends_the_case_back(store: &Store) {
         json!({"n": 1}),
         EffectDecision::Executed,
     ));
-    record.effects.push(effect(
-        claim.case,
-        json!({"n": 2}),
-        EffectDecision::AwaitingApproval,
-    ));
+    for (n, decision) in [
+        (2, EffectDecision::AwaitingApproval),
+        (3, EffectDecision::Due),
+    ] {
+        record
+            .effects
+            .push(effect(claim.case, json!({"n": n}), decision));
+    }
     let recorded = store.record(record).await.unwrap();
     assert!(recorded.requeued && recorded.approvals.is_empty());
     let case = store.case(claim.case).await.unwrap();
@@ -239,10 +242,10 @@ pub(crate) async fn effects_are_kept_once_and_never_forgotten(store: &Store) {
     let case = claim.case;
     // (first, then, what stands)
     let table = [
-        (D::DryRun, D::Executed, D::Executed),
+        (D::DryRun, D::Due, D::Due),
+        (D::Due, D::Denied, D::Due),
         (D::Executed, D::Denied, D::Executed),
-        (D::Unknown, D::DryRun, D::Unknown),
-        (D::Unknown, D::Executed, D::Executed),
+        (D::Unknown, D::Due, D::Unknown),
         (D::Denied, D::DryRun, D::DryRun),
     ];
     let mut record = ending(
@@ -270,6 +273,14 @@ pub(crate) async fn effects_are_kept_once_and_never_forgotten(store: &Store) {
         question("edr.isolate", "1"),
         question("edr.isolate", "2"),
     ];
+    let orphan = record.clone();
+    assert!(
+        matches!(store.record(orphan).await.unwrap_err(), StoreError::Refused { .. }),
+        "an effect that waits needs its question"
+    );
+    for n in 0..2 {
+        record.approvals[n + 1].effect = Some(2 * table.len() + n);
+    }
     let recorded = store.record(record).await.unwrap();
     let kept = store.effects_of(case).await.unwrap();
     let stands: Vec<_> = kept.iter().take(table.len()).map(|e| e.decision).collect();
@@ -279,6 +290,26 @@ pub(crate) async fn effects_are_kept_once_and_never_forgotten(store: &Store) {
         asked,
         [Some(recorded.approvals[1]), Some(recorded.approvals[2])]
     );
+}
+
+pub(crate) async fn the_hourly_cap_of_closes_is_held_where_they_are_stored(store: &Store) {
+    for (n, who) in (1..=3).zip(["ann", "bob", "cyd"]) {
+        let (claim, alert) = claimed(store, n, who).await;
+        let end = |event| {
+            let mut record = ending(&claim, &alert, VerdictKind::BenignPositive, event);
+            record.close_cap = 2;
+            record
+        };
+        match store.record(end(CaseEvent::Closed)).await {
+            Ok(_) => assert!(n < 3),
+            Err(StoreError::CapReached { most: 2, .. }) => {
+                assert_eq!(n, 3);
+                store.record(end(CaseEvent::Escalated)).await.unwrap();
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert_eq!(store.closes_since(at(0)).await.unwrap(), 2);
 }
 
 pub(crate) async fn nothing_unsure_is_closed_without_a_person(store: &Store) {
