@@ -8,12 +8,15 @@ use mcp_clients::mappings::Mappings;
 use state::model::Time;
 use state::store::Store;
 
-use crate::catalogue::{Catalogue, Schemas};
+use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::data::sha256_hex;
+use crate::integrity::Integrity;
 use crate::llm::Llm;
 use crate::playbook::Library;
+use crate::policy::Policy;
 use crate::prompt::Prompts;
+use crate::scan::Scanner;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
@@ -74,16 +77,26 @@ impl Dice {
     }
 }
 
+/// What narrows and watches, whatever the rooms do.
+pub struct Guard {
+    /// Rego rules over calls and closes.
+    pub policy: Policy,
+    /// Finds text that speaks to whoever reads it.
+    pub scanner: Scanner,
+    /// Whether the files that decide are as they were reviewed.
+    pub integrity: Integrity,
+}
+
 /// What a run of the daemon works with.
 pub struct Ctx {
     /// Configuration.
     pub config: Config,
     /// Cases.
     pub store: Store,
-    /// Every callable tool with its class.
+    /// Every callable tool with its class, and its pinned definition.
     pub catalogue: Catalogue,
-    /// Argument schemas of the tools.
-    pub schemas: Schemas,
+    /// What narrows and watches, whatever the rooms do.
+    pub guard: Guard,
     /// MCP servers; only the gate calls them.
     pub toolbox: Arc<dyn ToolBox>,
     /// Raw events and alerts to nouns.

@@ -26,6 +26,14 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What a name looks like: two names of one shape are taken for each other.
+#[must_use]
+pub fn shape(name: &str) -> String {
+    let joined = name.to_lowercase().replace(['-', '/', ' '], "_");
+    let seen: String = unicode_security::skeleton(&joined).collect();
+    seen.to_lowercase()
+}
+
 /// The text for Markdown prose: one line, every character that could begin markup escaped, links dead.
 #[must_use]
 pub fn inline(text: &str, most: usize) -> String {

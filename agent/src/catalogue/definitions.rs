@@ -1,20 +1,22 @@
-//! Compiled argument schemas of the tools, closed; read from the servers, checked here, decided on in `gate`.
+//! Live tool definitions held against their pins, with compiled argument schemas; asked anew, decided on in `gate`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsonschema::Validator;
-use mcp_clients::ToolBox;
-use serde_json::Value;
+use mcp_clients::{ToolBox, ToolDef};
+use serde_json::{Value, json};
+use state::model::Time;
 use tokio::sync::RwLock;
 
-use super::{Entry, PinState, Pins};
+use super::{Entry, PinState, Pins, names};
 
-/// Why arguments were not found to fit.
+/// Why a tool can't be called as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
+pub enum DefinitionError {
     /// The server did not say.
-    #[error("the schema of `{tool}` can't be had: {why}")]
+    #[error("the definition of `{tool}` can't be had: {why}")]
     NotRead {
         /// `server.tool`.
         tool: String,
@@ -29,21 +31,35 @@ pub enum SchemaError {
         /// Tool.
         tool: String,
     },
-    /// What the server gives is no JSON Schema.
+    /// Its name can't be trusted to mean it.
+    #[error("`{tool}` is refused: {why}")]
+    Name {
+        /// `server.tool`.
+        tool: String,
+        /// Why.
+        why: String,
+    },
+    /// Nobody has reviewed the definition.
+    #[error("the definition of `{tool}` is not pinned: review it and run `nightdesk tools pin {tool}`")]
+    Unpinned {
+        /// `server.tool`.
+        tool: String,
+    },
+    /// The definition is not the one that was reviewed.
+    #[error(
+        "the definition of `{tool}` is not the one that was pinned: review it and run `nightdesk tools pin {tool}`"
+    )]
+    Changed {
+        /// `server.tool`.
+        tool: String,
+    },
+    /// What the server or the catalogue gives is no JSON Schema.
     #[error("the schema of `{tool}` is not one: {why}")]
     NotASchema {
         /// `server.tool`.
         tool: String,
         /// Why.
         why: String,
-    },
-    /// The definition is not the one that was reviewed.
-    #[error(
-        "the definition of `{tool}` is not the one that was pinned: review it and run `nightdesk tools pin`"
-    )]
-    Changed {
-        /// `server.tool`.
-        tool: String,
     },
     /// They do not fit.
     #[error("the arguments do not fit `{tool}`: {why}")]
@@ -55,15 +71,38 @@ pub enum SchemaError {
     },
 }
 
-/// Compiled argument schemas by `server.tool`, read once per start of their server.
-#[derive(Default)]
-pub struct Schemas {
-    pins: Pins,
-    compiled: RwLock<HashMap<String, Arc<Validator>>>,
+/// How old the server's word may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Asked for this very call.
+    Now,
+    /// As old as `[servers.NAME.limits] recheck` allows.
+    Settled,
 }
 
-impl Schemas {
-    /// Schemas of which those that are pinned must be as reviewed.
+/// A tool that may be called: as pinned, with its compiled schema.
+#[derive(Debug)]
+pub struct Definition {
+    /// The live definition, equal to the pinned one.
+    pub tool: ToolDef,
+    /// All names its server offered when it was looked at.
+    offered: Vec<String>,
+    own: Validator,
+    narrower: Validator,
+}
+
+type Listing = Arc<(Time, Vec<ToolDef>)>;
+
+/// What the servers say of their tools.
+#[derive(Default)]
+pub struct Definitions {
+    pins: Pins,
+    listings: RwLock<HashMap<String, Listing>>,
+    known: RwLock<HashMap<String, Arc<Definition>>>,
+}
+
+impl Definitions {
+    /// Definitions that must be as pinned.
     #[must_use]
     pub fn pinned(pins: Pins) -> Self {
         Self {
@@ -78,73 +117,123 @@ impl Schemas {
         &self.pins
     }
 
-    /// Forgets the schemas of a server that was restarted or changed its tools.
+    /// Forgets what a server said that was restarted or changed its tools.
     pub async fn forget(&self, server: &str) {
-        let prefix = format!("{server}.");
-        self.compiled
-            .write()
-            .await
-            .retain(|name, _| !name.starts_with(&prefix));
+        self.listings.write().await.remove(server);
     }
 
-    /// Checks arguments against the tool's own schema, in which no further argument is allowed.
+    /// The definition of a tool, if it may be called as it is at `now`.
     ///
     /// # Errors
-    /// The first fault; also when the schema can't be had.
-    pub async fn check(
+    /// When it can't be had, is not as pinned, or its name is refused.
+    pub async fn of(
         &self,
         toolbox: &dyn ToolBox,
         entry: &Entry,
-        arguments: &Value,
-    ) -> Result<(), SchemaError> {
-        let validator = self.of(toolbox, entry).await?;
-        match validator.iter_errors(arguments).next() {
+        asked: (Freshness, Time),
+    ) -> Result<Arc<Definition>, DefinitionError> {
+        let name = entry.name();
+        let listing = self.listing(toolbox, entry, asked).await?;
+        let Some(tool) = listing.1.iter().find(|t| t.name == entry.tool) else {
+            return Err(DefinitionError::NoTool {
+                server: entry.server.clone(),
+                tool: entry.tool.clone(),
+            });
+        };
+        if let Some(known) = self.known.read().await.get(&name)
+            && known.tool == *tool
+            && known.offered.iter().eq(listing.1.iter().map(|t| &t.name))
+        {
+            return Ok(known.clone());
+        }
+        let definition = Arc::new(self.reviewed(entry, tool, &listing.1)?);
+        self.known.write().await.insert(name, definition.clone());
+        Ok(definition)
+    }
+
+    async fn listing(
+        &self,
+        toolbox: &dyn ToolBox,
+        entry: &Entry,
+        asked: (Freshness, Time),
+    ) -> Result<Listing, DefinitionError> {
+        let (freshness, now) = asked;
+        if freshness == Freshness::Settled
+            && entry.recheck > Duration::ZERO
+            && let Some(listing) = self.listings.read().await.get(&entry.server)
+            && (now - listing.0).to_std().is_ok_and(|age| age < entry.recheck)
+        {
+            return Ok(listing.clone());
+        }
+        let listed = toolbox.tools(&entry.server).await;
+        let tools = listed.map_err(|e| DefinitionError::NotRead {
+            tool: entry.name(),
+            why: e.to_string(),
+        })?;
+        let listing = Arc::new((now, tools));
+        let mut listings = self.listings.write().await;
+        listings.insert(entry.server.clone(), listing.clone());
+        Ok(listing)
+    }
+
+    fn reviewed(
+        &self,
+        entry: &Entry,
+        tool: &ToolDef,
+        all: &[ToolDef],
+    ) -> Result<Definition, DefinitionError> {
+        let name = entry.name();
+        if let Some(why) = names::refused(all).remove(&tool.name) {
+            return Err(DefinitionError::Name { tool: name, why });
+        }
+        match self.pins.state(entry, tool) {
+            PinState::Pinned => {}
+            PinState::Unpinned => return Err(DefinitionError::Unpinned { tool: name }),
+            PinState::Changed => return Err(DefinitionError::Changed { tool: name }),
+        }
+        let compiled = |schema: &Value| {
+            compile(schema).map_err(|why| DefinitionError::NotASchema {
+                tool: name.clone(),
+                why,
+            })
+        };
+        Ok(Definition {
+            tool: tool.clone(),
+            offered: all.iter().map(|t| t.name.clone()).collect(),
+            own: compiled(&closed(&tool.input_schema))?,
+            narrower: compiled(&json!({"properties": entry.spec.args}))?,
+        })
+    }
+}
+
+impl Definition {
+    /// Checks arguments against the tool's own schema, in which no further argument is allowed, and the catalogue's.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self, entry: &Entry, arguments: &Value) -> Result<(), DefinitionError> {
+        let mut faults = self
+            .own
+            .iter_errors(arguments)
+            .chain(self.narrower.iter_errors(arguments));
+        match faults.next() {
             None => Ok(()),
-            Some(e) => Err(SchemaError::Misfit {
-                tool: format!("{}.{}", entry.server, entry.tool),
+            Some(e) => Err(DefinitionError::Misfit {
+                tool: entry.name(),
                 why: e.to_string().chars().take(300).collect(),
             }),
         }
     }
-
-    async fn of(
-        &self,
-        toolbox: &dyn ToolBox,
-        entry: &Entry,
-    ) -> Result<Arc<Validator>, SchemaError> {
-        let name = format!("{}.{}", entry.server, entry.tool);
-        if let Some(known) = self.compiled.read().await.get(&name) {
-            return Ok(known.clone());
-        }
-        let listed = toolbox.tools(&entry.server).await;
-        let tools = listed.map_err(|e| SchemaError::NotRead {
-            tool: name.clone(),
-            why: e.to_string(),
-        })?;
-        let tool =
-            tools
-                .iter()
-                .find(|t| t.name == entry.tool)
-                .ok_or_else(|| SchemaError::NoTool {
-                    server: entry.server.clone(),
-                    tool: entry.tool.clone(),
-                })?;
-        if self.pins.state(&name, tool) == PinState::Changed {
-            return Err(SchemaError::Changed { tool: name });
-        }
-        let built = jsonschema::options()
-            .should_validate_formats(true)
-            .build(&closed(&tool.input_schema));
-        let validator = Arc::new(built.map_err(|e| SchemaError::NotASchema {
-            tool: name.clone(),
-            why: e.to_string(),
-        })?);
-        self.compiled.write().await.insert(name, validator.clone());
-        Ok(validator)
-    }
 }
 
-/// The schema with `additionalProperties: false` at the top, unless it says something itself.
+fn compile(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .map_err(|e| e.to_string().chars().take(300).collect())
+}
+
+/// The schema with `additionalProperties: false` at the top, whatever it says itself.
 fn closed(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Value::Object(map) = &mut schema {

@@ -1,17 +1,19 @@
 //! Every callable tool with its class, as the operator lists it; what servers claim about themselves is not asked.
 
+mod definitions;
+pub mod names;
 mod pins;
-mod schemas;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::{Tier, Time};
 
+pub use definitions::{Definition, DefinitionError, Definitions, Freshness};
 pub use pins::{PinState, Pins};
-pub use schemas::{SchemaError, Schemas};
 
 /// One catalogued tool.
 #[derive(Debug)]
@@ -22,13 +24,41 @@ pub struct Entry {
     pub tool: String,
     /// What the operator says of it.
     pub spec: ToolSpec,
-    recent: Mutex<VecDeque<Time>>,
+    /// What the server is: its pins are bound to it.
+    pub identity: String,
+    /// Name of the embedded server, if it is one.
+    pub embedded: Option<String>,
+    /// How old the server's word on its tools may be for a reading call.
+    pub recheck: Duration,
+    rate: Rate,
 }
 
 impl Entry {
-    /// Takes one call from the tool's calls a minute, if it has such a limit; false when they are used up.
-    pub fn take_rate(&self, now: Time) -> bool {
-        let Some(limit) = self.spec.max_calls_per_minute else {
+    /// `server.tool`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.server, self.tool)
+    }
+}
+
+/// Calls of the last minute against a limit.
+#[derive(Debug, Default)]
+struct Rate {
+    limit: Option<u32>,
+    recent: Mutex<VecDeque<Time>>,
+}
+
+impl Rate {
+    fn of(limit: Option<u32>) -> Self {
+        Self {
+            limit,
+            recent: Mutex::default(),
+        }
+    }
+
+    /// Takes one call, if there is one left; without a limit there always is.
+    fn take(&self, now: Time) -> bool {
+        let Some(limit) = self.limit else {
             return true;
         };
         let Ok(mut recent) = self.recent.lock() else {
@@ -49,32 +79,47 @@ impl Entry {
 }
 
 /// All catalogued tools by `server.tool`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Catalogue {
     entries: BTreeMap<String, Entry>,
-    servers: Vec<String>,
+    servers: BTreeMap<String, Rate>,
+    definitions: Definitions,
 }
 
 impl Catalogue {
-    /// Collects the tools of all configured servers.
+    /// Collects the tools of all configured servers; a tool is called only as it is pinned.
     #[must_use]
-    pub fn of(servers: &BTreeMap<String, ServerSpec>) -> Self {
+    pub fn of(servers: &BTreeMap<String, ServerSpec>, pins: Pins) -> Self {
         let mut entries = BTreeMap::new();
         for (server, spec) in servers {
-            for (tool, spec) in &spec.tools {
+            let embedded = spec.transport.embedded().map(str::to_owned);
+            for (tool, about) in &spec.tools {
                 let entry = Entry {
                     server: server.clone(),
                     tool: tool.clone(),
-                    spec: spec.clone(),
-                    recent: Mutex::default(),
+                    spec: about.clone(),
+                    identity: spec.transport.identity(),
+                    embedded: embedded.clone(),
+                    recheck: spec.limits.recheck,
+                    rate: Rate::of(about.max_calls_per_minute),
                 };
-                entries.insert(format!("{server}.{tool}"), entry);
+                entries.insert(entry.name(), entry);
             }
         }
         Self {
             entries,
-            servers: servers.keys().cloned().collect(),
+            servers: servers
+                .iter()
+                .map(|(name, spec)| (name.clone(), Rate::of(spec.limits.calls_per_minute)))
+                .collect(),
+            definitions: Definitions::pinned(pins),
         }
+    }
+
+    /// What the servers say of their tools, held against the pins.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 
     /// A tool by `server.tool`.
@@ -86,7 +131,22 @@ impl Catalogue {
     /// Whether a server of that name is configured at all.
     #[must_use]
     pub fn has_server(&self, name: &str) -> bool {
-        self.servers.iter().any(|s| s == name)
+        self.servers.contains_key(name)
+    }
+
+    /// Takes one call from what the tool and its server may do in a minute.
+    ///
+    /// # Errors
+    /// What has used up its calls: the tool's or the server's name.
+    pub fn take_rate(&self, entry: &Entry, now: Time) -> Result<(), String> {
+        let server = self.servers.get(&entry.server);
+        if !server.is_some_and(|rate| rate.take(now)) {
+            return Err(entry.server.clone());
+        }
+        if !entry.rate.take(now) {
+            return Err(entry.name());
+        }
+        Ok(())
     }
 
     /// All tools by name.

@@ -1,16 +1,17 @@
-//! `nightdesk approvals`: questions that wait for a person, and the answers; who may answer is not checked by this version.
+//! `nightdesk approvals`: questions that wait for a person, and the answers; who may answer is decided in `approvals`.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use nix::unistd::{User, getuid};
 use serde_json::json;
-use state::model::{
-    Approval, ApprovalState, CaseEvent, Outcome, Time, TimelineEvent, TimelineKind,
-};
-use state::store::{Answered, ApprovalAnswer, Store};
+use state::model::{Approval, ApprovalState};
+use state::store::{Answered, Store};
 
+use crate::approvals::{self, AnswerError};
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
+use crate::text::oneline;
 
 use super::output::table;
 use super::{Done, FAILED, Failed, Out};
@@ -23,9 +24,14 @@ pub(super) enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Say yes: the case is closed
+    /// Show one question: the exact action with its arguments, and what the approval is bound to
+    Show {
+        /// Number of the question
+        id: i64,
+    },
+    /// Say yes: a proposed close closes the case, a proposed action is checked again and sent once
     Approve(Answer),
-    /// Say no: the case goes to a person
+    /// Say no: the case stays with a person, the action is not done
     Deny(Answer),
 }
 
@@ -34,24 +40,18 @@ pub(super) enum Command {
 pub(super) struct Answer {
     /// Number of the question
     id: i64,
-    /// Who answers; stands in the timeline and the audit record
-    #[arg(long, env = "USER", value_parser = named)]
-    by: String,
-}
-
-fn named(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("say who answers: --by NAME".to_owned()),
-        name => Ok(name.to_owned()),
-    }
+    /// Who answers, as in [approvals] approvers and closers; only root may answer for others [default: you]
+    #[arg(long)]
+    by: Option<String>,
 }
 
 pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Done {
     let store = Store::open(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
-        Command::Approve(answer) => give(&store, answer, Answered::Approved, out).await,
-        Command::Deny(answer) => give(&store, answer, Answered::Denied, out).await,
+        Command::Show { id } => show(&store, id, out).await,
+        Command::Approve(answer) => give(&store, &config, (answer, Answered::Approved), out).await,
+        Command::Deny(answer) => give(&store, &config, (answer, Answered::Denied), out).await,
     };
     store.close().await;
     done?;
@@ -70,10 +70,10 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
                 a.id.to_string(),
                 a.case.to_string(),
                 a.state.to_string(),
-                a.action,
-                a.summary,
+                oneline(&a.action, 60),
+                oneline(&a.summary, 160),
                 a.expires.format("%Y-%m-%d %H:%MZ").to_string(),
-                a.answered_by.unwrap_or_default(),
+                oneline(&a.answered_by.unwrap_or_default(), 40),
             ]
         };
         let header = [
@@ -90,76 +90,79 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
     Ok(())
 }
 
-/// Answers one question; the audit record stands before the answer takes effect, and again after it.
-async fn give(store: &Store, answer: Answer, answered: Answered, out: &Out) -> Result<(), Failed> {
-    let asked = store.approval(answer.id).await?;
-    let at = SystemClock.now();
-    open(&asked, at)?;
-    let (event, outcome, kind, word) = match answered {
-        Answered::Approved => (
-            CaseEvent::Closed,
-            Outcome::Closed,
-            TimelineKind::Closed,
-            "closed",
-        ),
-        Answered::Denied => (
-            CaseEvent::Escalated,
-            Outcome::Escalated,
-            TimelineKind::Escalated,
-            "kept open",
-        ),
-    };
-    let said = format!("{word} by {}", answer.by);
-    let mut told = TimelineEvent::ours(asked.case, at, TimelineKind::Answered, said.clone());
-    told.actor.clone_from(&answer.by);
-    let mut record = json!({"kind": "approval", "case": asked.case, "approval": asked.id, "action": asked.action,
-        "digest": asked.digest, "answer": word, "by": answer.by, "stage": "intent"});
-    store.append_audit(at, &record).await?;
-    let decided = TimelineEvent::ours(
-        asked.case,
-        at,
-        kind,
-        format!("{word}: a person has decided"),
-    );
-    let answer = ApprovalAnswer {
-        approval: asked.id,
-        answered,
-        by: answer.by,
-        at,
-        event,
-        outcome: Some(outcome),
-        events: vec![told, decided],
-    };
-    let given = store.answer_approval(answer).await?;
-    record["stage"] = json!("done");
-    store.append_audit(SystemClock.now(), &record).await?;
+async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
+    let asked = store.approval(id).await?;
     if out.is_json() {
-        out.value(&given);
-    } else {
-        out.line(&format!("{} is {said}", given.case));
+        out.value(&asked);
+        return Ok(());
     }
+    out.line(&format!(
+        "approval {id}, {}: {} for {}, until {}",
+        asked.state,
+        oneline(&asked.action, 60),
+        asked.case,
+        asked.expires.format("%Y-%m-%d %H:%MZ")
+    ));
+    out.line(&oneline(&asked.summary, 300));
+    for key in ["target", "arguments", "alerts", "pin", "policy"] {
+        if let Some(value) = asked.binding.get(key).filter(|v| !v.is_null()) {
+            out.line(&format!("  {key:<10} {}", oneline(&value.to_string(), 4000)));
+        }
+    }
+    out.line(&format!("  {:<10} {}", "digest", asked.digest));
     Ok(())
 }
 
-/// Whether a question can be answered here and now.
-fn open(asked: &Approval, at: Time) -> Result<(), Failed> {
-    let refuse = |why: String| {
-        Err(Failed::new(
-            FAILED,
-            anyhow::anyhow!("approval {}: {why}", asked.id),
-        ))
+async fn give(
+    store: &Store,
+    config: &Config,
+    given: (Answer, Answered),
+    out: &Out,
+) -> Result<(), Failed> {
+    let (answer, answered) = given;
+    let (by, channel) = person(answer.by)?;
+    let answer = approvals::Answer {
+        id: answer.id,
+        answered,
+        by,
+        channel,
+        at: SystemClock.now(),
     };
-    if asked.action != "close" {
-        return refuse(format!(
-            "it is for `{}`; this version answers closes only",
-            asked.action
-        ));
+    let by = answer.by.clone();
+    let given = approvals::answer(store, &config.approvals, answer).await;
+    let given = given.map_err(|e| match e {
+        AnswerError::Store(e) => e.into(),
+        refused => Failed::new(FAILED, refused),
+    })?;
+    if out.is_json() {
+        out.value(&given);
+        return Ok(());
     }
-    match asked.state {
-        ApprovalState::Pending if at > asked.expires => {
-            refuse("it has run out, which means no".to_owned())
-        }
-        ApprovalState::Pending => Ok(()),
-        state => refuse(format!("it is {state}; only a pending one can be answered")),
+    let (case, id) = (given.case, given.id);
+    out.line(&match (given.action.as_str(), answered) {
+        ("close", Answered::Approved) => format!("{case} is closed by {by}"),
+        ("close", Answered::Denied) => format!("{case} is kept open by {by}"),
+        (_, Answered::Approved) => format!(
+            "approval {id}: {}\nthe daemon checks it once more and does it; `nightdesk case show {case}` says what became of it",
+            given.state
+        ),
+        (_, Answered::Denied) => format!("approval {id}: denied; it is not done"),
+    });
+    Ok(())
+}
+
+/// Who answers: the user of this process. Root may answer for others, since root can write the store as it likes.
+pub(super) fn person(by: Option<String>) -> Result<(String, String), Failed> {
+    let refuse = |why: String| Failed::new(FAILED, anyhow::anyhow!(why));
+    let uid = getuid();
+    let user = User::from_uid(uid).map_err(|e| refuse(format!("who you are can't be told: {e}")))?;
+    let user = user.map_or_else(|| format!("uid {uid}"), |u| u.name);
+    let by = by.unwrap_or_else(|| user.clone());
+    if by.trim().is_empty() {
+        return Err(refuse("say who answers: --by NAME".to_owned()));
     }
+    if by != user && !uid.is_root() {
+        return Err(refuse(format!("you are `{user}` and can't answer for `{by}`")));
+    }
+    Ok((by, format!("command line as {user}")))
 }

@@ -1,5 +1,6 @@
 //! Reads the configuration file and reports every fault at once with its place; it does not look at the world.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use config::{Value, ValueKind};
 use mcp_clients::config::{ServerConfig, Span};
 use mcp_clients::sources::{Origin, SourceConfig};
 use serde::de::DeserializeOwned;
+
+use crate::text::shape;
 
 use super::Config;
 use super::places::Places;
@@ -133,11 +136,6 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
         faults.push(places.fault("model", message));
     }
     bounds(config, places, faults);
-    if config.effects.live {
-        let message =
-            "this version proposes outside effects and executes none; write false".to_owned();
-        faults.push(places.fault("effects.live", message));
-    }
     if let Some((server, tool)) = config.queries.tool.split_once('.') {
         let spec = config.servers.get(server);
         if spec.is_some_and(|s| !s.tools.contains_key(tool)) {
@@ -149,12 +147,44 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     } else {
         faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
     }
+    names_apart(config, places, faults);
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
     }
     if !(0.0..=100.0).contains(&config.closing.sample()) {
         let message = "is a percentage: 0 to 100".to_owned();
         faults.push(places.fault("closing.review_sample_percent", message));
+    }
+}
+
+/// Server and tool names that look alike, and read-backs that name no reading tool.
+fn names_apart(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (server, spec) in &config.servers {
+        for (tool, about) in &spec.tools {
+            let (name, key) = (
+                format!("{server}.{tool}"),
+                format!("servers.{server}.tools.{tool}"),
+            );
+            if let Some(other) = seen.insert(shape(&name), name.clone()) {
+                let message = format!("`{name}` can be taken for `{other}`: rename one server");
+                faults.push(places.fault(&key, message));
+            }
+            let Some(read_back) = &about.effect.read_back else {
+                continue;
+            };
+            let reads = read_back.tool.split_once('.').and_then(|(s, t)| {
+                let tool = config.servers.get(s)?.tools.get(t)?;
+                Some(tool.class.is_read_only() && tool.enabled)
+            });
+            if about.enabled && reads != Some(true) {
+                let message = format!(
+                    "`{}` is not an enabled reading tool of the catalogue",
+                    read_back.tool
+                );
+                faults.push(places.fault(&format!("{key}.effect.read_back"), message));
+            }
+        }
     }
 }
 
@@ -178,11 +208,21 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
             Duration::from_secs(60),
             365 * day,
         ),
+        (
+            "approvals.expires",
+            config.approvals.expires.0,
+            Duration::from_secs(60),
+            7 * day,
+        ),
     ] {
         if span < least || span > most {
             let message = format!("must lie between {} and {}", Span(least), Span(most));
             faults.push(places.fault(key, message));
         }
+    }
+    if config.effects.destructive_per_hour < 0 {
+        let message = "must be 0 or more".to_owned();
+        faults.push(places.fault("effects.destructive_per_hour", message));
     }
     if run.max_attempts < 1 {
         faults.push(places.fault("run.max_attempts", "must be at least 1".to_owned()));
@@ -190,7 +230,7 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
 }
 
 /// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "store",
     "run",
     "sources",
@@ -200,6 +240,7 @@ const SECTIONS: [&str; 11] = [
     "tiers",
     "closing",
     "effects",
+    "approvals",
     "protection",
     "paths",
 ];
@@ -228,7 +269,7 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
         )+ };
     }
     section!(
-        store, run, queries, model, tiers, closing, effects, protection, paths
+        store, run, queries, model, tiers, closing, effects, approvals, protection, paths
     );
     match take("sources").map(|v| v.kind) {
         Some(ValueKind::Array(items)) => {

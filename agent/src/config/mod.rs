@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, Span};
 use mcp_clients::sources::SourceConfig;
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct Config {
     pub closing: ClosingConfig,
     /// Whether outside effects may happen.
     pub effects: EffectsConfig,
+    /// Who may answer what.
+    pub approvals: ApprovalsConfig,
     /// Who and what is never closed over or acted on automatically.
     pub protection: ProtectionConfig,
     /// Folders that override the data carried in the binary.
@@ -224,11 +227,86 @@ impl ClosingConfig {
 }
 
 /// `[effects]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EffectsConfig {
     /// Dry run unless this and the tool's own flag say otherwise.
     pub live: bool,
+    /// Destructive actions per hour; beyond it they are refused.
+    pub destructive_per_hour: i64,
+}
+
+impl Default for EffectsConfig {
+    fn default() -> Self {
+        Self {
+            live: false,
+            destructive_per_hour: 5,
+        }
+    }
+}
+
+/// `[approvals]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApprovalsConfig {
+    /// Who may approve live effects; nobody when empty.
+    pub approvers: Vec<String>,
+    /// Who may answer proposed closes; whoever can run the command when empty.
+    pub closers: Vec<String>,
+    /// How long a proposed effect waits; after that it counts as denied.
+    pub expires: Span,
+}
+
+impl ApprovalsConfig {
+    /// How long a proposed effect waits.
+    #[must_use]
+    pub fn expire_after(&self) -> TimeDelta {
+        TimeDelta::from_std(self.expires.0).unwrap_or_else(|_| TimeDelta::hours(1))
+    }
+
+    /// Whether somebody may approve a live effect.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub fn may_approve(&self, by: &str) -> Result<(), String> {
+        if is_ours(by) {
+            return Err("who asks never approves".to_owned());
+        }
+        match self.approvers.iter().any(|a| a == by) {
+            true => Ok(()),
+            false => Err(format!("`{by}` is not one of [approvals] approvers")),
+        }
+    }
+
+    /// Whether somebody may answer a proposed close.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub fn may_close(&self, by: &str) -> Result<(), String> {
+        if is_ours(by) {
+            return Err("who asks never approves".to_owned());
+        }
+        match self.closers.is_empty() || self.closers.iter().any(|a| a == by) {
+            true => Ok(()),
+            false => Err(format!("`{by}` is not one of [approvals] closers")),
+        }
+    }
+}
+
+/// Whether a name is the daemon's own, or nobody's.
+fn is_ours(by: &str) -> bool {
+    let name = by.trim();
+    name.is_empty() || name.eq_ignore_ascii_case("nightdesk")
+}
+
+impl Default for ApprovalsConfig {
+    fn default() -> Self {
+        Self {
+            approvers: Vec::new(),
+            closers: Vec::new(),
+            expires: Span(Duration::from_secs(4 * 3600)),
+        }
+    }
 }
 
 /// `[protection]`
@@ -243,11 +321,18 @@ impl ProtectionConfig {
     /// The pattern that protects `value`, if one does. Letter case does not count.
     #[must_use]
     pub fn covers(&self, value: &str) -> Option<&str> {
-        self.entities
-            .iter()
-            .map(String::as_str)
-            .find(|pattern| matches_glob(&pattern.to_lowercase(), &value.to_lowercase()))
+        matching(&self.entities, value)
     }
+}
+
+/// The first pattern that matches a value; `*` stands for any text, letter case does not count.
+#[must_use]
+pub fn matching<'p>(patterns: &'p [String], value: &str) -> Option<&'p str> {
+    let value = value.trim().to_lowercase();
+    patterns
+        .iter()
+        .map(String::as_str)
+        .find(|pattern| matches_glob(&pattern.to_lowercase(), &value))
 }
 
 /// Whether `text` matches `pattern`, in which `*` stands for any text.

@@ -1,9 +1,10 @@
 //! Arguments against a closed schema, bounded, in canonical form; where they come from is not known here.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::catalogue::{Entry, SchemaError};
+use crate::catalogue::{DefinitionError, Entry, Freshness};
 use crate::ctx::Ctx;
+use crate::data::sha256_hex;
 
 use super::Refusal;
 
@@ -26,14 +27,24 @@ pub fn canonical(value: &Value) -> Value {
     }
 }
 
-/// Checks arguments against the tool's own schema, closed.
+/// The value, or, when it is too large to be kept, its size and digest.
+pub(super) fn bounded(value: Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= LARGEST {
+        return value;
+    }
+    json!({"dropped_bytes": text.len(), "sha256": sha256_hex(text)})
+}
+
+/// Checks that the tool is as pinned and the arguments fit its schema, closed.
 ///
 /// # Errors
-/// Rule 3, naming the first fault; also when the schema can't be had.
+/// Rule 1, 2 or 3, naming the first fault; also when the definition can't be had.
 pub(super) async fn check(
     ctx: &Ctx,
     entry: &Entry,
     arguments: &Map<String, Value>,
+    freshness: Freshness,
 ) -> Result<(), Refusal> {
     let value = Value::Object(arguments.clone());
     if value.to_string().len() > LARGEST {
@@ -42,10 +53,20 @@ pub(super) async fn check(
             format!("the arguments are over {LARGEST} bytes"),
         ));
     }
-    let checked = ctx.schemas.check(ctx.toolbox.as_ref(), entry, &value).await;
-    checked.map_err(|e| match e {
-        SchemaError::NoTool { .. } => Refusal::new(1, e.to_string()),
-        SchemaError::Changed { .. } => Refusal::new(2, e.to_string()),
-        _ => Refusal::new(3, e.to_string()),
-    })
+    let asked = (freshness, ctx.now());
+    let definition = ctx.catalogue.definitions().of(ctx.toolbox.as_ref(), entry, asked).await;
+    let checked = definition.and_then(|d| d.check(entry, &value));
+    checked.map_err(|e| Refusal::new(rule(&e), e.to_string()))
+}
+
+/// The rule that a definition breaks.
+pub(super) fn rule(error: &DefinitionError) -> u8 {
+    match error {
+        DefinitionError::NoTool { .. } => 1,
+        DefinitionError::NotRead { .. }
+        | DefinitionError::Name { .. }
+        | DefinitionError::Unpinned { .. }
+        | DefinitionError::Changed { .. } => 2,
+        DefinitionError::NotASchema { .. } | DefinitionError::Misfit { .. } => 3,
+    }
 }

@@ -49,7 +49,7 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
         evidence.summary = reason.chars().take(300).collect();
         return evidence;
     }
-    let rows = rows(&reply.value, &entry.spec.rows);
+    let rows = rows(&reply.value, &entry.spec.answer.rows);
     let partial = reply.cut.is_some() || told("truncated") == Some(true);
     evidence.answer = match (partial, rows.is_empty()) {
         (true, _) => Answer::Partial,
@@ -66,10 +66,10 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
             .summary
             .push_str(", and there is more than was answered");
     }
-    if entry.spec.trusted.iter().any(|t| t == "*") {
+    if entry.spec.answer.trusted.iter().any(|t| t == "*") {
         evidence.trust = Trust::Trusted;
     }
-    if entry.spec.events {
+    if entry.spec.answer.events {
         evidence.value = json!({"count": rows.len()});
         evidence.activities = activities(ctx, &rows);
     } else {

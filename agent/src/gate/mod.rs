@@ -3,34 +3,38 @@
 mod arguments;
 mod audit;
 mod budget;
+mod effect;
 mod evidence;
 mod interrupted;
+mod permit;
 mod poll;
-mod propose;
+mod subject;
+mod taint;
 
 use std::time::Instant;
 
 use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{CallOutcome, CaseId, Tier, Time, ToolCall, ToolClass};
-
 use state::store::CallEnd;
 
 use crate::ctx::Ctx;
-use crate::playbook::rfc3339;
 
 pub use arguments::canonical;
 pub use budget::Meter;
+pub use effect::{Carried, Proposal, carry_out, close_binding, propose, take_stock};
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;
+pub use permit::{Permit, permit};
 pub use poll::PollBox;
-pub use propose::{Proposal, propose};
+pub use subject::Subject;
+pub use taint::{Known, Origin};
 
 /// One wish to call a reading tool.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// Case it is for.
-    pub case: CaseId,
+    pub subject: &'a Subject,
     /// Tier that asks.
     pub tier: Tier,
     /// Step id, or `model:N`.
@@ -41,6 +45,8 @@ pub struct Request<'a> {
     pub arguments: Map<String, Value>,
     /// The case's "now", for tools that take one.
     pub as_of: Time,
+    /// Who chose the arguments.
+    pub origin: Origin<'a>,
 }
 
 /// How a wish ended. Without a reply nothing is known.
@@ -83,19 +89,19 @@ impl Refusal {
 pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     let began = Instant::now();
     let arguments = canonical(&Value::Object(request.arguments.clone()));
-    let decision = decide(ctx, meter, &request).await;
+    let decision = permit(ctx, meter, &request).await;
     let class = ctx
         .catalogue
         .get(request.tool)
         .map_or(ToolClass::Destructive, |e| e.spec.class);
     let mut row = ToolCall {
         id: 0,
-        case: request.case,
+        case: request.subject.case,
         tier: request.tier,
         asked_by: request.asked_by.to_owned(),
         tool: request.tool.chars().take(200).collect(),
         class,
-        arguments,
+        arguments: arguments::bounded(arguments),
         outcome: CallOutcome::Started,
         reason: None,
         digest: None,
@@ -136,70 +142,13 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     }
 }
 
-/// A call that passed every check.
-struct Ready {
-    server: String,
-    tool: String,
-    arguments: Map<String, Value>,
-}
-
-async fn decide(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<Ready, Refusal> {
-    meter.take_call(
-        request.tool,
-        &canonical(&Value::Object(request.arguments.clone())),
-    )?;
-    let entry = ctx.catalogue.get(request.tool).ok_or_else(|| {
-        Refusal::new(
-            1,
-            format!("`{}` is not in the catalogue", printable(request.tool)),
-        )
-    })?;
-    if !entry.spec.enabled {
-        return Err(Refusal::new(
-            1,
-            format!("`{}` is not enabled", request.tool),
-        ));
-    }
-    if !entry.spec.tiers.contains(&request.tier) {
-        return Err(Refusal::new(
-            1,
-            format!("`{}` is not allowed at tier {}", request.tool, request.tier),
-        ));
-    }
-    if !entry.spec.class.is_read_only() {
-        return Err(Refusal::new(
-            6,
-            format!(
-                "`{}` is {}: it can only be proposed",
-                request.tool, entry.spec.class
-            ),
-        ));
-    }
-    let mut arguments = request.arguments.clone();
-    if let Some(name) = &entry.spec.as_of {
-        arguments.insert(name.clone(), json!(rfc3339(request.as_of)));
-    }
-    arguments::check(ctx, entry, &arguments).await?;
-    if !entry.take_rate(ctx.now()) {
-        return Err(Refusal::new(
-            10,
-            format!("`{}` has used up its calls of this minute", request.tool),
-        ));
-    }
-    Ok(Ready {
-        server: entry.server.clone(),
-        tool: entry.tool.clone(),
-        arguments,
-    })
-}
-
 async fn record(ctx: &Ctx, row: &ToolCall, decision: Value) -> Result<i64, String> {
     let entry = audit::intent(row, decision);
     let stored = ctx.store.begin_call(row, entry).await;
     stored.map_err(|e| e.to_string())
 }
 
-async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Ready, began: Instant) -> Called {
+async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant) -> Called {
     let answer = ctx
         .toolbox
         .call(&ready.server, &ready.tool, ready.arguments)

@@ -1,4 +1,4 @@
-//! The door for polling: the alert sources' calls pass the same catalogue and audit, but belong to no case.
+//! The door for polling: the alert sources' calls pass the same catalogue, pins, schemas and audit, but belong to no case.
 
 use std::sync::Arc;
 
@@ -7,7 +7,10 @@ use mcp_clients::{ToolBox, ToolDef, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::ToolClass;
 
+use crate::catalogue::Freshness;
 use crate::ctx::Ctx;
+
+use super::Refusal;
 
 /// A tool box that only lets catalogued, internal reading tools through and audits each call.
 pub struct PollBox {
@@ -35,17 +38,14 @@ impl ToolBox for PollBox {
         arguments: Map<String, Value>,
     ) -> Result<ToolReply, ToolFailure> {
         let name = format!("{server}.{tool}");
-        let allowed = self
-            .ctx
-            .catalogue
-            .get(&name)
-            .is_some_and(|e| e.spec.enabled && e.spec.class == ToolClass::ReadInternal);
+        let decision = self.decide(&name, &arguments).await;
         let entry = json!({
             "kind": "poll",
             "tool": name,
             "arguments": super::audit::redacted(&Value::Object(arguments.clone())),
-            "decision": if allowed { "allow" } else { "deny" },
-            "rule": 1,
+            "decision": if decision.is_ok() { "allow" } else { "deny" },
+            "rule": decision.as_ref().map_or_else(|r| r.rule, |()| 1),
+            "why": decision.as_ref().err().map(|r| &r.why),
         });
         let refuse = |message: String| ToolFailure::Protocol { code: 0, message };
         self.ctx
@@ -53,11 +53,23 @@ impl ToolBox for PollBox {
             .append_audit(self.ctx.now(), &entry)
             .await
             .map_err(|e| refuse(format!("rule 12: the poll could not be recorded: {e}")))?;
-        if !allowed {
-            return Err(refuse(format!(
-                "rule 1: `{name}` is not an enabled read_internal tool of the catalogue: add [servers.{server}.tools.{tool}]"
-            )));
-        }
+        decision.map_err(|refusal| refuse(refusal.to_string()))?;
         self.ctx.toolbox.call(server, tool, arguments).await
+    }
+}
+
+impl PollBox {
+    async fn decide(&self, name: &str, arguments: &Map<String, Value>) -> Result<(), Refusal> {
+        let entry = self.ctx.catalogue.get(name);
+        let entry =
+            entry.filter(|e| e.spec.enabled && e.spec.class == ToolClass::ReadInternal);
+        let (server, tool) = name.split_once('.').unwrap_or((name, ""));
+        let entry = entry.ok_or_else(|| {
+            let why = format!(
+                "`{name}` is not an enabled read_internal tool of the catalogue: add [servers.{server}.tools.{tool}]"
+            );
+            Refusal::new(1, why)
+        })?;
+        super::arguments::check(&self.ctx, entry, arguments, Freshness::Settled).await
     }
 }

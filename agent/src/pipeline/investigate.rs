@@ -7,7 +7,7 @@ use state::model::{
 };
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Called, Meter, Request};
+use crate::gate::{self, Called, Meter, Origin, Request};
 use crate::playbook::{Conditions, Roots, Step, StepTarget};
 use crate::tier::{Dossier, Plan, Unasked};
 
@@ -121,6 +121,8 @@ fn alert_evidence(ctx: &Ctx, plan: &Plan<'_>, label: &str) -> Evidence {
 struct Wish {
     tool: String,
     arguments: Map<String, Value>,
+    /// Names of the arguments that hold a value an outsider may have written.
+    untrusted: Vec<String>,
 }
 
 /// What the conditions of these steps may read; nothing when none has a condition.
@@ -154,14 +156,18 @@ fn wish(
         .slots
         .fill(&step.args)
         .map_err(|e| gap(e.to_string()))?;
+    let mut untrusted = filled.untrusted;
     let (tool, arguments) = match &step.target {
-        StepTarget::Tool(tool) => (tool.clone(), filled),
+        StepTarget::Tool(tool) => (tool.clone(), filled.arguments),
         StepTarget::Query(name) => {
             let dialect = ctx.library.dialect();
             let text = dialect
-                .render(name, &filled, plan.alert.time)
+                .render(name, &filled.arguments, plan.alert.time)
                 .map_err(|e| gap(e.to_string()))?;
             let queries = &ctx.config.queries;
+            if !untrusted.is_empty() {
+                untrusted = vec![queries.argument.clone()];
+            }
             let arguments = Map::from_iter([(queries.argument.clone(), Value::String(text))]);
             (queries.tool.clone(), arguments)
         }
@@ -170,7 +176,11 @@ fn wish(
     if !ctx.catalogue.has_server(server) {
         return Err(gap(format!("no server `{server}` is configured")));
     }
-    Ok(Wish { tool, arguments })
+    Ok(Wish {
+        tool,
+        arguments,
+        untrusted,
+    })
 }
 
 async fn begin(
@@ -195,12 +205,15 @@ async fn begin(
     };
     ctx.store.begin_step(&run).await?;
     let request = Request {
-        case: plan.case,
+        subject: &plan.subject,
         tier: step.tier,
         asked_by: &step.id,
         tool: &wish.tool,
         arguments: wish.arguments.clone(),
         as_of: plan.as_of,
+        origin: Origin::Playbook {
+            untrusted: &wish.untrusted,
+        },
     };
     Ok((run, gate::call(ctx, meter, request).await))
 }

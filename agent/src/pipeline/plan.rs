@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use state::model::{Alert, Case, Entity, TimelineEvent, TimelineKind};
 
 use crate::ctx::Ctx;
+use crate::gate::Subject;
 use crate::playbook::{Conditions, Scene, Slots};
 use crate::tier::Plan;
 
@@ -48,6 +49,7 @@ pub async fn plan<'c>(
             .time
             .checked_add_signed(look_ahead)
             .unwrap_or(alert.time),
+        subject: Subject::of(case.id, std::slice::from_ref(&alert), entities, &[]),
         entry,
         alert,
         entities: entities.to_vec(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use state::model::{Field, NewAlert, Time};
+use state::model::{Field, NewAlert, Time, Trust};
 
 /// Why an argument can't be filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,16 @@ const LONGEST: usize = 512;
 /// Values of one alert that arguments may name.
 #[derive(Debug, Clone)]
 pub struct Slots {
-    values: BTreeMap<String, Value>,
+    values: BTreeMap<String, (Value, Trust)>,
+}
+
+/// Arguments with their slots filled.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filled {
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+    /// Names of those that hold a value an outsider may have written.
+    pub untrusted: Vec<String>,
 }
 
 impl Slots {
@@ -41,19 +50,28 @@ impl Slots {
                     Field::Hash => best_hash(&fact.value),
                     _ => &fact.value,
                 };
-                values.insert(field.as_str().to_owned(), json!(value));
+                values.insert(field.as_str().to_owned(), (json!(value), fact.trust));
             }
         }
-        values.insert("time".to_owned(), json!(rfc3339(alert.time)));
-        values.insert("rule_id".to_owned(), json!(alert.rule.id));
-        values.insert("source_alert_id".to_owned(), json!(alert.source_alert_id));
-        let mut all: Vec<&str> = alert.entities.iter().map(|e| e.value.as_str()).collect();
-        all.extend(alert.observables.iter().map(|o| o.value.as_str()));
-        all.retain(|v| !v.is_empty() && v.chars().count() <= LONGEST);
+        for (name, value) in [
+            ("time", rfc3339(alert.time)),
+            ("rule_id", alert.rule.id.clone()),
+            ("source_alert_id", alert.source_alert_id.clone()),
+        ] {
+            values.insert(name.to_owned(), (json!(value), Trust::Trusted));
+        }
+        let entities = alert.entities.iter().map(|e| (e.value.as_str(), e.trust));
+        let observables = alert.observables.iter();
+        let mut all: Vec<(&str, Trust)> = entities
+            .chain(observables.map(|o| (o.value.as_str(), o.trust)))
+            .collect();
+        all.retain(|(v, _)| !v.is_empty() && v.chars().count() <= LONGEST);
         all.sort_unstable();
-        all.dedup();
+        all.dedup_by_key(|(v, _)| *v);
         all.truncate(50);
-        values.insert("values".to_owned(), json!(all));
+        let trust = all.iter().map(|(_, t)| *t).fold(Trust::Trusted, Trust::join);
+        let all: Vec<&str> = all.into_iter().map(|(v, _)| v).collect();
+        values.insert("values".to_owned(), (json!(all), trust));
         Self { values }
     }
 
@@ -68,35 +86,50 @@ impl Slots {
     ///
     /// # Errors
     /// The first slot that can't be filled.
-    pub fn fill(&self, args: &BTreeMap<String, Value>) -> Result<Map<String, Value>, SlotError> {
-        args.iter()
-            .map(|(name, value)| Ok((name.clone(), self.value(value)?)))
-            .collect()
+    pub fn fill(&self, args: &BTreeMap<String, Value>) -> Result<Filled, SlotError> {
+        let mut filled = Filled::default();
+        for (name, value) in args {
+            let (value, trust) = self.value(value)?;
+            if trust == Trust::Untrusted {
+                filled.untrusted.push(name.clone());
+            }
+            filled.arguments.insert(name.clone(), value);
+        }
+        Ok(filled)
     }
 
-    fn value(&self, value: &Value) -> Result<Value, SlotError> {
+    fn value(&self, value: &Value) -> Result<(Value, Trust), SlotError> {
         match value {
             Value::String(text) => match text.strip_prefix('$') {
                 Some(slot) => self.slot(slot),
-                None => Ok(value.clone()),
+                None => Ok((value.clone(), Trust::Trusted)),
             },
-            Value::Array(items) => items.iter().map(|v| self.value(v)).collect(),
-            other => Ok(other.clone()),
+            Value::Array(items) => {
+                let mut trust = Trust::Trusted;
+                let mut values = Vec::with_capacity(items.len());
+                for item in items {
+                    let (value, own) = self.value(item)?;
+                    trust = trust.join(own);
+                    values.push(value);
+                }
+                Ok((Value::Array(values), trust))
+            }
+            other => Ok((other.clone(), Trust::Trusted)),
         }
     }
 
-    /// The value of one slot.
+    /// The value of one slot and how far it may be believed.
     ///
     /// # Errors
     /// When it is unknown, empty or too long.
-    pub fn slot(&self, name: &str) -> Result<Value, SlotError> {
+    pub fn slot(&self, name: &str) -> Result<(Value, Trust), SlotError> {
         if !Self::exists(name) {
             return Err(SlotError::Unknown(name.to_owned()));
         }
         match self.values.get(name) {
             None => Err(SlotError::Empty(name.to_owned())),
-            Some(Value::String(s)) if s.is_empty() => Err(SlotError::Empty(name.to_owned())),
-            Some(Value::String(s)) if s.chars().count() > LONGEST => {
+            Some((Value::String(s), _)) if s.is_empty() => Err(SlotError::Empty(name.to_owned())),
+            Some((Value::String(s), _)) if s.chars().count() > LONGEST => {
                 Err(SlotError::TooLong(name.to_owned()))
             }
             Some(value) => Ok(value.clone()),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
 
+use crate::gate::Subject;
 use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
 
 /// What is to be done about one alert of a case.
@@ -20,6 +21,8 @@ pub struct Plan<'c> {
     pub as_of: Time,
     /// All entities of the case.
     pub entities: Vec<Entity>,
+    /// The case as the gate sees it.
+    pub subject: Subject,
 }
 
 /// A step that was not asked.

@@ -7,7 +7,7 @@ use state::model::{Analyst, Assessment, Claim, Gap, Reason, Tier, VerdictKind};
 use tokio::time::Instant;
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Meter, Request};
+use crate::gate::{self, Meter, Origin, Request};
 use crate::llm::schema::{self, SUBMIT, Submitted};
 use crate::llm::{Ask, Call, Finish, Llm, LlmError, Message, ToolChoice, ToolSpec, Turn};
 
@@ -280,12 +280,13 @@ impl Talk<'_, '_> {
         };
         let asked_by = format!("model:{}", self.meter.spent().turns);
         let request = Request {
-            case: self.plan.case,
+            subject: &self.plan.subject,
             tier: self.tier,
             asked_by: &asked_by,
             tool: &call.name,
             arguments,
             as_of: self.plan.as_of,
+            origin: Origin::Model,
         };
         let called = gate::call(self.ctx, self.meter, request).await;
         let found = gate::evidence(self.ctx, self.plan.case, &asked_by, &call.name, called);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use state::model::{Assessment, Evidence, Tier};
 
+use crate::catalogue::Freshness;
 use crate::ctx::Ctx;
 use crate::gate::Meter;
 use crate::llm::ToolSpec;
@@ -12,17 +13,16 @@ use super::{Dossier, Plan};
 /// Largest argument schema that is shown, bytes.
 const LARGEST_SCHEMA: usize = 16 * 1024;
 
-/// Reading tools of the tier that are really there, with the operator's description where there is one.
+/// Reading tools of the tier that are there as they were pinned, described as the operator reviewed them.
 pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
     let mut offered = Vec::new();
     for (name, entry) in ctx.catalogue.readable_at(tier) {
-        let Ok(live) = ctx.toolbox.tools(&entry.server).await else {
+        let definitions = ctx.catalogue.definitions();
+        let asked = (Freshness::Settled, ctx.now());
+        let Ok(definition) = definitions.of(ctx.toolbox.as_ref(), entry, asked).await else {
             continue;
         };
-        let Some(tool) = live.into_iter().find(|t| t.name == entry.tool) else {
-            continue;
-        };
-        let description = entry.spec.description.clone().unwrap_or(tool.description);
+        let (tool, description) = (&definition.tool, definitions.pins().description(entry));
         if tool.input_schema.to_string().len() > LARGEST_SCHEMA {
             tracing::warn!(
                 tool = name,
@@ -33,7 +33,7 @@ pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
         offered.push(ToolSpec {
             name: name.to_owned(),
             description: description.chars().take(1000).collect(),
-            parameters: without(tool.input_schema, entry.spec.as_of.as_deref()),
+            parameters: without(tool.input_schema.clone(), entry.spec.as_of.as_deref()),
         });
     }
     offered

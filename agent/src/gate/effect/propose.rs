@@ -1,18 +1,23 @@
-//! Outside effects: they are recorded as proposed and shown, never sent from here.
+//! Proposals of outside effects: decided and recorded here; what is due or approved is sent by `carry_out`.
 
 use serde_json::{Map, Value, json};
-use state::model::{CaseId, Effect, EffectDecision, Entity, Time};
+use state::model::{Effect, EffectDecision, Time, ToolClass};
+use state::store::{NewApproval, StoreError};
 
 use crate::catalogue::Entry;
 use crate::ctx::Ctx;
+use crate::data::sha256_hex;
+use crate::playbook::rfc3339;
 
-use super::{arguments, canonical};
+use super::super::{Origin, Refusal, Subject, audit, canonical, printable, taint};
+use super::binding::effect_binding;
+use super::checks::{self, Ruling, Wish};
 
 /// One wish for an outside effect.
 #[derive(Debug, Clone)]
 pub struct Proposal<'a> {
-    /// Case.
-    pub case: CaseId,
+    /// The case it is for.
+    pub subject: &'a Subject,
     /// `server.tool`.
     pub tool: &'a str,
     /// Arguments.
@@ -21,69 +26,147 @@ pub struct Proposal<'a> {
     pub target: &'a str,
     /// D3FEND id.
     pub d3fend: Option<&'a str>,
-    /// The case's entities.
-    pub entities: &'a [Entity],
-    /// When.
-    pub at: Time,
+    /// Who chose the arguments.
+    pub origin: Origin<'a>,
+    /// The case's "now", for tools that take one.
+    pub as_of: Time,
 }
 
-/// Decides on a proposal and records the decision in the audit chain; nothing is sent.
+/// Decides on a proposal and records the decision in the audit chain; nothing is sent. The question to a person, when one
+/// is needed, is to be stored together with the effect.
 ///
 /// # Errors
 /// When the decision can't be recorded: then there is no effect to speak of.
 pub async fn propose(
     ctx: &Ctx,
     proposal: Proposal<'_>,
-) -> Result<Option<Effect>, state::store::StoreError> {
-    let Some(entry) = ctx.catalogue.get(proposal.tool) else {
-        return Ok(None);
-    };
-    let (decision, reason) = decide(ctx, entry, &proposal).await;
-    let effect = Effect {
-        case: proposal.case,
-        tool: proposal.tool.to_owned(),
-        class: entry.spec.class,
+) -> Result<(Effect, Option<NewApproval>), StoreError> {
+    let entry = ctx.catalogue.get(proposal.tool);
+    let now = ctx.now();
+    let case = proposal.subject.case;
+    let mut effect = Effect {
+        id: 0,
+        case,
+        tool: printable(proposal.tool),
+        class: entry.map_or(ToolClass::Destructive, |e| e.spec.class),
         target: proposal.target.to_owned(),
-        arguments: canonical(&Value::Object(proposal.arguments)),
-        decision,
-        reason,
+        arguments: canonical(&Value::Object(proposal.arguments.clone())),
+        decision: EffectDecision::Denied,
+        reason: String::new(),
         approval: None,
-        raise: entry.spec.raise,
+        raise: entry.is_some_and(|e| e.spec.effect.raise),
         d3fend: proposal.d3fend.map(str::to_owned),
-        at: proposal.at,
+        at: now,
     };
+    let mut question = None;
+    let mut rule = None;
+    match decide(ctx, entry, &proposal, &mut effect).await {
+        Err(refusal) => {
+            rule = Some(refusal.rule);
+            effect.reason = refusal.to_string();
+        }
+        Ok(Ruling::DryRun(why)) => {
+            (effect.decision, effect.reason) = (EffectDecision::DryRun, why);
+        }
+        Ok(Ruling::Due) => {
+            (effect.decision, effect.reason) = (EffectDecision::Due, "allowed".to_owned());
+        }
+        Ok(Ruling::Approval(why)) => {
+            (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
+            question = Some(ask(ctx, &effect));
+        }
+    }
     let record = json!({
         "kind": "effect",
-        "case": effect.case,
+        "case": case,
+        "asked_by": proposal.origin.as_str(),
         "tool": effect.tool,
         "class": effect.class,
         "target": effect.target,
-        "arguments": super::audit::redacted(&effect.arguments),
+        "arguments": audit::redacted(&effect.arguments),
         "decision": effect.decision,
+        "rule": rule,
         "why": effect.reason,
+        "digest": question.as_ref().map(NewApproval::digest),
     });
-    ctx.store.append_audit(proposal.at, &record).await?;
-    Ok(Some(effect))
+    ctx.store.append_audit(now, &record).await?;
+    Ok((effect, question))
 }
 
-async fn decide(ctx: &Ctx, entry: &Entry, proposal: &Proposal<'_>) -> (EffectDecision, String) {
-    if let Err(refusal) = arguments::check(ctx, entry, &proposal.arguments).await {
-        return (EffectDecision::Denied, refusal.to_string());
+async fn decide(
+    ctx: &Ctx,
+    entry: Option<&Entry>,
+    proposal: &Proposal<'_>,
+    effect: &mut Effect,
+) -> Result<Ruling, Refusal> {
+    let mut arguments = proposal.arguments.clone();
+    if let Some(entry) = entry {
+        if entry.spec.effect.raise {
+            once(ctx, proposal).await?;
+        } else {
+            taint::endorsed(&arguments, proposal.origin, &proposal.subject.known)?;
+        }
+        if let Some(name) = &entry.spec.as_of {
+            arguments.insert(name.clone(), json!(rfc3339(proposal.as_of)));
+        }
+        if let Some(name) = &entry.spec.effect.marker {
+            let marker = json!(marker(entry, proposal));
+            arguments.insert(name.clone(), marker);
+        }
+        effect.arguments = canonical(&Value::Object(arguments.clone()));
     }
-    let wanted = proposal.target.to_lowercase();
-    let trusted = |e: &&Entity| e.trust.is_usable_for_closing() && e.key() == wanted;
-    if !entry.spec.raise && !proposal.entities.iter().any(|e| trusted(&e)) {
-        let why = "rule 4: the target is not an entity of this case's trusted fields";
-        return (EffectDecision::Denied, why.to_owned());
+    let wish = Wish {
+        subject: proposal.subject,
+        tool: proposal.tool,
+        arguments: &arguments,
+        target: proposal.target,
+        origin: proposal.origin,
+    };
+    checks::ruling(ctx, wish).await
+}
+
+/// A case raises attention once with a tool: a second ticket on the same case tells nobody more.
+async fn once(ctx: &Ctx, proposal: &Proposal<'_>) -> Result<(), Refusal> {
+    let case = proposal.subject.case;
+    let earlier = ctx.store.effects_of(case).await;
+    let earlier = earlier.map_err(|e| Refusal::new(10, format!("effects can't be read: {e}")))?;
+    let sent = |e: &&Effect| {
+        use EffectDecision as D;
+        e.tool == proposal.tool
+            && matches!(e.decision, D::Due | D::Started | D::Executed | D::Unknown)
+    };
+    match earlier.iter().find(sent) {
+        None => Ok(()),
+        Some(first) => Err(Refusal::new(
+            10,
+            format!("`{}` was used for {case} before (effect {})", proposal.tool, first.id),
+        )),
     }
-    if !entry.spec.raise
-        && let Some(pattern) = ctx.config.protection.covers(proposal.target)
-    {
-        return (
-            EffectDecision::Denied,
-            format!("rule 4: the target is protected by `{pattern}`"),
-        );
+}
+
+/// The daemon's own name of an effect: the same action of the same case has the same one after a restart.
+fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
+    let case = proposal.subject.case;
+    let what = if entry.spec.effect.raise {
+        String::new()
+    } else {
+        canonical(&Value::Object(proposal.arguments.clone())).to_string()
+    };
+    let digest = sha256_hex(format!("{}\n{case}\n{what}", proposal.tool));
+    format!("nightdesk-{case}-{}", &digest[..12])
+}
+
+fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
+    let expires = ctx.now() + ctx.config.approvals.expire_after();
+    let on = match effect.target.as_str() {
+        "" => String::new(),
+        target => format!(" on {target}"),
+    };
+    NewApproval {
+        action: effect.tool.clone(),
+        summary: format!("{} {}{on}: {}", effect.class, effect.tool, effect.reason),
+        binding: effect_binding(ctx, effect, expires, &ctx.dice.word()[..32]),
+        expires,
+        effect: None,
     }
-    let why = "rule 5: dry run; recorded and shown, not sent";
-    (EffectDecision::DryRun, why.to_owned())
 }

@@ -1,0 +1,244 @@
+//! Sends what is due: every check again, the intent first, once; what nobody can tell afterwards is `unknown` and looked up.
+
+use std::time::Instant;
+
+use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
+use serde_json::{Map, Value, json};
+use state::model::{
+    ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall, ToolClass,
+};
+use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
+
+use crate::ctx::Ctx;
+
+use super::super::{Origin, Refusal, Subject, audit, outcome_of};
+use super::checks::{self, Ruling, Wish};
+use super::look_up::look_up;
+
+/// What became of one effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// Row id.
+    pub effect: i64,
+    /// Where it stands now.
+    pub decision: EffectDecision,
+    /// Why.
+    pub reason: String,
+}
+
+/// Sends every effect that is due, one after the other; a refused one ends as denied.
+///
+/// # Errors
+/// When the store fails: what was begun then is `started`, and nobody sends it again.
+pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
+    let mut carried = Vec::new();
+    for effect in ctx.store.effects_at(EffectDecision::Due).await? {
+        let ended = match send(ctx, &effect).await? {
+            (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
+            ended => ended,
+        };
+        carried.push(Carried {
+            effect: effect.id,
+            decision: ended.0,
+            reason: ended.1,
+        });
+    }
+    Ok(carried)
+}
+
+/// Effects that an earlier run began and did not end may have been done: they are unknown, and looked up. Only for who
+/// has the store to itself.
+///
+/// # Errors
+/// When the store fails.
+pub async fn take_stock(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
+    let mut carried = Vec::new();
+    for effect in ctx.store.effects_at(EffectDecision::Started).await? {
+        let why = "the run that sent it broke off before the answer came";
+        end(ctx, &effect, (EffectDecision::Unknown, None), why).await?;
+        let (decision, reason) = look_up(ctx, &effect, why).await?;
+        carried.push(Carried {
+            effect: effect.id,
+            decision,
+            reason,
+        });
+    }
+    Ok(carried)
+}
+
+/// One effect, up to the answer or the refusal, recorded.
+async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), StoreError> {
+    let began = Instant::now();
+    let arguments = match &effect.arguments {
+        Value::Object(map) => map.clone(),
+        _ => Map::new(),
+    };
+    let approval = match permit(ctx, effect, &arguments).await {
+        Ok(approval) => approval,
+        Err(refusal) => return deny(ctx, effect, &refusal).await,
+    };
+    let row = ToolCall {
+        id: 0,
+        case: effect.case,
+        tier: Tier::Three,
+        asked_by: format!("effect:{}", effect.id),
+        tool: effect.tool.clone(),
+        class: effect.class,
+        arguments: effect.arguments.clone(),
+        outcome: CallOutcome::Started,
+        reason: None,
+        digest: None,
+        started: ctx.now(),
+        millis: None,
+    };
+    let mut intent = audit::intent(
+        &row,
+        json!({"decision": "allow", "rule": 6, "approval": approval.as_ref().map(|a| a.0)}),
+    );
+    intent["effect"] = json!(effect.id);
+    let begin = EffectBegin {
+        effect,
+        call: &row,
+        approval: approval.as_ref().map(|(id, digest)| (*id, digest.as_str())),
+        cap: (effect.class == ToolClass::Destructive)
+            .then_some(ctx.config.effects.destructive_per_hour),
+    };
+    let call = match ctx.store.begin_effect(begin, intent).await {
+        Ok(call) => call,
+        Err(e @ StoreError::CapReached { .. }) => {
+            return deny(ctx, effect, &Refusal::new(10, e.to_string())).await;
+        }
+        Err(e @ (StoreError::NotOpen { .. } | StoreError::Refused { .. })) => {
+            return deny(ctx, effect, &Refusal::new(6, e.to_string())).await;
+        }
+        Err(e) => return Err(e),
+    };
+    let (server, tool) = effect.tool.split_once('.').unwrap_or((&effect.tool, ""));
+    let answer = ctx.toolbox.call(server, tool, arguments).await;
+    let (outcome, decision, reason) = read(&answer);
+    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let ended = CallEnd {
+        outcome,
+        reason: Some(&reason),
+        body: answer.as_ref().ok().map(|r| r.body.as_slice()),
+        millis,
+        at: ctx.now(),
+    };
+    let entry = audit::result(&row, call, outcome, millis);
+    ctx.store.end_call(call, ended, entry).await?;
+    end(ctx, effect, (decision, None), &reason).await?;
+    Ok((decision, reason))
+}
+
+/// Every check, again; gives the approval it rests on.
+async fn permit(
+    ctx: &Ctx,
+    effect: &Effect,
+    arguments: &Map<String, Value>,
+) -> Result<Option<(i64, String)>, Refusal> {
+    let subject = Subject::read(&ctx.store, effect.case).await;
+    let subject = subject.map_err(|e| Refusal::new(4, format!("the case can't be read: {e}")))?;
+    let entry = checks::entry(ctx, &effect.tool)?;
+    if entry.spec.class != effect.class {
+        let why = format!(
+            "`{}` is {} now and was {} when it was proposed",
+            effect.tool, entry.spec.class, effect.class
+        );
+        return Err(Refusal::new(1, why));
+    }
+    let wish = Wish {
+        subject: &subject,
+        tool: &effect.tool,
+        arguments,
+        target: &effect.target,
+        origin: Origin::Daemon,
+    };
+    match checks::ruling(ctx, wish).await? {
+        Ruling::DryRun(why) => Err(Refusal::new(6, why)),
+        Ruling::Due => match effect.approval {
+            // It was asked although the rules no longer do: then the answer still counts.
+            Some(_) => approved(ctx, effect).await.map(Some),
+            None => Ok(None),
+        },
+        Ruling::Approval(_) => approved(ctx, effect).await.map(Some),
+    }
+}
+
+/// The approval of exactly this action under the rules in force, by somebody who may still give it.
+async fn approved(ctx: &Ctx, effect: &Effect) -> Result<(i64, String), Refusal> {
+    let refuse = |why: String| Refusal::new(6, why);
+    let id = effect
+        .approval
+        .ok_or_else(|| refuse("it needs an approval and has none".to_owned()))?;
+    let asked = ctx.store.approval(id).await;
+    let asked = asked.map_err(|e| refuse(format!("its approval can't be read: {e}")))?;
+    if asked.state != ApprovalState::Approved || ctx.now() > asked.expires {
+        return Err(refuse(format!("approval {id} is not in force")));
+    }
+    let nonce = asked.binding["nonce"].as_str().unwrap_or_default();
+    let bound = super::binding::effect_binding(ctx, effect, asked.expires, nonce);
+    let digest = state::store::binding_digest(&bound);
+    if nonce.is_empty() || asked.binding != bound || asked.digest != digest {
+        let why = format!(
+            "approval {id} was given for another action, definition or policy than this is now"
+        );
+        return Err(refuse(why));
+    }
+    let by = asked.answered_by.unwrap_or_default();
+    ctx.config.approvals.may_approve(&by).map_err(refuse)?;
+    Ok((id, digest))
+}
+
+async fn deny(
+    ctx: &Ctx,
+    effect: &Effect,
+    refusal: &Refusal,
+) -> Result<(EffectDecision, String), StoreError> {
+    let why = refusal.to_string();
+    let ended = (EffectDecision::Denied, Some(refusal.rule));
+    end(ctx, effect, ended, &why).await?;
+    Ok((EffectDecision::Denied, why))
+}
+
+/// Notes where an effect stands, in the store, the audit chain and the timeline.
+pub(super) async fn end(
+    ctx: &Ctx,
+    effect: &Effect,
+    ended: (EffectDecision, Option<u8>),
+    why: &str,
+) -> Result<(), StoreError> {
+    let (decision, rule) = ended;
+    let entry = json!({
+        "kind": "effect_end",
+        "case": effect.case,
+        "effect": effect.id,
+        "tool": effect.tool,
+        "target": effect.target,
+        "decision": decision,
+        "rule": rule,
+        "why": why,
+    });
+    let ended = EffectEnd {
+        effect: effect.id,
+        decision,
+        reason: why,
+        at: ctx.now(),
+    };
+    ctx.store.end_effect(ended, &entry).await
+}
+
+/// What an answer says of the effect. Real servers report failure after a write that was applied: that is unknown.
+fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, EffectDecision, String) {
+    use EffectDecision as D;
+    match answer {
+        Ok(reply) => match &reply.kind {
+            ReplyKind::Answer => (CallOutcome::Ok, D::Executed, "the tool confirmed it".to_owned()),
+            ReplyKind::BackendError(why) => (CallOutcome::ToolError, D::Unknown, why.clone()),
+            ReplyKind::Unknown(why) => (CallOutcome::Unknown, D::Unknown, why.clone()),
+        },
+        Err(failure) if failure.may_have_run() => {
+            (outcome_of(failure), D::Unknown, failure.to_string())
+        }
+        Err(failure) => (outcome_of(failure), D::Failed, failure.to_string()),
+    }
+}

@@ -1,0 +1,156 @@
+//! Every rule that a call which changes something must pass, when it is proposed and again when it is sent.
+
+use serde_json::{Map, Value};
+use state::model::{Entity, Tier, ToolClass};
+
+use crate::catalogue::{Entry, Freshness};
+use crate::config::matching;
+use crate::ctx::Ctx;
+use crate::policy::{CallDecision, CallInput, Moment};
+
+use super::super::{Origin, Refusal, Subject, Switch, arguments, canonical, printable, stopped};
+
+/// A call that would change something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) tool: &'a str,
+    pub(super) arguments: &'a Map<String, Value>,
+    /// Entity it would touch; empty when it only raises.
+    pub(super) target: &'a str,
+    /// Who chose the arguments.
+    pub(super) origin: Origin<'a>,
+}
+
+/// What follows for a call that no rule forbids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// It is recorded and shown, and not sent; which switch keeps it back.
+    DryRun(String),
+    /// A person must approve it; why.
+    Approval(String),
+    /// It may be sent.
+    Due,
+}
+
+/// The catalogue's entry for a tool that changes something.
+///
+/// # Errors
+/// Rule 1.
+pub(super) fn entry<'c>(ctx: &'c Ctx, tool: &str) -> Result<&'c Entry, Refusal> {
+    let entry = ctx.catalogue.get(tool).ok_or_else(|| {
+        Refusal::new(1, format!("`{}` is not in the catalogue", printable(tool)))
+    })?;
+    if !entry.spec.enabled {
+        return Err(Refusal::new(1, format!("`{tool}` is not enabled")));
+    }
+    if entry.spec.class.is_read_only() {
+        return Err(Refusal::new(1, format!("`{tool}` reads: it is no action")));
+    }
+    Ok(entry)
+}
+
+/// Rules on a wish: 1 to 4, 6, 7 and 11; the approval itself and the budgets are held where it is sent.
+///
+/// # Errors
+/// The first rule that forbids it; an error in a check is a refusal by its rule.
+pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal> {
+    let entry = entry(ctx, wish.tool)?;
+    arguments::check(ctx, entry, wish.arguments, Freshness::Now).await?;
+    target(ctx, entry, &wish)?;
+    technique(entry, wish.arguments)?;
+    let asked = by_policy(ctx, entry, &wish).await?;
+    if !ctx.config.effects.live {
+        let why = "rule 6: dry run, since [effects] live is false; recorded and shown, not sent";
+        return Ok(Ruling::DryRun(why.to_owned()));
+    }
+    if !entry.spec.effect.live {
+        let why = format!(
+            "rule 6: dry run, since [servers.{}.tools.{}.effect] live is false; recorded and shown, not sent",
+            entry.server, entry.tool
+        );
+        return Ok(Ruling::DryRun(why));
+    }
+    if let Some(why) = stopped(ctx, Switch::Effects).await {
+        return Err(Refusal::new(13, why));
+    }
+    match entry.spec.class {
+        ToolClass::Destructive | ToolClass::Suppress => {
+            let why = format!("a {} action needs a person", entry.spec.class);
+            Ok(Ruling::Approval(why))
+        }
+        _ => Ok(asked.map_or(Ruling::Due, Ruling::Approval)),
+    }
+}
+
+/// Rule 4: what is acted on is a trusted entity of this very case, in the allowlist, and not protected.
+fn target(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<(), Refusal> {
+    let (effect, refuse) = (&entry.spec.effect, |why: String| Err(Refusal::new(4, why)));
+    if effect.raise {
+        return Ok(());
+    }
+    let Some(argument) = &effect.target else {
+        return refuse(format!(
+            "the catalogue does not say which argument of `{}` names what it acts on",
+            wish.tool
+        ));
+    };
+    let named = wish.arguments.get(argument).and_then(Value::as_str);
+    if wish.target.is_empty() || named != Some(wish.target) {
+        return refuse(format!("the argument `{argument}` is not the target it is for"));
+    }
+    let wanted = wish.target.trim().to_lowercase();
+    let is_it = |e: &Entity| e.trust.is_usable_for_closing() && e.key() == wanted;
+    if !wish.subject.entities.iter().any(is_it) {
+        return refuse("the target is not an entity of this case's trusted fields".to_owned());
+    }
+    if let Some(pattern) = ctx.config.protection.covers(wish.target) {
+        return refuse(format!("the target is protected by `{pattern}`"));
+    }
+    if matching(&effect.allow, wish.target).is_none() {
+        return refuse(format!(
+            "the target is not in the allowlist: [servers.{}.tools.{}.effect] allow",
+            entry.server, entry.tool
+        ));
+    }
+    Ok(())
+}
+
+/// Rule 7: an offensive tool runs only the techniques that the operator lists.
+fn technique(entry: &Entry, arguments: &Map<String, Value>) -> Result<(), Refusal> {
+    let Some(rule) = &entry.spec.effect.techniques else {
+        return Ok(());
+    };
+    let named = arguments.get(&rule.argument).and_then(Value::as_str);
+    if named.is_some_and(|t| rule.allow.iter().any(|a| a == t)) {
+        return Ok(());
+    }
+    let why = format!(
+        "`{}` may run {} only",
+        entry.name(),
+        rule.allow.join(", ")
+    );
+    Err(Refusal::new(7, why))
+}
+
+/// Rule 11: the policy may forbid it or ask for a person; it drops nothing that the design demands.
+async fn by_policy(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<Option<String>, Refusal> {
+    let input = CallInput {
+        tool: wish.tool.to_owned(),
+        server: entry.server.clone(),
+        class: entry.spec.class,
+        tier: Some(Tier::Three),
+        asked_by: wish.origin.asker(),
+        arguments: canonical(&Value::Object(wish.arguments.clone())),
+        target: (!wish.target.is_empty()).then(|| wish.target.to_owned()),
+        raise: entry.spec.effect.raise,
+        live: ctx.config.effects.live && entry.spec.effect.live,
+        case: Some(wish.subject.facts.clone()),
+        time: Moment::at(ctx.now()),
+    };
+    match ctx.guard.policy.call(&input).await {
+        CallDecision::Allow => Ok(None),
+        CallDecision::Approval(why) => Ok(Some(why)),
+        CallDecision::Deny(why) => Err(Refusal::new(11, why)),
+    }
+}

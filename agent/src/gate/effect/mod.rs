@@ -1,0 +1,12 @@
+//! Calls that change something: proposed, decided, approved by a person, sent once, looked up when nobody knows; reading
+//! calls have their own way.
+
+mod binding;
+mod carry_out;
+mod checks;
+mod look_up;
+mod propose;
+
+pub use binding::close_binding;
+pub use carry_out::{Carried, carry_out, take_stock};
+pub use propose::{Proposal, propose};

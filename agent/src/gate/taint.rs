@@ -1,0 +1,153 @@
+//! Where the arguments of a call come from, and which values are known to this case; what they mean is not asked.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+use state::model::{Alert, Entity};
+
+use crate::catalogue::Entry;
+use crate::ctx::Ctx;
+use crate::policy::Asker;
+
+use super::Refusal;
+
+/// Who chose the arguments of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// A playbook, whose slots were filled from the alert.
+    Playbook {
+        /// Names of the arguments that hold a value an outsider may have written.
+        untrusted: &'a [String],
+    },
+    /// A model: everything in them is as untrusted as the worst it has read.
+    Model,
+    /// The daemon itself.
+    Daemon,
+}
+
+impl Origin<'_> {
+    /// The name in policies and audit records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Playbook { .. } => "playbook",
+            Self::Model => "model",
+            Self::Daemon => "daemon",
+        }
+    }
+
+    /// Who asks, in the words of a policy.
+    pub(super) fn asker(self) -> Asker {
+        match self {
+            Self::Playbook { .. } => Asker::Playbook,
+            Self::Model => Asker::Model,
+            Self::Daemon => Asker::Daemon,
+        }
+    }
+
+    fn taints(self, argument: &str) -> bool {
+        match self {
+            Self::Playbook { untrusted } => untrusted.iter().any(|u| u == argument),
+            Self::Model => true,
+            Self::Daemon => false,
+        }
+    }
+}
+
+/// Values that code took from the trusted fields of a case's alerts: membership endorses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known(BTreeSet<String>);
+
+impl Known {
+    /// The trusted and endorsed entities and observables of alerts and the entities of their case.
+    #[must_use]
+    pub fn of<'a>(
+        alerts: impl IntoIterator<Item = &'a Alert>,
+        entities: impl IntoIterator<Item = &'a Entity>,
+    ) -> Self {
+        let mut known = BTreeSet::new();
+        let mut add = |value: &str| known.insert(value.trim().to_lowercase());
+        for alert in alerts {
+            for entity in &alert.entities {
+                if entity.trust.is_usable_for_closing() {
+                    add(&entity.value);
+                }
+            }
+            for observable in &alert.observables {
+                if observable.trust.is_usable_for_closing() {
+                    add(&observable.value);
+                }
+            }
+        }
+        for entity in entities {
+            if entity.trust.is_usable_for_closing() {
+                add(&entity.value);
+            }
+        }
+        known.remove("");
+        Self(known)
+    }
+
+    /// Whether a value is one of them; letter case does not count.
+    #[must_use]
+    pub fn holds(&self, value: &str) -> bool {
+        self.0.contains(&value.trim().to_lowercase())
+    }
+}
+
+/// Rule 8: every argument that an outsider may have written must be a value known to the case.
+///
+/// # Errors
+/// The first that is not.
+pub(super) fn endorsed(
+    arguments: &Map<String, Value>,
+    origin: Origin<'_>,
+    known: &Known,
+) -> Result<(), Refusal> {
+    for (name, value) in arguments.iter().filter(|(name, _)| origin.taints(name)) {
+        if !all_known(value, known) {
+            let why = format!(
+                "the argument `{}` holds a value that stands in no trusted field of this case",
+                super::printable(name)
+            );
+            return Err(Refusal::new(8, why));
+        }
+    }
+    Ok(())
+}
+
+fn all_known(value: &Value, known: &Known) -> bool {
+    match value {
+        Value::String(text) => known.holds(text),
+        Value::Array(items) => items.iter().all(|v| all_known(v, known)),
+        Value::Object(_) => false,
+        Value::Number(n) => known.holds(&n.to_string()),
+        Value::Bool(_) | Value::Null => true,
+    }
+}
+
+/// Rule 7: what may hold secrets was read for this case, so nothing is asked outside the house any more.
+///
+/// # Errors
+/// When it was, or when it can't be told.
+pub(super) async fn no_secret_was_read(
+    ctx: &Ctx,
+    case: state::model::CaseId,
+) -> Result<(), Refusal> {
+    let calls = ctx.store.calls_of(case).await;
+    let calls = calls.map_err(|e| Refusal::new(7, format!("earlier calls can't be read: {e}")))?;
+    let holds_secrets = |entry: &Entry| entry.spec.answer.secrets;
+    let secret = calls.iter().find(|c| {
+        c.reached_the_tool() && ctx.catalogue.get(&c.tool).is_none_or(holds_secrets)
+    });
+    match secret {
+        None => Ok(()),
+        Some(call) => Err(Refusal::new(
+            7,
+            format!(
+                "`{}` may have read secrets for this case: nothing is asked outside the house any more",
+                call.tool
+            ),
+        )),
+    }
+}
