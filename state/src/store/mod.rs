@@ -31,7 +31,7 @@ use sqlx::{Sqlite, Transaction};
 
 pub use alerts::{DeadLetter, Received, StoredDeadLetter};
 pub use approvals::{Answered, ApprovalAnswer, NewApproval};
-pub use audit::{AuditEntry, AuditFault, AuditReport};
+pub use audit::{AuditEntry, AuditFault, AuditMark, AuditReport};
 pub use calls::CallEnd;
 pub use cases::Candidate;
 pub use error::{Result, StoreError};
