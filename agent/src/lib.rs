@@ -1,5 +1,6 @@
 //! The daemon: rooms from configuration to command line, low to high; see ARCHITECTURE.md for the order.
 
+pub mod anchors;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
@@ -7,7 +8,9 @@ pub mod ctx;
 pub mod daemon;
 pub mod data;
 pub mod eval;
+pub mod export;
 pub mod gate;
+pub mod integrity;
 pub mod llm;
 pub mod pipeline;
 pub mod playbook;

@@ -10,5 +10,14 @@ pub mod supervise;
 pub mod toolbox;
 pub mod words;
 
+/// The data folders that this crate carries in the binary, by name.
+#[must_use]
+pub fn built_in() -> [(&'static str, &'static include_dir::Dir<'static>); 2] {
+    [
+        ("mappings", mappings::built_in()),
+        ("presets", presets::built_in()),
+    ]
+}
+
 pub use supervise::Fleet;
 pub use toolbox::{Cut, ReplyKind, ToolBox, ToolDef, ToolFailure, ToolReply};

@@ -10,6 +10,10 @@ use crate::config::{LimitsConfig, ReplyRules, ToolConfig};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/presets");
 
+pub(crate) fn built_in() -> &'static Dir<'static> {
+    &SHIPPED
+}
+
 /// One server of a preset file: `[SERVER]` in `presets/NAME.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

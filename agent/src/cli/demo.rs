@@ -84,7 +84,12 @@ fn prepare(args: &Args) -> anyhow::Result<PathBuf> {
     let made = || -> std::io::Result<PathBuf> {
         std::fs::create_dir_all(&args.dir)?;
         let dir = args.dir.canonicalize()?;
-        for name in ["nightdesk.db", "nightdesk.db-wal", "nightdesk.db-shm"] {
+        for name in [
+            "nightdesk.db",
+            "nightdesk.db-wal",
+            "nightdesk.db-shm",
+            "nightdesk.anchors",
+        ] {
             match std::fs::remove_file(dir.join(name)) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
                 _ => {}

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes and dispatch; what a command does is in its own file.
 
 mod approvals;
+mod audit;
 mod case;
 mod check;
 mod demo;
@@ -43,7 +44,7 @@ enum Command {
     /// Run the daemon; with --once work the queue until it is empty, then exit
     Run(run::Args),
     /// Check configuration, store, servers, tools, model and sources; each failing line names its fix
-    Check,
+    Check(check::Args),
     /// List, show and report cases
     #[command(subcommand)]
     Case(case::Command),
@@ -55,9 +56,9 @@ enum Command {
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
-    /// Verify or export the audit chain
+    /// Verify, anchor or export the audit chain
     #[command(subcommand)]
-    Audit(tools::AuditCommand),
+    Audit(audit::Command),
     /// Serve a lab folder
     #[command(subcommand)]
     Lab(LabCommand),
@@ -178,12 +179,12 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
     match cli.command {
         Command::Demo(args) => demo::demo(args, out).await,
         Command::Run(args) => run::run(configured()?, args, out).await,
-        Command::Check => check::check(cli.config.as_deref(), out).await,
+        Command::Check(args) => check::check(cli.config.as_deref(), args, out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
-        Command::Audit(command) => tools::audit(configured()?, command, out).await,
+        Command::Audit(command) => audit::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {
             lab::serve(server, &dir)
                 .await

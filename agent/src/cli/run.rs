@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::ctx::Ctx;
-use crate::daemon::{self, Progress, assemble, pollable, work_until_empty};
+use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
 use crate::pipeline::{Polled, principal};
 use crate::report::{AlertResult, CaseFile};
 
@@ -37,10 +37,15 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         () = stop.cancelled() => return stopped(&args),
     };
     let ctx = assembled.ctx.clone();
+    let watch = Arc::new(Watch::new(ctx.clone(), assembled.integrity.clone()));
     let ended = if args.once {
-        once(&ctx, out, (began, stop)).await
+        watch.look().await;
+        let ended = once(&ctx, out, (began, stop)).await;
+        watch.anchor().await;
+        ended
     } else {
-        daemon::run(ctx, stop).await.map(|()| ExitCode::SUCCESS)
+        let ran = daemon::run(ctx, watch, stop).await;
+        ran.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
     Ok(ended?)

@@ -1,4 +1,4 @@
-//! `nightdesk tools` and `nightdesk audit`: the catalogue beside what the servers offer, and the audit chain.
+//! `nightdesk tools`: the catalogue beside what the servers offer, and the pins.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::daemon::assemble;
 
 use super::output::table;
-use super::{DATA, Done, FAILED, Failed, Out, UNAVAILABLE};
+use super::{Done, FAILED, Failed, Out, UNAVAILABLE};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -22,18 +22,6 @@ pub(super) enum Command {
     List,
     /// Pin the catalogued tools as they are now: from then on a changed definition is not called
     Pin,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditCommand {
-    /// Prove that no record was changed, removed or moved
-    Verify,
-    /// Print the records as JSON lines, oldest first
-    Export {
-        /// Only this case, for instance ND-12
-        #[arg(long)]
-        case: Option<state::model::CaseId>,
-    },
 }
 
 pub(super) async fn tools(config: Config, command: Command, out: &Out) -> Done {
@@ -174,41 +162,4 @@ fn claims(annotations: &Value) -> String {
     } else {
         said.join(", ")
     }
-}
-
-pub(super) async fn audit(config: Config, command: AuditCommand, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
-    match command {
-        AuditCommand::Verify => match store.verify_audit().await {
-            Ok(report) if out.is_json() => {
-                out.value(&json!({"ok": true, "entries": report.entries, "head": report.head}))
-            }
-            Ok(report) => out.line(&format!(
-                "ok: {} records, head {}",
-                report.entries, report.head
-            )),
-            Err(fault) => return Err(Failed::new(DATA, fault)),
-        },
-        AuditCommand::Export { case } => {
-            let mut from = 1;
-            loop {
-                let entries = match case {
-                    Some(case) => store.audit_of(case).await?,
-                    None => store.audit(from, 1000).await?,
-                };
-                for e in &entries {
-                    out.line(
-                        &json!({"seq": e.seq, "at": e.at, "hash": e.hash, "entry": e.entry})
-                            .to_string(),
-                    );
-                }
-                match entries.last() {
-                    Some(last) if case.is_none() => from = last.seq + 1,
-                    _ => break,
-                }
-            }
-        }
-    }
-    store.close().await;
-    Ok(ExitCode::SUCCESS)
 }

@@ -72,7 +72,27 @@ pub fn load(path: &Path) -> Result<Config, ConfigFaults> {
             message: format!("cannot be read: {e}"),
         }])
     })?;
-    from_text(&text, &shown)
+    let mut config = from_text(&text, &shown)?;
+    config.paths.file = Some(path.to_owned());
+    Ok(config)
+}
+
+/// Names and values, as bytes, of the environment variables that stand over the file, sorted.
+#[must_use]
+pub fn overrides() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let is_setting = |name: &str| {
+        let name = name.to_lowercase();
+        let section = name
+            .strip_prefix("nightdesk_")
+            .and_then(|n| n.split("__").next());
+        section.is_some_and(|s| SECTIONS.contains(&s))
+    };
+    let mut found: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| is_setting(&name.to_string_lossy()))
+        .map(|(name, value)| (name.into_encoded_bytes(), value.into_encoded_bytes()))
+        .collect();
+    found.sort();
+    found
 }
 
 /// Reads configuration from text; `name` stands for the file in messages.

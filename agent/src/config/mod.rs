@@ -14,7 +14,7 @@ mod load;
 mod model;
 mod places;
 
-pub use load::{ConfigFault, ConfigFaults, find, from_text, load};
+pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 
 /// `nightdesk.toml`.
@@ -355,7 +355,7 @@ fn matches_glob(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// `[paths]`: folders whose files override those in the binary by name.
+/// `[paths]`: folders whose files override those in the binary by name, and files kept beside the store.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PathsConfig {
@@ -369,6 +369,13 @@ pub struct PathsConfig {
     pub presets: Option<PathBuf>,
     /// The pins of reviewed tool definitions, `nightdesk.lock` unless set.
     pub lock: Option<PathBuf>,
+    /// The reviewed state of all of these, `nightdesk.manifest` beside the configuration file unless set.
+    pub manifest: Option<PathBuf>,
+    /// Heads of the audit log kept outside of the store, beside it with the ending `.anchors` unless set.
+    pub anchors: Option<PathBuf>,
+    /// The configuration file itself; none when it was read from text.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 #[cfg(test)]

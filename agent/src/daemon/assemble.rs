@@ -15,6 +15,7 @@ use crate::catalogue::{Catalogue, Pins, Schemas};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
 use crate::ctx::{Clock, Ctx, Dice, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, PROMPTS};
+use crate::integrity::Integrity;
 use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::playbook::Library;
 use crate::prompt::Prompts;
@@ -30,6 +31,8 @@ pub struct Assembled {
     pub fleet: Arc<Fleet>,
     /// How the servers were when they had started.
     pub servers: Vec<ServerStatus>,
+    /// The guard over what decides, taken before anything was read.
+    pub integrity: Arc<Integrity>,
 }
 
 impl Assembled {
@@ -124,6 +127,8 @@ pub async fn assemble_at(
     store: Store,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Assembled> {
+    let integrity =
+        Integrity::start(&config.paths).map_err(|e| ConfigFaults(vec![fault("integrity", &e)]))?;
     let data = data(&config)?;
     let lock = Pins::path(config.paths.lock.as_deref());
     let pins = Pins::load(&lock).map_err(|e| ConfigFaults(vec![fault("pins", &e)]))?;
@@ -152,6 +157,7 @@ pub async fn assemble_at(
         ctx,
         fleet,
         servers,
+        integrity: Arc::new(integrity),
     })
 }
 

@@ -4,8 +4,10 @@ mod assemble;
 mod once;
 mod run;
 mod sources;
+mod watch;
 
 pub use assemble::{Assembled, assemble, assemble_at, data};
 pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
+pub use watch::Watch;

@@ -13,6 +13,7 @@ use crate::ctx::Ctx;
 use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
+use super::watch::Watch;
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -21,7 +22,8 @@ const IDLE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When sources can't be built or the webhook can't listen.
-pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> anyhow::Result<()> {
+    watch.look().await;
     let back = ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
     if !back.is_empty() {
         tracing::info!(
@@ -29,6 +31,7 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
             "cases of an interrupted run are back in the queue"
         );
     }
+    watch.anchor().await;
     let (arrived, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let tasks = TaskTracker::new();
     for source in pollable(&ctx)? {
@@ -48,6 +51,7 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
         (arrived, wake.clone()),
         stop.clone(),
     ));
+    tasks.spawn(watch.clone().keep(stop.clone()));
     tasks.spawn(keep_house(ctx.clone(), wake.clone(), stop.clone()));
     let mut workers = JoinSet::new();
     for _ in 0..ctx.config.run.workers {
@@ -73,6 +77,7 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
             "cases that did not finish in time are parked"
         );
     }
+    watch.anchor().await;
     Ok(())
 }
 

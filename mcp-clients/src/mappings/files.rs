@@ -12,6 +12,10 @@ use super::source::{OneOrMany, Source};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 
+pub(crate) fn built_in() -> &'static Dir<'static> {
+    &EMBEDDED
+}
+
 /// Where a mapping file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

@@ -26,6 +26,7 @@ use state::model::{Activity, NewAlert, Time};
 use alert::AlertMapping;
 use event::EventMapping;
 use files::Keys;
+pub(crate) use files::built_in;
 use scope::Patterns;
 
 pub use custom::{CustomMapping, is_field_key};

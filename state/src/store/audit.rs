@@ -27,6 +27,15 @@ pub struct AuditEntry {
     pub hash: String,
 }
 
+/// A place in the log and the hash it had there, as written down outside of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditMark {
+    /// Place in the log; 0 is the empty log.
+    pub seq: i64,
+    /// Hash of that entry, 64 hex digits.
+    pub hash: String,
+}
+
 /// The log is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditReport {
@@ -66,7 +75,7 @@ impl Store {
         rows::all("audit_log", &found)
     }
 
-    /// Entries that name a case.
+    /// Entries that name a case, in order.
     pub async fn audit_of(&self, case: CaseId) -> Result<Vec<AuditEntry>> {
         let found =
             sqlx::query("SELECT * FROM audit_log WHERE entry ->> '$.case' = ?1 ORDER BY seq")
@@ -76,11 +85,35 @@ impl Store {
         rows::all("audit_log", &found)
     }
 
+    /// The last entry's place and hash.
+    pub async fn audit_head(&self) -> Result<AuditMark> {
+        let mut db = self.readers.acquire().await?;
+        let (seq, hash) = head(&mut db).await?;
+        Ok(AuditMark { seq, hash })
+    }
+
     /// Reads the whole log and proves that nothing was changed, taken out, moved, added or cut off.
     ///
     /// # Errors
     /// [`AuditFault`] with the first entry that does not fit; also when the log could not be read to its end.
     pub async fn verify_audit(&self) -> Result<AuditReport, AuditFault> {
+        self.verify_audit_against(&[]).await
+    }
+
+    /// The same, and that the marks still hold.
+    ///
+    /// A log written anew from some entry on, all hashes and the head with it, fits itself: only `marks` kept
+    /// elsewhere show it.
+    ///
+    /// # Errors
+    /// As [`Store::verify_audit`].
+    pub async fn verify_audit_against(
+        &self,
+        marks: &[AuditMark],
+    ) -> Result<AuditReport, AuditFault> {
+        let mut marks = marks.to_vec();
+        marks.sort_by_key(|m| m.seq);
+        let mut marks = marks.into_iter().peekable();
         let unread = |seq: i64| {
             move |e: StoreError| AuditFault {
                 seq,
@@ -94,12 +127,18 @@ impl Store {
             .await
             .map_err(|e| unread(1)(e.into()))?;
         let (mut last, mut prev) = (0, START.to_owned());
+        marked(&mut marks, last, &prev)?;
+        // From the lowest number there is: nothing may stand before the first entry either.
+        let mut next = i64::MIN;
         loop {
-            let page = page(&mut tx, last).await.map_err(unread(last + 1))?;
+            let page = page(&mut tx, next).await.map_err(unread(last + 1))?;
             if page.is_empty() {
                 break;
             }
             for (seq, at, text, hash) in page {
+                if seq < 1 {
+                    return Err(fault(seq, "it was put before the first entry"));
+                }
                 if seq != last + 1 {
                     return Err(fault(last + 1, "it is missing"));
                 }
@@ -107,7 +146,9 @@ impl Store {
                     return Err(fault(seq, "it, or its place, is not as it was written"));
                 }
                 (last, prev) = (seq, hash);
+                marked(&mut marks, last, &prev)?;
             }
+            next = last + 1;
         }
         let (seq, hash) = head(&mut tx).await.map_err(unread(last + 1))?;
         if seq > last {
@@ -119,20 +160,46 @@ impl Store {
                 "the end of the log is not what was last written",
             ));
         }
-        Ok(AuditReport {
-            entries: last,
-            head: prev,
-        })
+        match marks.next() {
+            Some(mark) => Err(fault(
+                last + 1,
+                &format!(
+                    "the log was cut off and its head set back: it once had entry {}",
+                    mark.seq
+                ),
+            )),
+            None => Ok(AuditReport {
+                entries: last,
+                head: prev,
+            }),
+        }
     }
+}
+
+/// Whether the marks of this entry hold; those of later entries stay.
+fn marked(
+    marks: &mut std::iter::Peekable<std::vec::IntoIter<AuditMark>>,
+    seq: i64,
+    hash: &str,
+) -> Result<(), AuditFault> {
+    while let Some(mark) = marks.next_if(|m| m.seq <= seq) {
+        if mark.seq != seq || mark.hash != hash {
+            return Err(fault(
+                mark.seq,
+                "it does not have the hash that was written down elsewhere: the log was written anew",
+            ));
+        }
+    }
+    Ok(())
 }
 
 type Line = (i64, i64, String, String);
 
-async fn page(db: &mut SqliteConnection, after: i64) -> Result<Vec<Line>> {
+async fn page(db: &mut SqliteConnection, from: i64) -> Result<Vec<Line>> {
     Ok(sqlx::query_as(
-        "SELECT seq, at, entry, hash FROM audit_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        "SELECT seq, at, entry, hash FROM audit_log WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
     )
-    .bind(after)
+    .bind(from)
     .bind(PAGE)
     .fetch_all(db)
     .await?)

@@ -31,7 +31,7 @@ use sqlx::{Sqlite, Transaction};
 
 pub use alerts::{DeadLetter, Received, StoredDeadLetter};
 pub use approvals::{Answered, ApprovalAnswer, NewApproval, binding_digest};
-pub use audit::{AuditEntry, AuditFault, AuditReport};
+pub use audit::{AuditEntry, AuditFault, AuditMark, AuditReport};
 pub use calls::CallEnd;
 pub use cases::Candidate;
 pub use effects::{EffectBegin, EffectEnd};

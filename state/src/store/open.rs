@@ -79,6 +79,15 @@ impl Store {
         }
     }
 
+    /// The file that an address names; none when the store is in memory or the address is not one of ours.
+    #[must_use]
+    pub fn file(url: &str) -> Option<PathBuf> {
+        match Address::parse(url) {
+            Ok(Address::File(path)) => Some(path),
+            Ok(Address::Memory) | Err(_) => None,
+        }
+    }
+
     async fn open_memory() -> Result<Self> {
         // Each call gives a database of its own; it lives as long as one connection to it.
         let options = SqliteConnectOptions::from_str("sqlite::memory:")?
