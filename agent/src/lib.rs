@@ -11,6 +11,7 @@ pub mod gate;
 pub mod llm;
 pub mod pipeline;
 pub mod playbook;
+pub mod policy;
 pub mod prompt;
 pub mod report;
 pub mod telemetry;

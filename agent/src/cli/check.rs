@@ -11,7 +11,7 @@ use state::store::Store;
 
 use crate::catalogue::PinState;
 use crate::config::{self, Config, ConfigFaults};
-use crate::daemon::{Assembled, assemble, data, pollable};
+use crate::daemon::{Assembled, Data, assemble, data, pollable};
 use crate::llm::{Ask, Message, ToolChoice};
 use crate::playbook::StepTarget;
 
@@ -62,11 +62,14 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
         }
     };
     lines.good("configuration", path.display().to_string());
-    if let Err(ConfigFaults(faults)) = files(&config, &mut lines) {
-        faults
-            .iter()
-            .for_each(|f| lines.bad("data files", f.to_string()));
-        return Ok(tell(lines, CONFIG, out));
+    match files(&config, &mut lines) {
+        Ok(data) => policy(&data, &mut lines).await,
+        Err(ConfigFaults(faults)) => {
+            faults
+                .iter()
+                .for_each(|f| lines.bad("data files", f.to_string()));
+            return Ok(tell(lines, CONFIG, out));
+        }
     }
     store(&config.store.url, &mut lines).await;
     live(config, &mut lines).await;
@@ -74,13 +77,10 @@ pub(super) async fn check(named: Option<&Path>, out: &Out) -> Done {
 }
 
 /// Playbooks, prompts and mappings, and that every source has a mapping.
-fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
+fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
     let data = data(config)?;
     let known = data.mappings.alert_names();
-    let over = match data.overridden.as_slice() {
-        [] => "as built in".to_owned(),
-        files => format!("overridden: {}", files.join(", ")),
-    };
+    let over = over(data.overridden.iter().filter(|f| !of_policy(f)));
     let playbooks = data.library.entries().len();
     lines.good(
         "playbooks, prompts, mappings",
@@ -99,7 +99,37 @@ fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
             lines.bad(format!("source {}", source.name), detail);
         }
     }
-    Ok(())
+    Ok(data)
+}
+
+/// Which policy is in force, and its unit tests.
+async fn policy(data: &Data, lines: &mut Lines) {
+    let tests = data.policy.self_test().await;
+    let failing: Vec<_> = tests.iter().filter(|t| !t.passed).collect();
+    for test in &failing {
+        let detail = format!(
+            "{}: {}; correct the policy, or the test if the policy is as you want it",
+            test.file, test.why
+        );
+        lines.bad(format!("policy test {}", test.name), detail);
+    }
+    if failing.is_empty() {
+        let over = over(data.overridden.iter().filter(|f| of_policy(f)));
+        let version = data.policy.version().get(..12).unwrap_or_default();
+        let detail = format!("version {version}, {over}, {} unit tests pass", tests.len());
+        lines.good("policy", detail);
+    }
+}
+
+fn of_policy(file: &&String) -> bool {
+    file.starts_with("policy/")
+}
+
+fn over<'a>(files: impl Iterator<Item = &'a String>) -> String {
+    match files.map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => "as built in".to_owned(),
+        files => format!("overridden: {}", files.join(", ")),
+    }
 }
 
 /// Opens the store if there is one; looking makes none.

@@ -5,7 +5,7 @@ mod once;
 mod run;
 mod sources;
 
-pub use assemble::{Assembled, assemble, assemble_at, data};
+pub use assemble::{Assembled, Data, assemble, assemble_at, data};
 pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
