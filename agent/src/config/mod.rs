@@ -172,9 +172,7 @@ impl TiersConfig {
 }
 
 /// What may happen to a case that the predicate allows to close, the narrowest first.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CloseMode {
     /// Always hand it to a person.

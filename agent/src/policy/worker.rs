@@ -131,3 +131,60 @@ fn evaluate(engine: &mut Engine, question: &Question) -> Result<Value, PolicyErr
         Err(e) => Err(PolicyError::Evaluation(told(&e))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+
+    use super::*;
+
+    fn engine() -> Engine {
+        let mut engine = Engine::new();
+        let rules = "package p\nfine := 1\nbroken := breaks()\nendless := blocks()\n";
+        engine
+            .add_policy("p.rego".to_owned(), rules.to_owned())
+            .unwrap();
+        engine
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_without_end_holds_up_nobody_for_ever() {
+        let (release, wait) = std_mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut engine = engine();
+        let blocks = move |_| {
+            let _ = wait.lock().unwrap().recv();
+            Ok(Value::from(1))
+        };
+        engine
+            .add_extension("blocks".to_owned(), 0, Box::new(blocks))
+            .unwrap();
+        let worker = Worker::start(engine).unwrap();
+        // The clock is paused: it jumps to the end of the wait as soon as nothing else can go on.
+        for rule in ["data.p.endless", "data.p.fine"] {
+            let answer = worker.ask(rule, &()).await;
+            assert_eq!(answer, Err(PolicyError::Timeout), "{rule}");
+        }
+        tokio::time::resume();
+        drop(release);
+        assert_eq!(worker.ask("data.p.fine", &()).await, Ok(Value::from(1)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_evaluator_is_a_refusal_and_not_the_end() {
+        let mut engine = engine();
+        let breaks = |_| panic!("on purpose");
+        engine
+            .add_extension("breaks".to_owned(), 0, Box::new(breaks))
+            .unwrap();
+        let worker = Worker::start(engine).unwrap();
+        for _ in 0..2 {
+            let answer = worker.ask("data.p.broken", &()).await;
+            assert!(
+                matches!(answer, Err(PolicyError::Evaluation(_))),
+                "{answer:?}"
+            );
+            assert_eq!(worker.ask("data.p.fine", &()).await, Ok(Value::from(1)));
+        }
+    }
+}
