@@ -1,6 +1,6 @@
-//! The policy: what the default says, that an operator's can only narrow, and that every failure is a refusal in bounded time.
+//! The policy: what the default says, and that an operator's can only narrow; how it fails is `failures`.
 
-use std::time::{Duration, Instant};
+mod failures;
 
 use agent::config::CloseMode;
 use agent::data::{Folder, POLICY};
@@ -12,9 +12,6 @@ use state::model::{
     Analyst, CaseId, Entity, EntityKind, Role, Rule, Severity, Tier, Time, ToolClass, Trust,
     VerdictKind,
 };
-
-/// Longest a refusal may take here: the wait inside is two seconds, and the machine may be busy.
-const BOUND: Duration = Duration::from_secs(20);
 
 /// The built-in policy with an operator's files over it.
 fn policy(files: &[(&str, &str)]) -> Result<Policy, Vec<String>> {
@@ -237,112 +234,68 @@ close_propose contains "new source" if "mail" in input.case.sources
 #[tokio::test]
 async fn no_answer_of_a_policy_widens_the_mode() {
     let modes = [CloseMode::Never, CloseMode::Propose, CloseMode::Auto];
-    for (word, says) in [("never", modes[0]), ("propose", modes[1]), ("auto", modes[2])] {
+    for (word, says) in [
+        ("never", modes[0]),
+        ("propose", modes[1]),
+        ("auto", modes[2]),
+    ] {
         let policy = own(&format!(
             "call := {{\"decision\": \"allow\"}}\nclose := {{\"mode\": \"{word}\"}}"
         ));
         for mode in modes {
             let input = CloseInput { mode, ..close() };
             let said = policy.close(&input).await;
-            assert_eq!(said.mode, says.min(mode), "policy {word}, configured {mode:?}");
+            assert_eq!(
+                said.mode,
+                says.min(mode),
+                "policy {word}, configured {mode:?}"
+            );
         }
     }
 }
 
-/// Rules that fail, and a part of the reason that people are told.
-const FAILING: [(&str, &str); 14] = [
-    ("answer := 1 if input.nothing", "no answer"),
-    ("answer := \"allow\"", "another shape"),
-    ("answer := true", "another shape"),
-    ("answer := {\"decision\": \"maybe\", \"mode\": \"maybe\"}", "another shape"),
-    ("answer := {\"why\": \"forgotten\"}", "another shape"),
-    ("answer := {\"decision\": \"allow\", \"mode\": \"auto\", \"also\": 1}", "another shape"),
-    ("answer := object.union(allowed, {\"why\": 1})", "another shape"),
-    ("answer := allowed\nanswer := {\"decision\": \"deny\", \"mode\": \"never\"}", "nightdesk.rego:"),
-    ("answer := allowed if 1 / 0 > 0", "nightdesk.rego:"),
-    ("answer := allowed if to_number(\"x\") > 0", "nightdesk.rego:"),
-    ("answer := allowed if not http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1:9\"})", "http.send"),
-    ("answer := allowed if count(numbers.range(1, 1000000000000)) > 0", "not available here"),
-    ("answer := allowed if time.now_ns() > 0", "input.time"),
-    (
-        "many := [1, 2, 3, 4, 5, 6, 7, 8, 9]\nanswer := allowed if count([1 | some a in many; some b in many; some c in many; some d in many; some e in many; some f in many; some g in many; some h in many; a + b + c + d + e + f + g + h == 0]) == 0",
-        "too long",
-    ),
-];
-
-#[tokio::test]
-async fn a_policy_that_fails_refuses_in_time_and_answers_the_next_question() {
-    for (rules, reason) in FAILING {
-        let policy = own(&format!(
-            "allowed := {{\"decision\": \"allow\", \"mode\": \"auto\"}}\n{rules}\n\
-             call := {{k: v | some k, v in answer; k != \"mode\"}} if {{ is_object(answer); input.class == \"read_internal\" }}\n\
-             call := answer if {{ not is_object(answer); input.class == \"read_internal\" }}\n\
-             call := {{\"decision\": \"allow\"}} if input.class == \"read_egress\"\n\
-             close := {{k: v | some k, v in answer; k != \"decision\"}} if is_object(answer)\n\
-             close := answer if not is_object(answer)\n"
-        ));
-        let began = Instant::now();
-        let CallDecision::Deny(why) = policy.call(&call(ToolClass::ReadInternal)).await else {
-            panic!("{rules}: not denied");
-        };
-        assert!(why.contains(reason), "{rules}: {why}");
-        let said = policy.close(&close()).await;
-        assert_eq!(said.mode, CloseMode::Never, "{rules}");
-        assert!(said.why.contains(reason), "{rules}: {}", said.why);
-        assert!(began.elapsed() < BOUND, "{rules}: {:?}", began.elapsed());
-        let next = policy.call(&call(ToolClass::ReadEgress)).await;
-        assert_eq!(next, CallDecision::Allow, "{rules}");
-    }
-}
-
-#[test]
-fn faults_of_the_files_are_told_with_their_place() {
-    const CLOSE: &str = "close := {\"mode\": \"never\"}\n";
-    for (name, text, told) in [
-        ("nightdesk.rego", "package nightdesk\n\ncall := {\n".to_owned(), "policy/nightdesk.rego:4:"),
-        ("site.rego", "package nightdesk\nx := y if z\n".to_owned(), "policy/site.rego:2:"),
-        ("site.rego", String::new(), "policy/site.rego"),
-        ("nightdesk.rego", format!("package nightdesk\n{CLOSE}"), "data.nightdesk.call"),
-        ("nightdesk.rego", format!("package other\n{CLOSE}"), "data.nightdesk.close"),
-        ("more/site.rego", "package nightdesk\n".to_owned(), "policy/more/site.rego: is not read"),
-        ("site_test.rego", "package nightdesk\n".to_owned(), "outside of the package"),
-    ] {
-        let faults = policy(&[(name, &text)]).unwrap_err().join("\n");
-        assert!(faults.contains(told), "{name}: {faults}");
-    }
-}
-
-#[tokio::test]
-async fn unit_tests_pass_for_the_default_and_name_what_fails() {
-    let shipped = policy(&[]).unwrap();
-    let tests = shipped.self_test().await;
-    assert!(tests.len() >= 10, "{tests:?}");
-    assert!(tests.iter().all(|t| t.passed), "{tests:?}");
-
-    let more = policy(&[(
-        "site_test.rego",
-        "package site_test\nimport data.nightdesk\n\
-         test_holds if nightdesk.reading\n\
-         test_is_undefined if 1 == 2\n\
-         test_is_false := false\n\
-         test_fails if to_number(\"x\")\n\
-         helper := false\n",
-    )])
-    .unwrap();
-    assert_eq!(more.version(), shipped.version(), "tests decide nothing");
-    let ended = more.self_test().await;
-    let own: Vec<_> = ended
-        .iter()
-        .filter(|t| t.file == "policy/site_test.rego")
-        .map(|t| (t.name.as_str(), t.passed))
+/// The fenced Rego of the folder's README: further rules, then their unit test.
+fn examples() -> [String; 2] {
+    let readme = POLICY.get_file("README.md").unwrap();
+    let text = readme.contents_utf8().unwrap();
+    let blocks = text.split("```rego\n").skip(1);
+    let blocks: Vec<String> = blocks
+        .map(|b| b.split("```").next().unwrap().to_owned())
         .collect();
-    assert_eq!(
-        own,
-        [
-            ("test_fails", false),
-            ("test_holds", true),
-            ("test_is_false", false),
-            ("test_is_undefined", false)
-        ]
-    );
+    blocks.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn the_examples_of_the_readme_do_what_they_say() {
+    let [rules, test] = examples();
+    let policy = policy(&[("site.rego", &rules), ("site_test.rego", &test)]).unwrap();
+    let ended = policy.self_test().await;
+    assert!(ended.iter().any(|t| t.file == "policy/site_test.rego"));
+    assert!(ended.iter().all(|t| t.passed), "{ended:?}");
+
+    let mut input = close();
+    input.case.sources = vec!["mail".to_owned()];
+    assert_eq!(policy.close(&input).await.mode, CloseMode::Propose);
+    input.case.rules[0].id = "break-glass-login".to_owned();
+    assert_eq!(policy.close(&input).await.mode, CloseMode::Never);
+
+    let sample = CallInput {
+        tool: "intel.submit_sample".to_owned(),
+        ..call(ToolClass::ReadEgress)
+    };
+    assert_eq!(word(&policy.call(&sample).await), "approval");
+    for (day, live, expected) in [
+        ("2026-03-07", true, "deny"),
+        ("2026-03-08", true, "deny"),
+        ("2026-03-07", false, "allow"),
+        ("2026-03-09", true, "allow"),
+    ] {
+        let input = CallInput {
+            raise: true,
+            live,
+            time: noon(day),
+            ..call(ToolClass::Write)
+        };
+        assert_eq!(word(&policy.call(&input).await), expected, "{day} {live}");
+    }
 }

@@ -106,18 +106,17 @@ fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
 async fn policy(data: &Data, lines: &mut Lines) {
     let tests = data.policy.self_test().await;
     let failing: Vec<_> = tests.iter().filter(|t| !t.passed).collect();
-    for test in &failing {
+    let version = data.policy.version().get(..12).unwrap_or_default();
+    let over = over(data.overridden.iter().filter(of_policy));
+    let (passed, all) = (tests.len() - failing.len(), tests.len());
+    let detail = format!("version {version}, {over}, {passed} of {all} unit tests pass");
+    lines.good("policy", detail);
+    for test in failing {
         let detail = format!(
             "{}: {}; correct the policy, or the test if the policy is as you want it",
             test.file, test.why
         );
         lines.bad(format!("policy test {}", test.name), detail);
-    }
-    if failing.is_empty() {
-        let over = over(data.overridden.iter().filter(|f| of_policy(f)));
-        let version = data.policy.version().get(..12).unwrap_or_default();
-        let detail = format!("version {version}, {over}, {} unit tests pass", tests.len());
-        lines.good("policy", detail);
     }
 }
 
