@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 /// `playbooks/`, as built in.
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../playbooks");
+/// `policy/`, as built in.
+pub static POLICY: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policy");
 /// `prompts/`, as built in.
 pub static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../prompts");
 

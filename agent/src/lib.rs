@@ -14,6 +14,7 @@ pub mod integrity;
 pub mod llm;
 pub mod pipeline;
 pub mod playbook;
+pub mod policy;
 pub mod prompt;
 pub mod report;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 
 mod llm;
 mod playbooks;
+mod policy;
 mod prompts;
 mod scenarios;
 mod tidy;

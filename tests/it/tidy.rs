@@ -150,7 +150,9 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 const ROOMS: [&[&str]; 14] = [
     &["data", "text"],
     &["config", "telemetry"],
-    &["llm", "prompt", "playbook", "integrity", "anchors"],
+    &[
+        "llm", "prompt", "playbook", "policy", "integrity", "anchors",
+    ],
     &["catalogue"],
     &["ctx"],
     &["gate"],
@@ -216,9 +218,10 @@ fn crates_point_one_way_and_heavy_ones_stand_behind_one() {
         ("lab", &["state"]),
         ("agent", &["state", "mcp-clients", "lab"]),
     ];
-    let heavy: [(&str, &[&str]); 4] = [
+    let heavy: [(&str, &[&str]); 5] = [
         ("async-openai", &["agent"]),
         ("jsonschema", &["agent"]),
+        ("regorus", &["agent"]),
         ("sqlx", &["state", "lab"]),
         ("rmcp", &["mcp-clients", "lab", "tests"]),
     ];

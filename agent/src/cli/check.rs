@@ -11,7 +11,7 @@ use state::store::Store;
 
 use crate::catalogue::PinState;
 use crate::config::{self, Config, ConfigFaults};
-use crate::daemon::{Assembled, assemble, data, pollable};
+use crate::daemon::{Assembled, Data, assemble, data, pollable};
 use crate::integrity::{IntegrityError, Manifest};
 use crate::llm::{Ask, Message, ToolChoice};
 use crate::playbook::StepTarget;
@@ -73,12 +73,15 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
     lines.good("configuration", path.display().to_string());
     // Taken before anything is read, so that what is accepted is what was checked.
     let reviewed = Reviewed::read(&config);
-    if let Err(ConfigFaults(faults)) = files(&config, &mut lines) {
-        faults
-            .iter()
-            .for_each(|f| lines.bad("data files", f.to_string()));
-        integrity(reviewed, &args, &mut lines);
-        return Ok(tell(lines, CONFIG, out));
+    match files(&config, &mut lines) {
+        Ok(data) => policy(&data, &mut lines).await,
+        Err(ConfigFaults(faults)) => {
+            faults
+                .iter()
+                .for_each(|f| lines.bad("data files", f.to_string()));
+            integrity(reviewed, &args, &mut lines);
+            return Ok(tell(lines, CONFIG, out));
+        }
     }
     store(&config.store.url, &mut lines).await;
     live(config, &mut lines).await;
@@ -150,13 +153,10 @@ fn integrity(reviewed: Reviewed, args: &Args, lines: &mut Lines) {
 }
 
 /// Playbooks, prompts and mappings, and that every source has a mapping.
-fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
+fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
     let data = data(config)?;
     let known = data.mappings.alert_names();
-    let over = match data.overridden.as_slice() {
-        [] => "as built in".to_owned(),
-        files => format!("overridden: {}", files.join(", ")),
-    };
+    let over = over(data.overridden.iter().filter(|f| !of_policy(f)));
     let playbooks = data.library.entries().len();
     lines.good(
         "playbooks, prompts, mappings",
@@ -175,7 +175,36 @@ fn files(config: &Config, lines: &mut Lines) -> Result<(), ConfigFaults> {
             lines.bad(format!("source {}", source.name), detail);
         }
     }
-    Ok(())
+    Ok(data)
+}
+
+/// Which policy is in force, and its unit tests.
+async fn policy(data: &Data, lines: &mut Lines) {
+    let tests = data.policy.self_test().await;
+    let failing: Vec<_> = tests.iter().filter(|t| !t.passed).collect();
+    let version = data.policy.version().get(..12).unwrap_or_default();
+    let over = over(data.overridden.iter().filter(of_policy));
+    let (passed, all) = (tests.len() - failing.len(), tests.len());
+    let detail = format!("version {version}, {over}, {passed} of {all} unit tests pass");
+    lines.good("policy", detail);
+    for test in failing {
+        let detail = format!(
+            "{}: {}; correct the policy, or the test if the policy is as you want it",
+            test.file, test.why
+        );
+        lines.bad(format!("policy test {}", test.name), detail);
+    }
+}
+
+fn of_policy(file: &&String) -> bool {
+    file.starts_with("policy/")
+}
+
+fn over<'a>(files: impl Iterator<Item = &'a String>) -> String {
+    match files.map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => "as built in".to_owned(),
+        files => format!("overridden: {}", files.join(", ")),
+    }
 }
 
 /// Opens the store if there is one; looking makes none.

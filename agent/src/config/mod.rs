@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, Span};
 use mcp_clients::sources::SourceConfig;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use state::model::{Budget, Tier};
 
 mod load;
@@ -174,8 +174,8 @@ impl TiersConfig {
     }
 }
 
-/// What may happen to a case that the predicate allows to close.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// What may happen to a case that the predicate allows to close, the narrowest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CloseMode {
     /// Always hand it to a person.
@@ -363,6 +363,8 @@ pub struct PathsConfig {
     pub playbooks: Option<PathBuf>,
     /// Overrides `prompts/`.
     pub prompts: Option<PathBuf>,
+    /// Overrides `agent/policy/`.
+    pub policy: Option<PathBuf>,
     /// Overrides `mcp-clients/mappings/`.
     pub mappings: Option<PathBuf>,
     /// Overrides `mcp-clients/presets/`.

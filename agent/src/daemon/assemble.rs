@@ -14,10 +14,11 @@ use state::store::Store;
 use crate::catalogue::{Catalogue, Pins, Schemas};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
 use crate::ctx::{Clock, Ctx, Dice, SystemClock};
-use crate::data::{Folder, PLAYBOOKS, PROMPTS};
+use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS};
 use crate::integrity::Integrity;
 use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::playbook::Library;
+use crate::policy::Policy;
 use crate::prompt::Prompts;
 
 /// Longest wait for servers at start; a slow one comes up later.
@@ -43,12 +44,14 @@ impl Assembled {
     }
 }
 
-/// Playbooks, prompts and mappings in force.
+/// Playbooks, prompts, policy and mappings in force.
 pub struct Data {
     /// Playbooks.
     pub library: Library,
     /// Prompts.
     pub prompts: Prompts,
+    /// Policy.
+    pub policy: Policy,
     /// Mappings.
     pub mappings: Mappings,
     /// Files that the operator's folders override or add, for people.
@@ -69,6 +72,7 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     };
     let playbooks = open(&PLAYBOOKS, config.paths.playbooks.as_deref());
     let prompts_folder = open(&PROMPTS, config.paths.prompts.as_deref());
+    let policy_folder = open(&POLICY, config.paths.policy.as_deref());
     let library = Library::load(&playbooks, &config.queries.dialect)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("playbooks", f))));
     let prompts = Prompts::load(&prompts_folder)
@@ -85,16 +89,23 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
             }
         }
     }
+    let policy = Policy::load(&policy_folder)
+        .map_err(|found| faults.extend(found.iter().map(|f| fault("policy", f))));
     let mappings = Mappings::load(config.paths.mappings.as_deref())
         .map_err(|found| faults.extend(found.iter().map(|f| fault("mappings", f))));
     let mut overridden: Vec<String> = Vec::new();
-    for (name, folder) in [("playbooks", &playbooks), ("prompts", &prompts_folder)] {
+    for (name, folder) in [
+        ("playbooks", &playbooks),
+        ("prompts", &prompts_folder),
+        ("policy", &policy_folder),
+    ] {
         overridden.extend(folder.overridden().iter().map(|f| format!("{name}/{f}")));
     }
-    match (library, prompts, mappings) {
-        (Ok(library), Ok(prompts), Ok(mappings)) if faults.is_empty() => Ok(Data {
+    match (library, prompts, policy, mappings) {
+        (Ok(library), Ok(prompts), Ok(policy), Ok(mappings)) if faults.is_empty() => Ok(Data {
             library,
             prompts,
+            policy,
             mappings,
             overridden,
         }),

@@ -6,7 +6,7 @@ mod run;
 mod sources;
 mod watch;
 
-pub use assemble::{Assembled, assemble, assemble_at, data};
+pub use assemble::{Assembled, Data, assemble, assemble_at, data};
 pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
