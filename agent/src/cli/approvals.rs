@@ -39,7 +39,8 @@ pub(super) struct Answer {
     by: String,
 }
 
-fn named(text: &str) -> Result<String, String> {
+/// A name that says who did it.
+pub(super) fn named(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("say who answers: --by NAME".to_owned()),
         name => Ok(name.to_owned()),

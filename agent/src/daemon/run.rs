@@ -13,6 +13,7 @@ use crate::ctx::Ctx;
 use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
+use super::{canary, off_pattern};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -43,6 +44,10 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) -> anyhow::Result<()> {
         tasks.spawn(serving);
     }
     arrived.notify_one();
+    if ctx.config.closing.canary.enabled {
+        tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
+    }
+    tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));
     tasks.spawn(take_in_arrivals(
         ctx.clone(),
         (arrived, wake.clone()),

@@ -7,6 +7,7 @@ mod evidence;
 mod interrupted;
 mod poll;
 mod propose;
+mod switch;
 
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ pub use evidence::evidence;
 pub use interrupted::end_interrupted;
 pub use poll::PollBox;
 pub use propose::{Proposal, propose};
+pub use switch::{paused_by_file, standing, switched_off};
 
 /// One wish to call a reading tool.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Time, VerdictKind};
+use super::{Alert, Time, VerdictKind};
 
 words! {
     /// What is compared with its own past.
@@ -39,6 +39,17 @@ pub struct RuleAt {
     pub source: String,
     /// Id of the rule.
     pub rule: String,
+}
+
+impl RuleAt {
+    /// The rule that made an alert.
+    #[must_use]
+    pub fn of(alert: &Alert) -> Self {
+        Self {
+            source: alert.source.clone(),
+            rule: alert.rule.id.clone(),
+        }
+    }
 }
 
 /// How the alerts of one rule were judged by the daemon in a span of time, counted.
