@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use state::model::{CaseId, CaseStatus, Outcome, Time, VerdictKind};
-use state::store::{CaseFilter, Store};
+use state::store::{Canaries, CaseFilter, Store};
 
 use crate::config::Config;
 use crate::daemon::data;
@@ -14,6 +14,7 @@ use crate::report::{AlertFile, CaseFile, markdown};
 use crate::text::oneline;
 
 use super::output::table;
+use super::switch::tell_paused;
 use super::{Done, Out};
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +62,12 @@ pub(super) struct List {
     /// First alert before this: RFC 3339 or YYYY-MM-DD
     #[arg(long, value_parser = time)]
     until: Option<Time>,
+    /// Also canaries, the known bad alerts that the daemon sends itself
+    #[arg(long, conflicts_with = "canary")]
+    all: bool,
+    /// Nothing but canaries
+    #[arg(long)]
+    canary: bool,
     /// At most so many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     limit: i64,
@@ -80,7 +87,12 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
     let store = Store::open(&config.store.url).await?;
     let library = data(&config)?.library;
     match command {
-        Command::List(filter) => list(&store, filter, out).await?,
+        Command::List(filter) => {
+            if !out.is_json() {
+                tell_paused(&store, &config, out).await;
+            }
+            list(&store, filter, out).await?;
+        }
         Command::Show { id } => show(&CaseFile::read(&store, &library, id).await?, out),
         Command::Timeline { id } => timeline(&CaseFile::read(&store, &library, id).await?, out),
         Command::Report { id } => {
@@ -107,6 +119,11 @@ async fn list(store: &Store, filter: List, out: &Out) -> Result<(), super::Faile
         since: filter.since,
         until: filter.until,
         limit: Some(filter.limit),
+        canaries: match (filter.canary, filter.all) {
+            (true, _) => Canaries::Only,
+            (_, true) => Canaries::With,
+            _ => Canaries::Without,
+        },
     };
     let lines = store.list_cases(filter).await?;
     if out.is_json() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_clients::supervise::ServerState;
 use mcp_clients::{ToolBox, ToolDef};
 use serde::Serialize;
-use state::store::Store;
+use state::store::{Store, StoreError};
 
 use crate::catalogue::PinState;
 use crate::config::{self, Config, ConfigFaults};
@@ -17,7 +17,7 @@ use crate::llm::{Ask, Message, ToolChoice};
 use crate::playbook::StepTarget;
 
 use super::output::Tone;
-use super::{CONFIG, Done, FAILED, Out};
+use super::{CONFIG, Done, FAILED, Out, switch};
 
 #[derive(Debug, Serialize)]
 struct Line {
@@ -26,11 +26,12 @@ struct Line {
     detail: String,
 }
 
+/// What was checked so far.
 #[derive(Debug, Default)]
-struct Lines(Vec<Line>);
+pub(super) struct Lines(Vec<Line>);
 
 impl Lines {
-    fn good(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn good(&mut self, what: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Line {
             what: what.into(),
             ok: true,
@@ -38,7 +39,7 @@ impl Lines {
         });
     }
 
-    fn bad(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn bad(&mut self, what: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Line {
             what: what.into(),
             ok: false,
@@ -83,7 +84,7 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
             return Ok(tell(lines, CONFIG, out));
         }
     }
-    store(&config.store.url, &mut lines).await;
+    store(&config, &mut lines).await;
     live(config, &mut lines).await;
     integrity(reviewed, &args, &mut lines);
     Ok(tell(lines, FAILED, out))
@@ -208,24 +209,26 @@ fn over<'a>(files: impl Iterator<Item = &'a String>) -> String {
 }
 
 /// Opens the store if there is one; looking makes none.
-async fn store(url: &str, lines: &mut Lines) {
+async fn store(config: &Config, lines: &mut Lines) {
+    let url = &config.store.url;
     let file = url.strip_prefix("sqlite:").unwrap_or(url);
     let is_file = !file.starts_with(':') && !file.contains("://");
     if is_file && !Path::new(file).exists() {
         return lines.good("store", format!("{file} will be made by the first run"));
     }
-    let waiting = match Store::open(url).await {
-        Ok(store) => {
-            let waiting = store.queue_depth().await;
-            store.close().await;
-            waiting
-        }
-        Err(e) => Err(e),
-    };
-    match waiting {
-        Ok(n) => lines.good("store", format!("{url} opens, {n} cases waiting")),
-        Err(e) => lines.bad("store", format!("{url}: {e}; see [store] url")),
+    if let Err(e) = look(config, lines).await {
+        lines.bad("store", format!("{url}: {e}; see [store] url"));
     }
+}
+
+async fn look(config: &Config, lines: &mut Lines) -> Result<(), StoreError> {
+    let url = &config.store.url;
+    let store = Store::open(url).await?;
+    let waiting = store.queue_depth().await?;
+    lines.good("store", format!("{url} opens, {waiting} cases waiting"));
+    let checked = switch::check(&store, config, lines).await;
+    store.close().await;
+    checked
 }
 
 async fn live(config: Config, lines: &mut Lines) {

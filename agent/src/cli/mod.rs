@@ -5,15 +5,18 @@ mod audit;
 mod case;
 mod check;
 mod demo;
+mod drift;
 mod eval;
 mod output;
 mod run;
+mod switch;
 mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use state::model::SwitchState;
 
 use crate::config::{self, Config, ConfigFaults};
 use crate::telemetry::{self, LogFormat};
@@ -51,6 +54,13 @@ enum Command {
     /// List and answer questions that wait for a person
     #[command(subcommand)]
     Approvals(approvals::Command),
+    /// Switch off closing and outside effects; investigation goes on
+    Pause(switch::Args),
+    /// Switch closing and outside effects on again
+    Resume(switch::Args),
+    /// List and accept findings that a rule's alerts are judged otherwise than before
+    #[command(subcommand)]
+    Drift(drift::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
     /// Show the tool catalogue beside what the servers offer
@@ -182,6 +192,9 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Check(args) => check::check(cli.config.as_deref(), args, out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
+        Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,
+        Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
+        Command::Drift(command) => drift::drift(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => audit::audit(configured()?, command, out).await,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use state::model::{CaseId, Outcome, VerdictKind};
+use state::model::{CANARY_SOURCE, CaseId, Outcome, VerdictKind};
 use state::store::{Reclaim, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
 use crate::pipeline::{Polled, principal};
-use crate::report::{AlertResult, CaseFile};
+use crate::report::{AlertFile, AlertResult, CaseFile};
 
 use super::output::{Tone, column};
 use super::{Done, Out};
@@ -187,7 +187,8 @@ impl Progress for Teller {
     async fn worked(&mut self, case: CaseId) -> anyhow::Result<()> {
         self.bar.inc(1);
         let file = CaseFile::read(&self.ctx.store, &self.ctx.library, case).await?;
-        if file.case.outcome.is_none() {
+        let canary = |a: &AlertFile| a.alert.source == CANARY_SOURCE;
+        if file.case.outcome.is_none() || file.alerts.iter().any(canary) {
             return Ok(());
         }
         if !self.out.is_json() {

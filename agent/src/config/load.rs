@@ -8,6 +8,7 @@ use config::{Value, ValueKind};
 use mcp_clients::config::{ServerConfig, Span};
 use mcp_clients::sources::{Origin, SourceConfig};
 use serde::de::DeserializeOwned;
+use state::model::CANARY_SOURCE;
 
 use crate::text::shape;
 
@@ -133,6 +134,10 @@ fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     let mut seen = std::collections::HashSet::new();
     for (i, source) in config.sources.iter().enumerate() {
         let key = format!("sources.{i}");
+        if source.name == CANARY_SOURCE {
+            let message = format!("`{CANARY_SOURCE}` is the daemon's own; write another name");
+            faults.push(places.fault(&key, message));
+        }
         for message in source.faults() {
             faults.push(places.fault(&key, message));
         }
@@ -234,6 +239,17 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
             Duration::from_secs(60),
             7 * day,
         ),
+            "closing.canary.every",
+            config.closing.canary.every.0,
+            Duration::from_secs(60),
+            7 * day,
+        ),
+        (
+            "closing.canary.grace",
+            config.closing.canary.grace.0,
+            Duration::from_secs(30),
+            day,
+        ),
     ] {
         if span < least || span > most {
             let message = format!("must lie between {} and {}", Span(least), Span(most));
@@ -243,6 +259,10 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     if config.effects.destructive_per_hour < 0 {
         let message = "must be 0 or more".to_owned();
         faults.push(places.fault("effects.destructive_per_hour", message));
+    }
+    if config.closing.pause_file.as_os_str().is_empty() {
+        let message = "names no file; leave it out for nightdesk.pause".to_owned();
+        faults.push(places.fault("closing.pause_file", message));
     }
     if run.max_attempts < 1 {
         faults.push(places.fault("run.max_attempts", "must be at least 1".to_owned()));

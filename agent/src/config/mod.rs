@@ -199,6 +199,10 @@ pub struct ClosingConfig {
     pub review_sample_percent: Option<f64>,
     /// How long a proposal waits; after that it counts as denied.
     pub proposal_expires: Span,
+    /// While this file is there, nothing is closed and no effect happens; its first line is the reason.
+    pub pause_file: PathBuf,
+    /// The known bad alert that must be escalated, or closing is switched off.
+    pub canary: CanaryConfig,
 }
 
 impl Default for ClosingConfig {
@@ -208,6 +212,30 @@ impl Default for ClosingConfig {
             cap_per_hour: None,
             review_sample_percent: None,
             proposal_expires: Span(Duration::from_secs(24 * 3600)),
+            pause_file: PathBuf::from("nightdesk.pause"),
+            canary: CanaryConfig::default(),
+        }
+    }
+}
+
+/// `[closing.canary]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CanaryConfig {
+    /// Whether the running daemon sends canaries; `run --once`, `demo` and `eval` never do.
+    pub enabled: bool,
+    /// How often.
+    pub every: Span,
+    /// How long one may take to be escalated.
+    pub grace: Span,
+}
+
+impl Default for CanaryConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            every: Span(Duration::from_secs(3600)),
+            grace: Span(Duration::from_secs(15 * 60)),
         }
     }
 }

@@ -1,12 +1,18 @@
 //! Puts the parts together and keeps them running: assemble, work the queue, stop cleanly; no room's work is done here.
 
 mod assemble;
+mod canary;
+mod effects;
+mod off_pattern;
 mod once;
 mod run;
 mod sources;
 mod watch;
 
 pub use assemble::{Assembled, Data, assemble, assemble_at, data};
+pub use canary::beat;
+pub use effects::{carry_out, take_stock};
+pub use off_pattern::look;
 pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};

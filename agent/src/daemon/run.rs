@@ -14,6 +14,7 @@ use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
 use super::watch::Watch;
+use super::{canary, off_pattern};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -46,6 +47,10 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
         tasks.spawn(serving);
     }
     arrived.notify_one();
+    if ctx.config.closing.canary.enabled {
+        tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
+    }
+    tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));
     tasks.spawn(take_in_arrivals(
         ctx.clone(),
         (arrived, wake.clone()),

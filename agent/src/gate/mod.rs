@@ -9,6 +9,7 @@ mod interrupted;
 mod permit;
 mod poll;
 mod subject;
+mod switch;
 mod taint;
 
 use std::time::Instant;
@@ -28,6 +29,7 @@ pub use interrupted::end_interrupted;
 pub use permit::{Permit, permit};
 pub use poll::PollBox;
 pub use subject::Subject;
+pub use switch::{paused_by_file, standing, switched_off};
 pub use taint::{Known, Origin};
 
 /// One wish to call a reading tool.

@@ -1,10 +1,12 @@
 //! Room `act`: verdicts to an outcome; effects are proposals through the gate, a close is the outcome of a predicate.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use serde_json::{Map, json};
 use state::model::{
-    Alert, CaseEvent, CaseId, Effect, Entity, Outcome, TimelineEvent, TimelineKind, Verdict,
-    VerdictKind,
+    Alert, CANARY_SOURCE, CaseEvent, CaseId, Effect, Entity, Outcome, RuleAt, Switch,
+    TimelineEvent, TimelineKind, Verdict, VerdictKind,
 };
 use state::store::NewApproval;
 
@@ -54,7 +56,7 @@ pub async fn act(
         events: Vec::new(),
     };
     let why = match (closable, proposed) {
-        (true, _) => close(ctx, case, &mut acted).await?,
+        (true, _) => close(ctx, case, alerts, &mut acted).await?,
         (_, true) => ask(
             ctx,
             case,
@@ -63,7 +65,9 @@ pub async fn act(
         ),
         _ => "a person has to look".to_owned(),
     };
-    if let Some(worst) = worst.filter(|v| v.kind == VerdictKind::TruePositive) {
+    // Nothing is done about a canary: it did not happen.
+    let real = alerts.iter().all(|a| a.source != CANARY_SOURCE);
+    if let Some(worst) = worst.filter(|v| real && v.kind == VerdictKind::TruePositive) {
         if let Some(alert) = alerts.iter().find(|a| a.id == worst.alert) {
             let proposal = Proposal {
                 case,
@@ -97,7 +101,15 @@ pub async fn act(
 }
 
 /// A case that the predicate lets close: closed, proposed or handed over, by mode, cap and sample.
-async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<String> {
+async fn close(
+    ctx: &Ctx,
+    case: CaseId,
+    alerts: &[Alert],
+    acted: &mut Acted,
+) -> anyhow::Result<String> {
+    if let Some(why) = gate::standing(ctx, Switch::Closing).await {
+        return Ok(format!("closing is off: {why}"));
+    }
     let closing = &ctx.config.closing;
     match closing.mode {
         CloseMode::Never => return Ok("closing without a person is switched off".to_owned()),
@@ -110,6 +122,9 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
             ));
         }
         CloseMode::Auto => {}
+    }
+    if let Some(why) = off_pattern(ctx, alerts).await? {
+        return Ok(why);
     }
     let told = ctx.store.timeline(case).await?;
     let with_person =
@@ -142,6 +157,20 @@ async fn close(ctx: &Ctx, case: CaseId, acted: &mut Acted) -> anyhow::Result<Str
     acted.outcome = Outcome::Closed;
     acted.event = CaseEvent::Closed;
     Ok("closed: trusted facts allow it, all analysts agree, no veto stands".to_owned())
+}
+
+/// The open finding that more alerts of these rules are closed than before, if there is one.
+async fn off_pattern(ctx: &Ctx, alerts: &[Alert]) -> anyhow::Result<Option<String>> {
+    let rules: BTreeSet<RuleAt> = alerts.iter().map(RuleAt::of).collect();
+    for rule in rules {
+        if let Some(finding) = ctx.store.holds_closing(&rule).await? {
+            let (id, what) = (finding.id, finding.deviation.what);
+            return Ok(Some(format!(
+                "off-pattern: {what}; a person decides until `nightdesk drift accept {id}`"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn ask(ctx: &Ctx, case: CaseId, acted: &mut Acted, why: &str) -> String {

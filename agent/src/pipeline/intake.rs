@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::{
-    Alert, CaseId, Entity, EntityKind, Field, Role, TimelineEvent, TimelineKind, VerdictKind,
+    Alert, CANARY_SOURCE, CaseId, Entity, EntityKind, Field, Role, TimelineEvent, TimelineKind,
+    VerdictKind,
 };
 use state::store::Candidate;
 
@@ -15,7 +16,11 @@ use crate::ctx::Ctx;
 /// When the store fails; the alert then stays without a case and is taken in again.
 pub async fn intake(ctx: &Ctx, alert: &Alert) -> anyhow::Result<CaseId> {
     let now = ctx.now();
-    let keys = joining_keys(&alert.entities);
+    // A canary is a story of its own: the store lets no alert join its case, and it joins none.
+    let keys = match alert.source.as_str() {
+        CANARY_SOURCE => Vec::new(),
+        _ => joining_keys(&alert.entities),
+    };
     let window = TimeDelta::from_std(ctx.config.run.join_window.0)?;
     if !keys.is_empty() {
         let candidates = ctx

@@ -16,6 +16,9 @@
 //! | [`TimelineEvent`] | `timeline` | what the daemon did, append-only |
 //! | [`StepRun`] | `step_run` | one execution of a playbook step |
 //! | [`Tier`] | `tier` | triage, investigation, forensics |
+//! | [`Switch`], [`Turn`] | `switch` | what can be switched off, and each time it was |
+//! | [`CanaryRun`] | `canary` | a known bad alert sent through the daemon's own pipeline |
+//! | [`Pattern`], [`Finding`] | `pattern` | how alerts of a rule are judged, and where that changed |
 //! | [`Budget`], [`Cursor`] | `budget`, `cursor` | what a case may still spend; where a source stands |
 
 /// Declares an enum whose variants are words: serde, `Display`, `FromStr`, `as_str` and `ALL` agree.
@@ -59,12 +62,15 @@ pub mod alert;
 pub mod approval;
 pub mod assessment;
 pub mod budget;
+pub mod canary;
 pub mod case;
 pub mod cursor;
 pub mod effect;
 pub mod entity;
 pub mod evidence;
+pub mod pattern;
 pub mod step_run;
+pub mod switch;
 pub mod tier;
 pub mod timeline;
 pub mod tool_call;
@@ -76,12 +82,15 @@ pub use alert::{Alert, AlertId, NewAlert, Rule, Severity};
 pub use approval::{Approval, ApprovalState};
 pub use assessment::{Assessment, Claim, Gap, Reason};
 pub use budget::{Budget, Spent};
+pub use canary::{CANARY_SOURCE, CanaryRun, CanaryState};
 pub use case::{Case, CaseEvent, CaseId, CaseStatus, IllegalMove, Outcome, next};
 pub use cursor::Cursor;
 pub use effect::{Effect, EffectDecision};
 pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
+pub use pattern::{Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample};
 pub use step_run::{StepRun, StepState};
+pub use switch::{Switch, SwitchState, Turn};
 pub use tier::Tier;
 pub use timeline::{TimelineEvent, TimelineKind};
 pub use tool_call::{CallOutcome, ToolCall, ToolClass};

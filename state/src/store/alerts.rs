@@ -132,7 +132,11 @@ impl Store {
     }
 }
 
-async fn store_alert(db: &mut SqliteConnection, alert: &NewAlert, now: Time) -> Result<Received> {
+pub(super) async fn store_alert(
+    db: &mut SqliteConnection,
+    alert: &NewAlert,
+    now: Time,
+) -> Result<Received> {
     let new: Option<i64> = sqlx::query_scalar(
         "INSERT INTO alerts (source, source_alert_id, mapping, product, rule_id, rule_name, rule_groups, severity,
              time, received, attacks, entities, observables, activities, raw)

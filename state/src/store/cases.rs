@@ -5,7 +5,8 @@ use sqlx::SqliteConnection;
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError, approvals, timeline};
 use crate::model::{
-    Alert, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent, VerdictKind, next,
+    Alert, CANARY_SOURCE, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent,
+    VerdictKind, next,
 };
 
 /// An open case that an alert could join.
@@ -35,12 +36,14 @@ impl Store {
     ) -> Result<Case> {
         let mut tx = self.begin().await?;
         let row = sqlx::query(
-            "INSERT INTO cases (title, status, opened, alert_time, updated) VALUES (?1, ?2, ?3, ?4, ?3) RETURNING *",
+            "INSERT INTO cases (title, status, opened, alert_time, updated, canary)
+             VALUES (?1, ?2, ?3, ?4, ?3, ?5) RETURNING *",
         )
         .bind(title)
         .bind(CaseStatus::New.as_str())
         .bind(micros(now))
         .bind(micros(alert.time))
+        .bind(alert.source == CANARY_SOURCE)
         .fetch_one(&mut *tx)
         .await?;
         let case = Case::try_from(Fields::new("cases", &row))?;
@@ -94,7 +97,7 @@ impl Store {
              FROM cases c
              WHERE c.id IN (SELECT case_id FROM case_entities
                             WHERE joins = 1 AND key IN (SELECT value FROM json_each(?1)))
-                 AND c.status <> 'closed' AND c.alert_time BETWEEN ?2 AND ?3
+                 AND c.status <> 'closed' AND c.canary = 0 AND c.alert_time BETWEEN ?2 AND ?3
              ORDER BY c.alert_time, c.id",
         )
         .bind(json(&keys)?)
@@ -111,7 +114,7 @@ impl Store {
             "SELECT c.id FROM cases c
              WHERE c.id IN (SELECT case_id FROM case_entities
                             WHERE joins = 1 AND key IN (SELECT value FROM json_each(?1)))
-                 AND c.id <> ?2 AND c.status <> 'closed'
+                 AND c.id <> ?2 AND c.status <> 'closed' AND c.canary = 0
                  AND EXISTS (SELECT 1 FROM verdicts v
                              WHERE v.case_id = c.id AND v.superseded = 0 AND v.kind = 'true_positive')
              ORDER BY c.id",

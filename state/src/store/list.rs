@@ -8,7 +8,19 @@ use sqlx::sqlite::SqlitePool;
 
 use super::rows::{self, Fields, micros};
 use super::{Result, Store, StoreError};
-use crate::model::{Case, CaseStatus, Outcome, Tier, Time, VerdictKind};
+use crate::model::{CANARY_SOURCE, Case, CaseStatus, Outcome, Tier, Time, VerdictKind};
+
+/// Whether canaries are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Canaries {
+    /// They are left out.
+    #[default]
+    Without,
+    /// They stand among the others.
+    With,
+    /// Nothing but canaries.
+    Only,
+}
 
 /// Which cases to list; what is not set does not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +41,8 @@ pub struct CaseFilter {
     pub until: Option<Time>,
     /// At most so many.
     pub limit: Option<i64>,
+    /// Canaries among them.
+    pub canaries: Canaries,
 }
 
 /// One case as a line of a list.
@@ -50,7 +64,7 @@ pub struct CaseLine {
     pub alerts: i64,
 }
 
-/// How much of everything there is.
+/// How much of everything there is, canaries left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Alerts.
@@ -81,7 +95,7 @@ impl Store {
              WHERE (?1 IS NULL OR c.status = ?1) AND (?2 IS NULL OR c.outcome = ?2) AND (?3 IS NULL OR v.kind = ?3)
                  AND (?4 IS NULL OR EXISTS (SELECT 1 FROM alerts a WHERE a.case_id = c.id AND ?4 IN (a.rule_id, a.rule_name)))
                  AND (?5 IS NULL OR c.id IN (SELECT case_id FROM case_entities WHERE key = ?5))
-                 AND (?6 IS NULL OR c.alert_time >= ?6) AND (?7 IS NULL OR c.alert_time < ?7)
+                 AND (?6 IS NULL OR c.alert_time >= ?6) AND (?7 IS NULL OR c.alert_time < ?7) AND (?9 IS NULL OR c.canary = ?9)
              ORDER BY c.alert_time DESC, c.id DESC LIMIT coalesce(max(?8, 0), -1)",
         )
         .bind(filter.status.map(CaseStatus::as_str))
@@ -92,14 +106,20 @@ impl Store {
         .bind(filter.since.map(micros))
         .bind(filter.until.map(micros))
         .bind(filter.limit)
+        .bind(match filter.canaries {
+            Canaries::Without => Some(false),
+            Canaries::With => None,
+            Canaries::Only => Some(true),
+        })
         .fetch_all(&self.readers)
         .await?;
         rows::all("cases", &found)
     }
 
-    /// How much of everything there is.
+    /// How much of everything there is, canaries left out.
     pub async fn counts(&self) -> Result<Counts> {
-        let alerts = sqlx::query_scalar("SELECT count(*) FROM alerts")
+        let alerts = sqlx::query_scalar("SELECT count(*) FROM alerts WHERE source <> ?1")
+            .bind(CANARY_SOURCE)
             .fetch_one(&self.readers)
             .await?;
         Ok(Counts {
@@ -107,17 +127,18 @@ impl Store {
             dead_letters: self.dead_letter_count().await?,
             cases: tally(
                 &self.readers,
-                "SELECT status AS word, count(*) AS n FROM cases GROUP BY status",
+                "SELECT status AS word, count(*) AS n FROM cases WHERE canary = 0 GROUP BY status",
             )
             .await?,
             verdicts: tally(
                 &self.readers,
-                "SELECT kind AS word, count(*) AS n FROM verdicts WHERE superseded = 0 GROUP BY kind",
+                "SELECT v.kind AS word, count(*) AS n FROM verdicts v JOIN cases c ON c.id = v.case_id
+                 WHERE v.superseded = 0 AND c.canary = 0 GROUP BY v.kind",
             )
             .await?,
             outcomes: tally(
                 &self.readers,
-                "SELECT outcome AS word, count(*) AS n FROM cases WHERE outcome IS NOT NULL GROUP BY outcome",
+                "SELECT outcome AS word, count(*) AS n FROM cases WHERE outcome IS NOT NULL AND canary = 0 GROUP BY outcome",
             )
             .await?,
         })

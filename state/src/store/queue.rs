@@ -31,7 +31,8 @@ pub enum Reclaim {
 }
 
 impl Store {
-    /// Takes the case with the oldest alert off the queue; none when the queue is empty.
+    /// Takes the case with the oldest alert off the queue; none when the queue is empty. A canary goes first, so that
+    /// a long queue never reads as a canary that was missed.
     ///
     /// Writes the `claimed` event itself.
     pub async fn claim(
@@ -41,12 +42,15 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<(Claim, Case)>> {
         let mut tx = self.begin().await?;
-        let oldest: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM cases WHERE status = 'new' ORDER BY alert_time, id LIMIT 1",
+        let next_id: Option<i64> = sqlx::query_scalar(
+            "SELECT coalesce(
+                 (SELECT c.id FROM canary_runs r JOIN alerts a ON a.id = r.alert_id JOIN cases c ON c.id = a.case_id
+                  WHERE r.state = 'started' AND c.status = 'new' ORDER BY r.id LIMIT 1),
+                 (SELECT id FROM cases WHERE status = 'new' ORDER BY alert_time, id LIMIT 1))",
         )
-        .fetch_optional(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        let Some(id) = oldest.map(CaseId) else {
+        let Some(id) = next_id.map(CaseId) else {
             return Ok(None);
         };
         let status = next(status_of(&mut tx, id).await?, CaseEvent::Claimed)?;

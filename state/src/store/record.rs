@@ -6,10 +6,12 @@ use sqlx::SqliteConnection;
 use super::cases::move_case;
 use super::queue::{self, Claim};
 use super::rows::{Fields, micros, whole};
-use super::{NewApproval, Result, Store, StoreError, approvals, effects, timeline, verdicts};
+use super::{
+    NewApproval, Result, Store, StoreError, approvals, effects, switches, timeline, verdicts,
+};
 use crate::model::{
-    CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Time, TimelineEvent, TimelineKind,
-    Verdict,
+    CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Switch, Time, TimelineEvent,
+    TimelineKind, Verdict,
 };
 
 /// Everything a run leaves behind.
@@ -72,8 +74,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::LostLease`] when the claim is no longer in force, [`StoreError::IllegalMove`],
-    /// [`StoreError::Refused`] when outcome and event do not fit, or a close would leave an alert without a verdict
-    /// or with a `suspicious` or `undetermined` one behind.
+    /// [`StoreError::Refused`] when outcome and event do not fit, when a close would leave an alert without a verdict
+    /// or with a `suspicious` or `undetermined` one behind, or when closing is switched off.
     pub async fn record(&self, record: Record) -> Result<Recorded> {
         fits(&record)?;
         let case = record.claim.case;
@@ -166,6 +168,12 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
         )));
     }
     if record.event == CaseEvent::Closed {
+        // Here and not only in the rooms: a switch that is turned while a case is worked holds for it too.
+        if switches::is_off(db, Switch::Closing).await? {
+            return Err(StoreError::refused(format!(
+                "closing {case} while closing is switched off"
+            )));
+        }
         verdicts::all_final(db, case).await?;
         let hour = micros(now - TimeDelta::hours(1));
         let closed: i64 = sqlx::query_scalar("SELECT count(*) FROM unattended_closes WHERE at >= ?1")
@@ -178,7 +186,9 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
                 most: record.close_cap,
             });
         }
-        sqlx::query("INSERT INTO unattended_closes (case_id, at) VALUES (?1, ?2)")
+        sqlx::query(
+            "INSERT INTO unattended_closes (case_id, at) SELECT id, ?2 FROM cases WHERE id = ?1 AND canary = 0",
+        )
             .bind(case.0)
             .bind(micros(now))
             .execute(&mut *db)

@@ -31,7 +31,7 @@ async fn a_newer_store_is_refused_and_left_alone() {
                 error,
                 StoreError::Newer {
                     found: 999,
-                    known: 1
+                    known: 3
                 }
             ),
             "{error}"
@@ -228,6 +228,11 @@ async fn the_schema_and_the_nouns_have_the_same_words() {
         list("reason", m::VerdictReason::ALL),
         list("impact", m::Impact::ALL),
         list("decision", m::EffectDecision::ALL),
+        list("switch", m::Switch::ALL),
+        list("state", m::SwitchState::ALL),
+        list("state", m::CanaryState::ALL),
+        list("measure", m::Measure::ALL),
+        list("state", m::FindingState::ALL),
     ] {
         assert!(schema.contains(&check), "{check} is not in the schema");
     }
