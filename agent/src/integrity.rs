@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::config::{PathsConfig, overrides};
-use crate::data::{PLAYBOOKS, PROMPTS, sha256_hex};
+use crate::data::{PLAYBOOKS, POLICY, PROMPTS, SCANNER, sha256_hex};
 
 /// Name of the manifest file beside the configuration file, unless `[paths] manifest` names another.
 const FILE: &str = "nightdesk.manifest";
@@ -73,6 +73,8 @@ impl Manifest {
         for (name, folder) in [
             ("playbooks", &paths.playbooks),
             ("prompts", &paths.prompts),
+            ("policy", &paths.policy),
+            ("scanner", &paths.scanner),
             ("mappings", &paths.mappings),
             ("presets", &paths.presets),
         ] {
@@ -142,21 +144,21 @@ impl Manifest {
         Ok(())
     }
 
-    /// The manifest file in force.
+    /// The manifest file in force; none without a configuration file, as in a measurement on a lab.
     #[must_use]
-    pub fn path(paths: &PathsConfig) -> PathBuf {
-        let beside = || match paths.file.as_deref().and_then(Path::parent) {
-            Some(dir) => dir.join(FILE),
-            None => PathBuf::from(FILE),
-        };
-        paths.manifest.clone().unwrap_or_else(beside)
+    pub fn path(paths: &PathsConfig) -> Option<PathBuf> {
+        let beside = || paths.file.as_deref().map(|file| file.with_file_name(FILE));
+        paths.manifest.clone().or_else(beside)
     }
 
     /// The state that a person accepted; none when there is no manifest file.
     ///
     /// # Errors
     /// When the file can't be read or any byte of it is not as [`Manifest::write`] wrote it.
-    pub fn accepted(path: &Path) -> Result<Option<Self>, IntegrityError> {
+    pub fn accepted(path: Option<&Path>) -> Result<Option<Self>, IntegrityError> {
+        let Some(path) = path else {
+            return Ok(None);
+        };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -258,7 +260,7 @@ impl Integrity {
         let paths = paths.clone();
         Ok(Self {
             at_start: Manifest::now(&paths)?,
-            was_accepted: Manifest::accepted(&Manifest::path(&paths))?.is_some(),
+            was_accepted: Manifest::accepted(Manifest::path(&paths).as_deref())?.is_some(),
             broken: OnceLock::new(),
             paths,
         })
@@ -272,7 +274,7 @@ impl Integrity {
         let paths = self.paths.clone();
         let read = tokio::task::spawn_blocking(move || -> Result<_, IntegrityError> {
             let now = Manifest::now(&paths)?;
-            Ok((now, Manifest::accepted(&Manifest::path(&paths))?))
+            Ok((now, Manifest::accepted(Manifest::path(&paths).as_deref())?))
         });
         let standing = match read.await {
             Ok(Ok((now, accepted))) => self.compare(&now, accepted.as_ref()),
@@ -320,7 +322,12 @@ fn unreadable<E: ToString>(path: &Path) -> impl Fn(E) -> IntegrityError {
 fn built_in() -> Sha256 {
     let mut digest = Sha256::new();
     part(&mut digest, env!("CARGO_PKG_VERSION").as_bytes());
-    let own = [("playbooks", &PLAYBOOKS), ("prompts", &PROMPTS)];
+    let own = [
+        ("playbooks", &PLAYBOOKS),
+        ("prompts", &PROMPTS),
+        ("policy", &POLICY),
+        ("scanner", &SCANNER),
+    ];
     for (name, dir) in own.into_iter().chain(mcp_clients::built_in()) {
         part(&mut digest, name.as_bytes());
         folder(&mut digest, dir);

@@ -1,6 +1,7 @@
 //! The daemon: rooms from configuration to command line, low to high; see ARCHITECTURE.md for the order.
 
 pub mod anchors;
+pub mod approvals;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod playbook;
 pub mod policy;
 pub mod prompt;
 pub mod report;
+pub mod scan;
 pub mod telemetry;
 pub mod text;
 pub mod tier;

@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use state::model::{CaseId, Spent, StepState, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Meter};
+use crate::gate::{self, Meter, Subject};
 use crate::pipeline::{self, Held, Judgement};
 use crate::tier::{Dossier, Plan};
 
@@ -94,7 +94,8 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
         spent = spent.plus(cost);
     }
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
-    let acted = pipeline::act(ctx, case.id, &alerts, &all).await?;
+    let subject = Subject::read(&ctx.store, case.id).await?;
+    let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;
     pipeline::record(ctx, held, verdicts, acted, spent).await?;
     Ok(())
 }

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 pub use secret::{SecretError, SecretRef, Setting};
 pub use span::{NotASpan, Span};
 pub use tool::{
-    AnswerRules, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule, ToolConfig,
-    ToolSpec,
+    AnswerRules, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
+    ToolConfig, ToolSpec,
 };
 
 /// `[servers.NAME]` as written.

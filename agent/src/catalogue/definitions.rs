@@ -40,7 +40,9 @@ pub enum DefinitionError {
         why: String,
     },
     /// Nobody has reviewed the definition.
-    #[error("the definition of `{tool}` is not pinned: review it and run `nightdesk tools pin {tool}`")]
+    #[error(
+        "the definition of `{tool}` is not pinned: review it and run `nightdesk tools pin {tool}`"
+    )]
     Unpinned {
         /// `server.tool`.
         tool: String,
@@ -161,7 +163,9 @@ impl Definitions {
         if freshness == Freshness::Settled
             && entry.recheck > Duration::ZERO
             && let Some(listing) = self.listings.read().await.get(&entry.server)
-            && (now - listing.0).to_std().is_ok_and(|age| age < entry.recheck)
+            && (now - listing.0)
+                .to_std()
+                .is_ok_and(|age| age < entry.recheck)
         {
             return Ok(listing.clone());
         }

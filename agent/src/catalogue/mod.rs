@@ -1,5 +1,6 @@
 //! Every callable tool with its class, as the operator lists it; what servers claim about themselves is not asked.
 
+mod claims;
 mod definitions;
 pub mod names;
 mod pins;
@@ -12,6 +13,7 @@ use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::{Tier, Time};
 
+pub use claims::{claims, differences};
 pub use definitions::{Definition, DefinitionError, Definitions, Freshness};
 pub use pins::{PinState, Pins};
 

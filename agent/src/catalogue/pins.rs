@@ -201,7 +201,10 @@ mod tests {
     }
 
     fn entry(command: &str) -> Entry {
-        let text = format!("command = {}\n[tools.t]\nclass = \"read_internal\"", json!(command));
+        let text = format!(
+            "command = {}\n[tools.t]\nclass = \"read_internal\"",
+            json!(command)
+        );
         let config: mcp_clients::config::ServerConfig = toml::from_str(&text).unwrap();
         let spec = config.resolve("s", None).unwrap();
         let servers = BTreeMap::from([("s".to_owned(), spec)]);

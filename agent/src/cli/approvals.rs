@@ -106,7 +106,10 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
     out.line(&oneline(&asked.summary, 300));
     for key in ["target", "arguments", "alerts", "pin", "policy"] {
         if let Some(value) = asked.binding.get(key).filter(|v| !v.is_null()) {
-            out.line(&format!("  {key:<10} {}", oneline(&value.to_string(), 4000)));
+            out.line(&format!(
+                "  {key:<10} {}",
+                oneline(&value.to_string(), 4000)
+            ));
         }
     }
     out.line(&format!("  {:<10} {}", "digest", asked.digest));
@@ -155,14 +158,17 @@ async fn give(
 pub(super) fn person(by: Option<String>) -> Result<(String, String), Failed> {
     let refuse = |why: String| Failed::new(FAILED, anyhow::anyhow!(why));
     let uid = getuid();
-    let user = User::from_uid(uid).map_err(|e| refuse(format!("who you are can't be told: {e}")))?;
+    let user =
+        User::from_uid(uid).map_err(|e| refuse(format!("who you are can't be told: {e}")))?;
     let user = user.map_or_else(|| format!("uid {uid}"), |u| u.name);
     let by = by.unwrap_or_else(|| user.clone());
     if by.trim().is_empty() {
         return Err(refuse("say who answers: --by NAME".to_owned()));
     }
     if by != user && !uid.is_root() {
-        return Err(refuse(format!("you are `{user}` and can't answer for `{by}`")));
+        return Err(refuse(format!(
+            "you are `{user}` and can't answer for `{by}`"
+        )));
     }
     Ok((by, format!("command line as {user}")))
 }

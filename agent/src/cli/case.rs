@@ -203,7 +203,7 @@ fn show(file: &CaseFile, out: &Out) {
         ));
     }
     if !file.effects.is_empty() {
-        out.line("\nproposed effects");
+        out.line("\noutside effects (the exact calls)");
         for e in &file.effects {
             out.line(&format!(
                 "  {} {} on `{}`: {}, {}",
@@ -213,7 +213,7 @@ fn show(file: &CaseFile, out: &Out) {
                 e.decision,
                 oneline(&e.reason, 160)
             ));
-            out.line(&format!("      {}", oneline(&e.arguments.to_string(), 300)));
+            out.line(&format!("      {}", oneline(&e.arguments.to_string(), 4000)));
         }
     }
 }

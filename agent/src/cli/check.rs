@@ -9,7 +9,7 @@ use mcp_clients::{ToolBox, ToolDef};
 use serde::Serialize;
 use state::store::{Store, StoreError};
 
-use crate::catalogue::PinState;
+use crate::catalogue::{PinState, names};
 use crate::config::{self, Config, ConfigFaults};
 use crate::daemon::{Assembled, Data, assemble, data, pollable};
 use crate::integrity::{IntegrityError, Manifest};
@@ -102,8 +102,9 @@ impl Reviewed {
         let file = Manifest::path(&config.paths);
         Self {
             now: Manifest::now(&config.paths),
-            accepted: Manifest::accepted(&file),
-            file,
+            accepted: Manifest::accepted(file.as_deref()),
+            // `check` has read a configuration file, so there always is one.
+            file: file.unwrap_or_default(),
         }
     }
 }
@@ -270,51 +271,66 @@ async fn servers(assembled: &Assembled, lines: &mut Lines) {
 
 /// What one server offers beside what is catalogued and pinned.
 fn offers(assembled: &Assembled, server: &str, live: &[ToolDef], lines: &mut Lines) {
-    let name = format!("server {server}");
     let catalogue = &assembled.ctx.catalogue;
-    let missing: Vec<&str> = catalogue
+    let pins = catalogue.definitions().pins();
+    let refused = names::refused(live);
+    let (mut missing, mut open, mut changed, mut alike) = (vec![], vec![], vec![], vec![]);
+    let mut pinned = 0;
+    for (_, entry) in catalogue
         .iter()
         .filter(|(_, e)| e.server == server && e.spec.enabled)
-        .filter(|(_, e)| live.iter().all(|t| t.name != e.tool))
-        .map(|(_, e)| e.tool.as_str())
-        .collect();
-    let pins = assembled.ctx.schemas.pins();
-    let own = |t: &ToolDef| {
-        let name = format!("{server}.{}", t.name);
-        catalogue.get(&name).map(|_| pins.state(&name, t))
-    };
-    let states: Vec<PinState> = live.iter().filter_map(own).collect();
-    let of = |state: PinState| states.iter().filter(|s| **s == state).count();
-    let (pinned, open, changed) = (
-        of(PinState::Pinned),
-        of(PinState::Unpinned),
-        of(PinState::Changed),
-    );
+    {
+        let Some(tool) = live.iter().find(|t| t.name == entry.tool) else {
+            missing.push(entry.tool.as_str());
+            continue;
+        };
+        if let Some(why) = refused.get(&entry.tool) {
+            alike.push(format!("{}: {why}", entry.tool));
+            continue;
+        }
+        match pins.state(entry, tool) {
+            PinState::Pinned => pinned += 1,
+            PinState::Unpinned => open.push(entry.tool.as_str()),
+            PinState::Changed => changed.push(entry.tool.as_str()),
+        }
+    }
+    let fix =
+        format!("review them with `nightdesk tools list`, then run `nightdesk tools pin {server}`");
+    let mut faults = Vec::new();
     if !missing.is_empty() {
         let missing = missing.join(", ");
-        lines.bad(
-            name,
-            format!("does not offer {missing}; correct or remove [servers.{server}.tools.…]"),
-        );
-    } else if changed > 0 {
-        lines.bad(
-            name,
-            format!("{changed} tools are not as pinned and are not called; review them, then run `nightdesk tools pin`"),
-        );
-    } else {
-        let pins = match open {
-            0 => format!("all {pinned} catalogued ones pinned"),
-            _ => format!("{pinned} pinned, {open} not (`nightdesk tools pin` pins them)"),
-        };
-        let outside = live.len() - states.len();
-        lines.good(
-            name,
-            format!(
-                "{} tools, {pins}, {outside} outside the catalogue and so not callable",
-                live.len()
-            ),
-        );
+        faults.push(format!(
+            "does not offer {missing}; correct or remove [servers.{server}.tools.…]"
+        ));
     }
+    if !changed.is_empty() {
+        faults.push(format!(
+            "not as pinned and not called: {}; {fix}",
+            changed.join(", ")
+        ));
+    }
+    if !open.is_empty() {
+        faults.push(format!(
+            "not pinned and not called: {}; {fix}",
+            open.join(", ")
+        ));
+    }
+    if !alike.is_empty() {
+        faults.push(format!("refused by name: {}", alike.join("; ")));
+    }
+    let name = format!("server {server}");
+    if !faults.is_empty() {
+        return lines.bad(name, faults.join(" | "));
+    }
+    let catalogued = |t: &&ToolDef| catalogue.get(&format!("{server}.{}", t.name)).is_some();
+    let outside = live.len() - live.iter().filter(catalogued).count();
+    lines.good(
+        name,
+        format!(
+            "{} tools, all {pinned} enabled ones as pinned, {outside} outside the catalogue and so denied",
+            live.len()
+        ),
+    );
 }
 
 /// Each tool that a playbook's steps need at their tier.

@@ -10,7 +10,7 @@ use state::store::Store;
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 
-use super::approvals::named;
+use super::approvals::person;
 use super::output::table;
 use super::{Done, Failed, Out};
 
@@ -26,9 +26,9 @@ pub(super) enum Command {
     Accept {
         /// Number of the finding
         id: i64,
-        /// Who accepts; stands in the audit record
-        #[arg(long, env = "USER", value_parser = named)]
-        by: String,
+        /// Who accepts; stands in the audit record; only root may name another [default: you]
+        #[arg(long)]
+        by: Option<String>,
     },
 }
 
@@ -36,7 +36,10 @@ pub(super) async fn drift(config: Config, command: Command, out: &Out) -> Done {
     let store = Store::open(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(FindingState::Open), out).await,
-        Command::Accept { id, by } => accept(&store, id, &by, out).await,
+        Command::Accept { id, by } => match person(by) {
+            Ok((by, _)) => accept(&store, id, &by, out).await,
+            Err(stranger) => Err(stranger),
+        },
     };
     store.close().await;
     done?;

@@ -8,6 +8,7 @@ mod demo;
 mod drift;
 mod eval;
 mod output;
+mod pin;
 mod run;
 mod switch;
 mod tools;

@@ -37,7 +37,7 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         () = stop.cancelled() => return stopped(&args),
     };
     let ctx = assembled.ctx.clone();
-    let watch = Arc::new(Watch::new(ctx.clone(), assembled.integrity.clone()));
+    let watch = Arc::new(Watch::new(ctx.clone()));
     let ended = if args.once {
         watch.look().await;
         let ended = once(&ctx, out, (began, stop)).await;

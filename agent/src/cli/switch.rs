@@ -11,7 +11,7 @@ use crate::ctx::{Clock, SystemClock};
 use crate::gate::{paused_by_file, switched_off};
 use crate::text::oneline;
 
-use super::approvals::named;
+use super::approvals::person;
 use super::check::Lines;
 use super::{Done, Out};
 
@@ -24,9 +24,9 @@ pub(super) struct Args {
     /// Why; stands in the audit record and in every case that is kept from closing
     #[arg(long, value_parser = reason)]
     why: String,
-    /// Who; stands in the audit record
-    #[arg(long, env = "USER", value_parser = named)]
-    by: String,
+    /// Who; stands in the audit record; only root may name another [default: you]
+    #[arg(long)]
+    by: Option<String>,
 }
 
 fn reason(text: &str) -> std::result::Result<String, String> {
@@ -37,6 +37,7 @@ fn reason(text: &str) -> std::result::Result<String, String> {
 }
 
 pub(super) async fn turn(config: Config, args: Args, state: SwitchState, out: &Out) -> Done {
+    let (by, _) = person(args.by)?;
     let store = Store::open(&config.store.url).await?;
     let at = SystemClock.now();
     let switches = args.only.as_ref().map_or(Switch::ALL, std::slice::from_ref);
@@ -45,7 +46,7 @@ pub(super) async fn turn(config: Config, args: Args, state: SwitchState, out: &O
         .map(|switch| Turn {
             switch: *switch,
             state,
-            by: args.by.clone(),
+            by: by.clone(),
             why: args.why.clone(),
             at,
         })

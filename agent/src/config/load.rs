@@ -239,6 +239,7 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
             Duration::from_secs(60),
             7 * day,
         ),
+        (
             "closing.canary.every",
             config.closing.canary.every.0,
             Duration::from_secs(60),

@@ -11,15 +11,18 @@ use mcp_clients::{Fleet, ToolBox};
 use state::model::Tier;
 use state::store::Store;
 
-use crate::catalogue::{Catalogue, Pins, Schemas};
+use crate::catalogue::{Catalogue, Pins};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
-use crate::ctx::{Clock, Ctx, Dice, SystemClock};
-use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS};
+use crate::ctx::{Clock, Ctx, Dice, Guard, SystemClock};
+use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS, SCANNER};
 use crate::integrity::Integrity;
 use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::playbook::Library;
 use crate::policy::Policy;
 use crate::prompt::Prompts;
+use crate::scan::Scanner;
+
+use super::definitions;
 
 /// Longest wait for servers at start; a slow one comes up later.
 const READY: Duration = Duration::from_secs(60);
@@ -32,8 +35,6 @@ pub struct Assembled {
     pub fleet: Arc<Fleet>,
     /// How the servers were when they had started.
     pub servers: Vec<ServerStatus>,
-    /// The guard over what decides, taken before anything was read.
-    pub integrity: Arc<Integrity>,
 }
 
 impl Assembled {
@@ -52,6 +53,8 @@ pub struct Data {
     pub prompts: Prompts,
     /// Policy.
     pub policy: Policy,
+    /// Scanner.
+    pub scanner: Scanner,
     /// Mappings.
     pub mappings: Mappings,
     /// Files that the operator's folders override or add, for people.
@@ -73,6 +76,7 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     let playbooks = open(&PLAYBOOKS, config.paths.playbooks.as_deref());
     let prompts_folder = open(&PROMPTS, config.paths.prompts.as_deref());
     let policy_folder = open(&POLICY, config.paths.policy.as_deref());
+    let scanner_folder = open(&SCANNER, config.paths.scanner.as_deref());
     let library = Library::load(&playbooks, &config.queries.dialect)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("playbooks", f))));
     let prompts = Prompts::load(&prompts_folder)
@@ -91,6 +95,8 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     }
     let policy = Policy::load(&policy_folder)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("policy", f))));
+    let scanner = Scanner::load(&scanner_folder)
+        .map_err(|found| faults.extend(found.iter().map(|f| fault("scanner", f))));
     let mappings = Mappings::load(config.paths.mappings.as_deref())
         .map_err(|found| faults.extend(found.iter().map(|f| fault("mappings", f))));
     let mut overridden: Vec<String> = Vec::new();
@@ -98,17 +104,23 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
         ("playbooks", &playbooks),
         ("prompts", &prompts_folder),
         ("policy", &policy_folder),
+        ("scanner", &scanner_folder),
     ] {
         overridden.extend(folder.overridden().iter().map(|f| format!("{name}/{f}")));
     }
-    match (library, prompts, policy, mappings) {
-        (Ok(library), Ok(prompts), Ok(policy), Ok(mappings)) if faults.is_empty() => Ok(Data {
-            library,
-            prompts,
-            policy,
-            mappings,
-            overridden,
-        }),
+    match (library, prompts, (policy, scanner), mappings) {
+        (Ok(library), Ok(prompts), (Ok(policy), Ok(scanner)), Ok(mappings))
+            if faults.is_empty() =>
+        {
+            Ok(Data {
+                library,
+                prompts,
+                policy,
+                scanner,
+                mappings,
+                overridden,
+            })
+        }
         _ => Err(ConfigFaults(faults)),
     }
 }
@@ -150,8 +162,12 @@ pub async fn assemble_at(
     let owner = format!("{}-{}", std::process::id(), &dice.word()[..8]);
     let ctx = Ctx {
         store,
-        catalogue: Catalogue::of(&config.servers),
-        schemas: Schemas::pinned(pins),
+        catalogue: Catalogue::of(&config.servers, pins),
+        guard: Guard {
+            policy: data.policy,
+            scanner: data.scanner,
+            integrity,
+        },
         toolbox: fleet.clone() as Arc<dyn ToolBox>,
         mappings: Arc::new(data.mappings),
         library: data.library,
@@ -163,31 +179,12 @@ pub async fn assemble_at(
         config,
     };
     let ctx = Arc::new(ctx);
-    forget_changed_schemas(&ctx, &fleet);
+    definitions::watch(&ctx, &fleet);
     Ok(Assembled {
         ctx,
         fleet,
         servers,
-        integrity: Arc::new(integrity),
     })
-}
-
-/// A server that was restarted or announces other tools has its schemas read anew.
-fn forget_changed_schemas(ctx: &Arc<Ctx>, fleet: &Fleet) {
-    let (ctx, mut changed) = (Arc::downgrade(ctx), fleet.changed());
-    tokio::spawn(async move {
-        let mut known = changed.borrow_and_update().clone();
-        while changed.changed().await.is_ok() {
-            let now = changed.borrow_and_update().clone();
-            let Some(ctx) = ctx.upgrade() else { return };
-            for (server, generation) in &now {
-                if known.get(server) != Some(generation) {
-                    ctx.schemas.forget(server).await;
-                }
-            }
-            known = now;
-        }
-    });
 }
 
 async fn model(

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod canary;
+mod definitions;
 mod effects;
 mod off_pattern;
 mod once;

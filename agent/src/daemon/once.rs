@@ -11,6 +11,8 @@ use crate::ctx::Ctx;
 use crate::pipeline::{self, Polled};
 use crate::triage;
 
+use super::effects;
+
 /// What the caller is told while the queue is worked.
 pub trait Progress: Send {
     /// A source was read to its end.
@@ -42,8 +44,10 @@ pub async fn work_until_empty(
             }
         }
     }
+    effects::take_stock(ctx).await?;
     while triage::take_in(ctx).await? > 0 {}
     failed.extend(drain(ctx, progress).await?);
+    effects::carry_out(ctx).await?;
     anyhow::ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
 }

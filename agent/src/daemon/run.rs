@@ -14,7 +14,7 @@ use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
 use super::watch::Watch;
-use super::{canary, off_pattern};
+use super::{canary, effects, off_pattern};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -32,6 +32,7 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
             "cases of an interrupted run are back in the queue"
         );
     }
+    effects::take_stock(&ctx).await?;
     watch.anchor().await;
     let (arrived, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let tasks = TaskTracker::new();
@@ -50,6 +51,7 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
     if ctx.config.closing.canary.enabled {
         tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
     }
+    tasks.spawn(effects::keep_carrying_out(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));
     tasks.spawn(take_in_arrivals(
         ctx.clone(),

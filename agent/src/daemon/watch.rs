@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::anchors::{AnchorError, Anchors};
 use crate::ctx::Ctx;
-use crate::integrity::{Integrity, Standing};
+use crate::integrity::Standing;
 
 /// How often the state is looked at.
 const EVERY: Duration = Duration::from_secs(60);
@@ -22,7 +22,6 @@ const ANCHOR_RECORDS: i64 = 1_000;
 /// What watches.
 pub struct Watch {
     ctx: Arc<Ctx>,
-    integrity: Arc<Integrity>,
     anchors: Option<Anchors>,
     told: AtomicBool,
     anchored: AtomicI64,
@@ -32,11 +31,10 @@ pub struct Watch {
 impl Watch {
     /// A watch over the daemon's ground.
     #[must_use]
-    pub fn new(ctx: Arc<Ctx>, integrity: Arc<Integrity>) -> Self {
+    pub fn new(ctx: Arc<Ctx>) -> Self {
         Self {
             anchors: Anchors::of(&ctx.config),
             ctx,
-            integrity,
             told: AtomicBool::new(false),
             anchored: AtomicI64::new(0),
             anchored_at: AtomicI64::new(0),
@@ -45,7 +43,7 @@ impl Watch {
 
     /// Looks at the state once. A break is logged and stands in the audit log, once.
     pub async fn look(&self) -> Standing {
-        let standing = self.integrity.check().await;
+        let standing = self.ctx.guard.integrity.check().await;
         let Standing::Broken(found) = &standing else {
             return standing;
         };
@@ -77,7 +75,7 @@ impl Watch {
                 self.anchored_at.store(now.timestamp(), Ordering::Relaxed);
             }
             Err(e @ (AnchorError::Rewritten { .. } | AnchorError::Line { .. })) => {
-                self.integrity.break_for(e.to_string());
+                self.ctx.guard.integrity.break_for(e.to_string());
                 self.look().await;
             }
             Err(e) => tracing::error!(error = %e, "the audit log could not be anchored"),

@@ -72,10 +72,17 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
     let text = lab_toml(program, dir, &manifest)?;
     let served = config::from_text(&text, "the lab's own settings")
         .with_context(|| format!("lab {}", manifest.name))?;
+    // A lab is not the environment whose state somebody has accepted.
+    let paths = config::PathsConfig {
+        file: None,
+        manifest: None,
+        ..base.paths
+    };
     Ok(Config {
         servers: served.servers,
         sources: served.sources,
         queries: config::QueriesConfig::default(),
+        paths,
         ..base
     })
 }

@@ -54,7 +54,11 @@ pub(super) async fn check(
         ));
     }
     let asked = (freshness, ctx.now());
-    let definition = ctx.catalogue.definitions().of(ctx.toolbox.as_ref(), entry, asked).await;
+    let definition = ctx
+        .catalogue
+        .definitions()
+        .of(ctx.toolbox.as_ref(), entry, asked)
+        .await;
     let checked = definition.and_then(|d| d.check(entry, &value));
     checked.map_err(|e| Refusal::new(rule(&e), e.to_string()))
 }

@@ -3,11 +3,14 @@
 mod arguments;
 mod audit;
 mod budget;
+mod close;
 mod effect;
 mod evidence;
 mod interrupted;
 mod permit;
 mod poll;
+mod scanned;
+mod stop;
 mod subject;
 mod switch;
 mod taint;
@@ -16,18 +19,21 @@ use std::time::Instant;
 
 use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
-use state::model::{CallOutcome, CaseId, Tier, Time, ToolCall, ToolClass};
+use state::model::{CallOutcome, Tier, Time, ToolCall, ToolClass};
 use state::store::CallEnd;
 
 use crate::ctx::Ctx;
 
 pub use arguments::canonical;
 pub use budget::Meter;
+pub use close::{Closable, CloseRuling, rule_on_close};
 pub use effect::{Carried, Proposal, carry_out, close_binding, propose, take_stock};
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;
 pub use permit::{Permit, permit};
 pub use poll::PollBox;
+pub use scanned::{flagged, scan};
+pub use stop::stopped;
 pub use subject::Subject;
 pub use switch::{paused_by_file, standing, switched_off};
 pub use taint::{Known, Origin};

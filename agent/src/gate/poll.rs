@@ -61,8 +61,7 @@ impl ToolBox for PollBox {
 impl PollBox {
     async fn decide(&self, name: &str, arguments: &Map<String, Value>) -> Result<(), Refusal> {
         let entry = self.ctx.catalogue.get(name);
-        let entry =
-            entry.filter(|e| e.spec.enabled && e.spec.class == ToolClass::ReadInternal);
+        let entry = entry.filter(|e| e.spec.enabled && e.spec.class == ToolClass::ReadInternal);
         let (server, tool) = name.split_once('.').unwrap_or((name, ""));
         let entry = entry.ok_or_else(|| {
             let why = format!(

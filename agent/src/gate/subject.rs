@@ -1,7 +1,7 @@
 //! What the gate knows of the case that a call or a close is for: trusted facts alone, so that no outsider's text decides.
 
 use serde_json::Value;
-use state::model::{Alert, CaseId, Entity, Evidence, Severity, Trust};
+use state::model::{Alert, CaseId, Entity, EntityKind, Evidence, Severity, Trust};
 use state::store::Store;
 
 use crate::playbook::rows_of;
@@ -81,9 +81,16 @@ fn assets(evidence: &Evidence) -> Vec<Asset> {
     rows_of(&evidence.value)
         .into_iter()
         .filter_map(|row| {
+            let cloud = evidence.tool.starts_with("cloud.");
+            let account = text(&row, &["kind"]).is_some_and(|k| k == "account");
             Some(Asset {
-                value: text(row, &["id", "name", "hostname"])?,
-                criticality: text(row, &["criticality"])?.to_lowercase(),
+                kind: match (account, cloud) {
+                    (true, _) => EntityKind::Account,
+                    (_, true) => EntityKind::Resource,
+                    _ => EntityKind::Host,
+                },
+                value: text(&row, &["id", "name", "hostname"])?,
+                criticality: text(&row, &["criticality"])?.to_lowercase(),
             })
         })
         .collect()

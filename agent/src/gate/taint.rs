@@ -137,9 +137,9 @@ pub(super) async fn no_secret_was_read(
     let calls = ctx.store.calls_of(case).await;
     let calls = calls.map_err(|e| Refusal::new(7, format!("earlier calls can't be read: {e}")))?;
     let holds_secrets = |entry: &Entry| entry.spec.answer.secrets;
-    let secret = calls.iter().find(|c| {
-        c.reached_the_tool() && ctx.catalogue.get(&c.tool).is_none_or(holds_secrets)
-    });
+    let secret = calls
+        .iter()
+        .find(|c| c.reached_the_tool() && ctx.catalogue.get(&c.tool).is_none_or(holds_secrets));
     match secret {
         None => Ok(()),
         Some(call) => Err(Refusal::new(

@@ -9,6 +9,7 @@ use state::model::{
 use crate::ctx::Ctx;
 use crate::gate::{self, Called, Meter, Origin, Request};
 use crate::playbook::{Conditions, Roots, Step, StepTarget};
+use crate::scan::Scan;
 use crate::tier::{Dossier, Plan, Unasked};
 
 /// Works all steps up to a tier that are not done, as far as the graph allows.
@@ -47,10 +48,8 @@ pub async fn investigate(
             .map(|(step, wish)| begin(ctx, plan, step, wish, meter));
         for (begun, (step, wish)) in join_all(runs).await.into_iter().zip(&asked) {
             let (run, called) = begun?;
-            dossier.add_step(
-                &step.id,
-                finish(ctx, plan, (step, wish), run, called).await?,
-            );
+            let (found, scan) = finish(ctx, plan, (step, wish), run, called).await?;
+            dossier.add_step(&step.id, found, scan);
         }
     }
 }
@@ -62,12 +61,17 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
     let own = match known.iter().find(|e| e.asked_by == label) {
         Some(evidence) => evidence.clone(),
         None => {
-            ctx.store
+            let own = ctx
+                .store
                 .add_evidence(alert_evidence(ctx, plan, &label))
-                .await?
+                .await?;
+            let events = gate::flagged(ctx, &own, &gate::scan(ctx, &own));
+            ctx.store.add_events(events).await?;
+            own
         }
     };
-    dossier.evidence.push(own);
+    let scan = gate::scan(ctx, &own);
+    dossier.add(own, scan);
     if !same_playbook(ctx, plan).await? {
         return Ok(());
     }
@@ -80,7 +84,7 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
             .find(|e| Some(&e.reference) == run.evidence.as_ref());
         // What could not be asked then may be answered now.
         if let Some(evidence) = evidence.filter(|e| e.answer != Answer::Failed) {
-            dossier.add_step(&run.step, evidence.clone());
+            dossier.add_step(&run.step, evidence.clone(), gate::scan(ctx, evidence));
         }
     }
     Ok(())
@@ -224,12 +228,13 @@ async fn finish(
     asked: (&Step, &Wish),
     run: StepRun,
     called: Called,
-) -> anyhow::Result<Evidence> {
+) -> anyhow::Result<(Evidence, Scan)> {
     let (step, wish) = asked;
     let mut evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
     if evidence.answer.is_complete() {
         evidence.summary = format!("{} {}", step.asks, evidence.summary);
     }
+    let scan = gate::scan(ctx, &evidence);
     let tell = |found: &Evidence| {
         let kind = match found.answer {
             Answer::Failed => TimelineKind::StepFailed,
@@ -240,7 +245,10 @@ async fn finish(
             false => format!("{} {}: {}", found.reference, step.asks, found.summary),
         };
         let data = json!({"step": step.id, "tool": wish.tool, "evidence": found.reference, "answer": found.answer});
-        vec![TimelineEvent::ours(plan.case, ctx.now(), kind, message).with(data)]
+        let mut events = vec![TimelineEvent::ours(plan.case, ctx.now(), kind, message).with(data)];
+        events.extend(gate::flagged(ctx, found, &scan));
+        events
     };
-    Ok(ctx.store.finish_step(run, evidence, tell).await?)
+    let found = ctx.store.finish_step(run, evidence, tell).await?;
+    Ok((found, scan))
 }

@@ -1,7 +1,7 @@
 //! Room `record`: verdict, outcome, status and timeline in one transaction, fenced by the lease.
 
 use state::model::{CaseEvent, Outcome, Spent, TimelineEvent, TimelineKind, Verdict};
-use state::store::{Record, Recorded};
+use state::store::{Record, Recorded, StoreError};
 
 use crate::ctx::Ctx;
 
@@ -26,8 +26,9 @@ pub async fn record(
             TimelineEvent::ours(v.case, now, TimelineKind::VerdictGiven, message)
         })
         .collect();
+    let told = events.len();
     events.extend(acted.events);
-    let record = Record {
+    let mut record = Record {
         claim: held.claim.clone(),
         verdicts,
         outcome: acted.outcome,
@@ -35,10 +36,26 @@ pub async fn record(
         effects: acted.effects,
         approvals: acted.approvals,
         events,
+        close_cap: ctx.config.closing.cap(),
         spent,
         now,
     };
-    Ok(ctx.store.record(record).await?)
+    match ctx.store.record(record.clone()).await {
+        // Others have closed meanwhile: this one goes to a person.
+        Err(e @ StoreError::CapReached { .. }) => {
+            let case = held.claim.case;
+            (record.outcome, record.event) = (Outcome::Escalated, CaseEvent::Escalated);
+            record.events.truncate(told);
+            record.events.push(TimelineEvent::ours(
+                case,
+                now,
+                TimelineKind::Escalated,
+                e.to_string(),
+            ));
+            Ok(ctx.store.record(record).await?)
+        }
+        recorded => Ok(recorded?),
+    }
 }
 
 /// Hands a case to a person without a verdict of its own, because the daemon could not work it.
@@ -47,12 +64,12 @@ pub async fn record(
 /// When the store fails or the lease was lost.
 pub async fn give_up(ctx: &Ctx, held: &Held, why: &str) -> anyhow::Result<Recorded> {
     let event = TimelineEvent::ours(held.case.id, ctx.now(), TimelineKind::Escalated, why);
-    let acted = Acted {
-        outcome: Outcome::Escalated,
-        event: CaseEvent::Escalated,
-        effects: Vec::new(),
-        approvals: Vec::new(),
-        events: vec![event],
-    };
-    record(ctx, held, Vec::new(), acted, Spent::default()).await
+    record(
+        ctx,
+        held,
+        Vec::new(),
+        Acted::escalated(vec![event]),
+        Spent::default(),
+    )
+    .await
 }

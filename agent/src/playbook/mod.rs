@@ -19,5 +19,5 @@ pub use graph::Graph;
 pub use library::{Entry, Library, PlaybookFault};
 pub use queries::{Dialect, QueryError};
 pub use reads::Reads;
-pub use slots::{SlotError, Slots, rfc3339};
+pub use slots::{Filled, SlotError, Slots, rfc3339};
 pub use view::{Scene, activity_view, rows_of};

@@ -69,7 +69,10 @@ impl Slots {
         all.sort_unstable();
         all.dedup_by_key(|(v, _)| *v);
         all.truncate(50);
-        let trust = all.iter().map(|(_, t)| *t).fold(Trust::Trusted, Trust::join);
+        let trust = all
+            .iter()
+            .map(|(_, t)| *t)
+            .fold(Trust::Trusted, Trust::join);
         let all: Vec<&str> = all.into_iter().map(|(v, _)| v).collect();
         values.insert("values".to_owned(), (json!(all), trust));
         Self { values }

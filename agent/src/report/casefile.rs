@@ -98,14 +98,23 @@ impl CaseFile {
             .max_by_key(|v| (v.kind.rank(), v.provenance.tier, v.confidence))
     }
 
-    /// From the first claim to the last verdict or outcome, seconds of wall time.
+    /// From the first claim to the last verdict or outcome of the daemon, seconds of wall time.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         let began = self
             .timeline
             .iter()
             .find(|e| e.kind == TimelineKind::Claimed);
-        let ended = self.timeline.last();
+        let ends = |k| {
+            use TimelineKind as K;
+            matches!(k, K::Closed | K::Escalated | K::Asked)
+        };
+        let ended = self
+            .timeline
+            .iter()
+            .rev()
+            .find(|e| ends(e.kind) && e.actor == "nightdesk")
+            .or(self.timeline.last());
         let span = began.zip(ended).map(|(a, b)| b.at - a.at);
         span.and_then(|s| s.to_std().ok())
             .map_or(0.0, |s| s.as_secs_f64())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use state::model::{
-    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, ToolClass, VerdictKind,
+    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, TimelineKind, ToolClass, VerdictKind,
 };
 
 use super::casefile::{AlertFile, CaseFile};
@@ -106,10 +106,40 @@ impl From<&Effect> for EffectLine {
 /// Something the scanner found.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScannerHit {
-    /// Dotted path of the field.
+    /// JSON pointer of the field, or `(whole event)`.
     pub field: String,
     /// Name of the family of patterns.
     pub family: String,
+    /// Evidence it stands in.
+    pub evidence: String,
+}
+
+/// What the scanner found in the alert and in what was asked about it.
+fn hits(file: &CaseFile, alert: &AlertFile) -> Vec<ScannerHit> {
+    let own = format!("alert:{}", alert.alert.id.0);
+    let mut refs: Vec<&str> = file
+        .step_runs
+        .iter()
+        .filter(|r| r.alert == alert.alert.id)
+        .filter_map(|r| r.evidence.as_deref())
+        .collect();
+    let of_alert = file.evidence.iter().filter(|e| e.asked_by == own);
+    refs.extend(of_alert.map(|e| e.reference.as_str()));
+    let flagged = file
+        .timeline
+        .iter()
+        .filter(|e| e.kind == TimelineKind::Flagged);
+    flagged
+        .filter_map(|e| {
+            let text = |key: &str| e.data[key].as_str();
+            let evidence = text("evidence").filter(|r| refs.contains(r))?;
+            Some(ScannerHit {
+                field: text("field")?.to_owned(),
+                family: text("family")?.to_owned(),
+                evidence: evidence.to_owned(),
+            })
+        })
+        .collect()
 }
 
 impl AlertResult {
@@ -184,7 +214,7 @@ impl AlertResult {
             } else {
                 Vec::new()
             },
-            scanner_hits: Vec::new(),
+            scanner_hits: hits(file, alert),
             reasons,
             gaps,
             cost: Cost {

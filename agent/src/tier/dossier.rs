@@ -6,6 +6,7 @@ use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
 
 use crate::gate::Subject;
 use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
+use crate::scan::Scan;
 
 /// What is to be done about one alert of a case.
 pub struct Plan<'c> {
@@ -43,13 +44,35 @@ pub struct Dossier {
     pub by_step: BTreeMap<String, usize>,
     /// Steps that were not asked.
     pub unasked: BTreeMap<String, Unasked>,
+    /// What the scanner said of each piece of evidence, by its name.
+    pub scans: BTreeMap<String, Scan>,
 }
 
 impl Dossier {
-    /// Adds what a step found.
-    pub fn add_step(&mut self, step: &str, evidence: Evidence) {
-        self.by_step.insert(step.to_owned(), self.evidence.len());
+    /// Adds a piece of evidence and what the scanner says of it.
+    pub fn add(&mut self, evidence: Evidence, scan: Scan) {
+        self.scans.insert(evidence.reference.clone(), scan);
         self.evidence.push(evidence);
+    }
+
+    /// Adds what a step found.
+    pub fn add_step(&mut self, step: &str, evidence: Evidence, scan: Scan) {
+        self.by_step.insert(step.to_owned(), self.evidence.len());
+        self.add(evidence, scan);
+    }
+
+    /// Why the text of the evidence forbids a close, one sentence a family and piece of evidence.
+    pub fn speaking(&self) -> impl Iterator<Item = String> {
+        self.scans.iter().flat_map(|(reference, scan)| {
+            let mut families: Vec<&str> = scan.hits.iter().map(|h| h.family.as_str()).collect();
+            families.dedup();
+            let found = families.into_iter().map(move |family| {
+                format!("the scanner found {family} in {reference}: text that speaks to whoever reads it")
+            });
+            let unseen = (!scan.complete)
+                .then(|| format!("{reference} is too large to be scanned whole"));
+            found.chain(unseen)
+        })
     }
 
     /// Steps that have ended, one way or the other.

@@ -290,13 +290,16 @@ impl Talk<'_, '_> {
         };
         let called = gate::call(self.ctx, self.meter, request).await;
         let found = gate::evidence(self.ctx, self.plan.case, &asked_by, &call.name, called);
+        let scan = gate::scan(self.ctx, &found);
         let found = self.ctx.store.add_evidence(found).await?;
+        let events = gate::flagged(self.ctx, &found, &scan);
+        self.ctx.store.add_events(events).await?;
         let shown = shown(&found, &self.fence);
         let text = format!(
             "{}: {}\n<<<{} {}\n{}\n{shown}\n{}>>>",
             found.reference, found.answer, self.fence, found.reference, found.summary, self.fence
         );
-        dossier.evidence.push(found);
+        dossier.add(found, scan);
         Ok(text)
     }
 }

@@ -173,7 +173,10 @@ fn every_shipped_preset_resolves_and_its_writes_are_off() {
                     entry.class.is_read_only(),
                     "{name}.{server}.{tool}"
                 );
-                assert!(!entry.effect.live && entry.effect.allow.is_empty(), "{name}.{server}.{tool}");
+                assert!(
+                    !entry.effect.live && entry.effect.allow.is_empty(),
+                    "{name}.{server}.{tool}"
+                );
             }
         }
     }

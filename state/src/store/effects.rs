@@ -130,11 +130,17 @@ pub(super) async fn answered(db: &mut SqliteConnection, asked: &Approval) -> Res
     let (decision, reason) = match asked.state {
         ApprovalState::Approved => (
             EffectDecision::Due,
-            format!("approved by {}", asked.answered_by.as_deref().unwrap_or("a person")),
+            format!(
+                "approved by {}",
+                asked.answered_by.as_deref().unwrap_or("a person")
+            ),
         ),
         ApprovalState::Denied => (
             EffectDecision::Denied,
-            format!("rule 6: denied by {}", asked.answered_by.as_deref().unwrap_or("a person")),
+            format!(
+                "rule 6: denied by {}",
+                asked.answered_by.as_deref().unwrap_or("a person")
+            ),
         ),
         ApprovalState::Expired => (
             EffectDecision::Denied,

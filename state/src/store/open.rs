@@ -22,7 +22,7 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// Every schema change, oldest first; a file that was released is never edited.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("../../migrations/0001_init.sql")),
-    (3, "watch", include_str!("../../migrations/0003_watch.sql")),
+    (2, "watch", include_str!("../../migrations/0002_watch.sql")),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

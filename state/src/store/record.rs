@@ -176,10 +176,11 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
         }
         verdicts::all_final(db, case).await?;
         let hour = micros(now - TimeDelta::hours(1));
-        let closed: i64 = sqlx::query_scalar("SELECT count(*) FROM unattended_closes WHERE at >= ?1")
-            .bind(hour)
-            .fetch_one(&mut *db)
-            .await?;
+        let closed: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM unattended_closes WHERE at >= ?1")
+                .bind(hour)
+                .fetch_one(&mut *db)
+                .await?;
         if closed >= record.close_cap {
             return Err(StoreError::CapReached {
                 what: "closes",

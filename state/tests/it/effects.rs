@@ -99,7 +99,9 @@ pub(crate) async fn an_approved_effect_is_begun_once(store: &Store) {
                 approval: Some((approval, &digest)),
                 cap: None,
             };
-            store.begin_effect(begin, json!({"kind": "tool_call"})).await
+            store
+                .begin_effect(begin, json!({"kind": "tool_call"}))
+                .await
         }));
     }
     let mut begun = 0;
@@ -116,7 +118,9 @@ pub(crate) async fn an_approved_effect_is_begun_once(store: &Store) {
         let error = end(store, early.id, back).await.unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. }), "{error}");
     }
-    end(store, early.id, EffectDecision::Executed).await.unwrap();
+    end(store, early.id, EffectDecision::Executed)
+        .await
+        .unwrap();
     assert!(end(store, early.id, EffectDecision::Unknown).await.is_err());
     assert!(
         kinds(store, case)

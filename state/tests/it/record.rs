@@ -275,7 +275,10 @@ pub(crate) async fn effects_are_kept_once_and_never_forgotten(store: &Store) {
     ];
     let orphan = record.clone();
     assert!(
-        matches!(store.record(orphan).await.unwrap_err(), StoreError::Refused { .. }),
+        matches!(
+            store.record(orphan).await.unwrap_err(),
+            StoreError::Refused { .. }
+        ),
         "an effect that waits needs its question"
     );
     for n in 0..2 {

@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
-use state::model::{
-    ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall, ToolClass,
-};
+use state::model::{ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall, ToolClass};
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
 
 use crate::ctx::Ctx;
@@ -232,7 +230,11 @@ fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, EffectDecision
     use EffectDecision as D;
     match answer {
         Ok(reply) => match &reply.kind {
-            ReplyKind::Answer => (CallOutcome::Ok, D::Executed, "the tool confirmed it".to_owned()),
+            ReplyKind::Answer => (
+                CallOutcome::Ok,
+                D::Executed,
+                "the tool confirmed it".to_owned(),
+            ),
             ReplyKind::BackendError(why) => (CallOutcome::ToolError, D::Unknown, why.clone()),
             ReplyKind::Unknown(why) => (CallOutcome::Unknown, D::Unknown, why.clone()),
         },

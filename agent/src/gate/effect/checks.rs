@@ -1,14 +1,14 @@
 //! Every rule that a call which changes something must pass, when it is proposed and again when it is sent.
 
 use serde_json::{Map, Value};
-use state::model::{Entity, Tier, ToolClass};
+use state::model::{Entity, Switch, Tier, ToolClass};
 
 use crate::catalogue::{Entry, Freshness};
 use crate::config::matching;
 use crate::ctx::Ctx;
 use crate::policy::{CallDecision, CallInput, Moment};
 
-use super::super::{Origin, Refusal, Subject, Switch, arguments, canonical, printable, stopped};
+use super::super::{Origin, Refusal, Subject, arguments, canonical, printable, stopped};
 
 /// A call that would change something.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,10 @@ pub(super) enum Ruling {
 /// # Errors
 /// Rule 1.
 pub(super) fn entry<'c>(ctx: &'c Ctx, tool: &str) -> Result<&'c Entry, Refusal> {
-    let entry = ctx.catalogue.get(tool).ok_or_else(|| {
-        Refusal::new(1, format!("`{}` is not in the catalogue", printable(tool)))
-    })?;
+    let entry = ctx
+        .catalogue
+        .get(tool)
+        .ok_or_else(|| Refusal::new(1, format!("`{}` is not in the catalogue", printable(tool))))?;
     if !entry.spec.enabled {
         return Err(Refusal::new(1, format!("`{tool}` is not enabled")));
     }
@@ -97,7 +98,9 @@ fn target(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<(), Refusal> {
     };
     let named = wish.arguments.get(argument).and_then(Value::as_str);
     if wish.target.is_empty() || named != Some(wish.target) {
-        return refuse(format!("the argument `{argument}` is not the target it is for"));
+        return refuse(format!(
+            "the argument `{argument}` is not the target it is for"
+        ));
     }
     let wanted = wish.target.trim().to_lowercase();
     let is_it = |e: &Entity| e.trust.is_usable_for_closing() && e.key() == wanted;
@@ -125,11 +128,7 @@ fn technique(entry: &Entry, arguments: &Map<String, Value>) -> Result<(), Refusa
     if named.is_some_and(|t| rule.allow.iter().any(|a| a == t)) {
         return Ok(());
     }
-    let why = format!(
-        "`{}` may run {} only",
-        entry.name(),
-        rule.allow.join(", ")
-    );
+    let why = format!("`{}` may run {} only", entry.name(), rule.allow.join(", "));
     Err(Refusal::new(7, why))
 }
 

@@ -16,7 +16,10 @@ pub(super) async fn look_up(
     why: &str,
 ) -> Result<(EffectDecision, String), StoreError> {
     let (decision, seen) = match seen(ctx, effect).await {
-        Ok(true) => (EffectDecision::Executed, "looked up: it took effect".to_owned()),
+        Ok(true) => (
+            EffectDecision::Executed,
+            "looked up: it took effect".to_owned(),
+        ),
         Ok(false) => (
             EffectDecision::Unknown,
             "looked up: not seen, which does not show that it did not happen".to_owned(),
@@ -37,7 +40,10 @@ async fn seen(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
             effect.tool
         ));
     };
-    let marker = rules.marker.as_ref().and_then(|name| effect.arguments.get(name));
+    let marker = rules
+        .marker
+        .as_ref()
+        .and_then(|name| effect.arguments.get(name));
     let arguments: Map<String, Value> = read_back
         .arguments
         .iter()
@@ -64,10 +70,13 @@ async fn seen(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
             return Err(format!("it can't be looked up: {why}"));
         }
     };
-    let at = read_back.path.split('.').try_fold(&answer, |at, key| match at {
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-        other => other.get(key),
-    });
+    let at = read_back
+        .path
+        .split('.')
+        .try_fold(&answer, |at, key| match at {
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            other => other.get(key),
+        });
     Ok(match (&read_back.equals, at) {
         (Some(wanted), Some(found)) => wanted == found,
         (None, Some(found)) => !found.is_null(),

@@ -139,7 +139,10 @@ async fn once(ctx: &Ctx, proposal: &Proposal<'_>) -> Result<(), Refusal> {
         None => Ok(()),
         Some(first) => Err(Refusal::new(
             10,
-            format!("`{}` was used for {case} before (effect {})", proposal.tool, first.id),
+            format!(
+                "`{}` was used for {case} before (effect {})",
+                proposal.tool, first.id
+            ),
         )),
     }
 }

@@ -120,6 +120,7 @@ async fn vetoes(
             gap.what, gap.why
         ));
     }
+    vetoes.extend(dossier.speaking());
     for entity in &plan.alert.entities {
         if let Some(pattern) = ctx.config.protection.covers(&entity.value) {
             vetoes.push(format!("{} is protected by `{pattern}`", entity.value));

@@ -1,0 +1,129 @@
+//! What an incident proposes to do outside: a ticket, and the countermeasures of the playbook; the gate decides on each.
+
+use serde_json::{Map, Value, json};
+use state::model::{Alert, Effect, TimelineEvent, TimelineKind, Verdict, VerdictKind};
+use state::store::NewApproval;
+
+use crate::ctx::Ctx;
+use crate::gate::{self, Closable, Origin, Proposal};
+use crate::playbook::{Filled, Scene, Slots};
+use crate::tier::sentence;
+
+use super::Acted;
+
+/// Tool that opens an incident ticket, where one is catalogued.
+const TICKET: &str = "ticketing.create_ticket";
+
+/// Proposes what follows from the true positives of a case.
+///
+/// # Errors
+/// When the store fails: then nothing is proposed.
+pub(super) async fn propose(
+    ctx: &Ctx,
+    case: Closable<'_>,
+    acted: &mut Acted,
+) -> anyhow::Result<()> {
+    let real = |v: &&Verdict| v.kind == VerdictKind::TruePositive;
+    let judged: Vec<(&Alert, &Verdict)> = case
+        .verdicts
+        .iter()
+        .filter(real)
+        .filter_map(|v| Some((case.alerts.iter().find(|a| a.id == v.alert)?, v)))
+        .collect();
+    if let Some((alert, verdict)) = judged.first()
+        && ctx.catalogue.get(TICKET).is_some_and(|e| e.spec.enabled)
+    {
+        let proposal = Proposal {
+            subject: case.subject,
+            tool: TICKET,
+            arguments: ticket(alert, verdict),
+            target: "",
+            d3fend: None,
+            origin: Origin::Daemon,
+            as_of: alert.time,
+        };
+        keep(acted, gate::propose(ctx, proposal).await?);
+    }
+    for (alert, verdict) in judged {
+        responses(ctx, case, (alert, verdict), acted).await?;
+    }
+    Ok(())
+}
+
+fn keep(acted: &mut Acted, proposed: (Effect, Option<NewApproval>)) {
+    let (effect, question) = proposed;
+    if let Some(mut question) = question {
+        question.effect = Some(acted.effects.len());
+        acted.approvals.push(question);
+    }
+    acted.effects.push(effect);
+}
+
+/// Countermeasures of the playbook.
+async fn responses(
+    ctx: &Ctx,
+    case: Closable<'_>,
+    judged: (&Alert, &Verdict),
+    acted: &mut Acted,
+) -> anyhow::Result<()> {
+    let (alert, verdict) = judged;
+    let Some(entry) = ctx.library.get(&verdict.provenance.playbook) else {
+        return Ok(());
+    };
+    let slots = Slots::of(alert);
+    // What the conditions read is let go before anything is awaited.
+    let proposals: Vec<(&str, Filled, String, &str)> = {
+        let any = Scene::bare(alert).any();
+        let mut proposals = Vec::new();
+        for response in &entry.playbook.responses {
+            let (Some(tool), Ok(filled)) = (&response.tool, slots.fill(&response.args)) else {
+                continue;
+            };
+            let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
+            let target = target.and_then(|(value, _)| value.as_str().map(str::to_owned));
+            let does = sentence(&response.does, &any);
+            let event = TimelineEvent::ours(
+                case.subject.case,
+                ctx.now(),
+                TimelineKind::EffectProposed,
+                does,
+            );
+            acted.events.push(event);
+            proposals.push((
+                tool.as_str(),
+                filled,
+                target.unwrap_or_default(),
+                response.d3fend.as_str(),
+            ));
+        }
+        proposals
+    };
+    for (tool, filled, target, d3fend) in proposals {
+        let proposal = Proposal {
+            subject: case.subject,
+            tool,
+            arguments: filled.arguments,
+            target: &target,
+            d3fend: Some(d3fend),
+            origin: Origin::Playbook {
+                untrusted: &filled.untrusted,
+            },
+            as_of: alert.time,
+        };
+        keep(acted, gate::propose(ctx, proposal).await?);
+    }
+    Ok(())
+}
+
+fn ticket(alert: &Alert, verdict: &Verdict) -> Map<String, Value> {
+    let case = verdict.case;
+    Map::from_iter([
+        (
+            "title".to_owned(),
+            json!(format!("{case}: {}", alert.rule.name)),
+        ),
+        ("body".to_owned(), json!(verdict.basis.sentence)),
+        ("severity".to_owned(), json!(alert.severity.as_str())),
+        ("case_id".to_owned(), json!(case.to_string())),
+    ])
+}

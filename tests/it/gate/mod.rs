@@ -1,0 +1,3 @@
+//! The gate against what an attacker, or a model that obeys one, would try; what people answer is in `scenarios`.
+
+mod pins;
