@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../playbooks");
 /// `prompts/`, as built in.
 pub static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../prompts");
+/// `agent/scanner/`, as built in.
+pub static SCANNER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scanner");
 
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ pub mod pipeline;
 pub mod playbook;
 pub mod prompt;
 pub mod report;
+pub mod scan;
 pub mod telemetry;
 pub mod text;
 pub mod tier;

@@ -1,8 +1,11 @@
 //! The tests that need more than one crate, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod disguises;
 mod llm;
 mod playbooks;
 mod prompts;
+mod scanner;
+mod scanner_report;
 mod scenarios;
 mod tidy;

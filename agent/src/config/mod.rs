@@ -278,6 +278,8 @@ pub struct PathsConfig {
     pub playbooks: Option<PathBuf>,
     /// Overrides `prompts/`.
     pub prompts: Option<PathBuf>,
+    /// Overrides `agent/scanner/`.
+    pub scanner: Option<PathBuf>,
     /// Overrides `mcp-clients/mappings/`.
     pub mappings: Option<PathBuf>,
     /// Overrides `mcp-clients/presets/`.
