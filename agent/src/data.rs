@@ -12,6 +12,8 @@ pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../playbooks")
 pub static POLICY: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policy");
 /// `prompts/`, as built in.
 pub static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../prompts");
+/// `agent/scanner/`, as built in.
+pub static SCANNER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scanner");
 
 /// `agent/scanner/`, as built in.
 pub static SCANNER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scanner");

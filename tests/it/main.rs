@@ -1,10 +1,12 @@
 //! The tests that need more than one crate, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod gate;
+mod disguises;
 mod llm;
 mod playbooks;
 mod policy;
 mod prompts;
+mod scanner;
+mod scanner_report;
 mod scenarios;
 mod tidy;

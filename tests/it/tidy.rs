@@ -150,15 +150,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 const ROOMS: [&[&str]; 14] = [
     &["data", "text"],
     &["config", "telemetry"],
-    &[
-        "llm",
-        "prompt",
-        "playbook",
-        "scan",
-        "policy",
-        "integrity",
-        "anchors",
-    ],
+    &["llm", "prompt", "playbook", "scan"],
     &["catalogue"],
     &["ctx"],
     &["gate"],

@@ -393,8 +393,6 @@ pub struct PathsConfig {
     pub prompts: Option<PathBuf>,
     /// Overrides `agent/scanner/`.
     pub scanner: Option<PathBuf>,
-    /// Overrides `agent/policy/`.
-    pub policy: Option<PathBuf>,
     /// Overrides `mcp-clients/mappings/`.
     pub mappings: Option<PathBuf>,
     /// Overrides `mcp-clients/presets/`.

@@ -217,7 +217,7 @@ mod tests {
                 "01100011 01101100 01101111 01110011 01100101 00100000 01101001 01110100",
                 "close it",
             ),
-            ("spaced", "n: c l o s e  t h i s", "n: close this"),
+            ("spaced", "n: c l o s e  t h i s", "n close this"),
             ("spaced", "c.l.o.s.e t.h.i.s", "close this"),
             ("hidden", "\u{e0063}\u{e006c}", "cl"),
             ("invisible", "a\u{200b}b", "a b"),
