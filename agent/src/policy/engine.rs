@@ -15,12 +15,14 @@ pub(super) const CALL: &str = "data.nightdesk.call";
 pub(super) const CLOSE: &str = "data.nightdesk.close";
 /// First part of the package that decides.
 const PACKAGE: &str = "nightdesk";
+/// Ending of files of unit tests.
+const TESTS: &str = "_test.rego";
 
 /// Time one evaluation may take. The engine looks at the clock between steps, so a step that is long in itself ends later.
 const LIMIT: Duration = Duration::from_millis(250);
 
 /// Steps between two looks at the clock.
-const STEPS: NonZeroU32 = NonZeroU32::new(32).unwrap();
+const STEPS: NonZeroU32 = NonZeroU32::MIN.saturating_add(31);
 
 const FILLS: &str = "one call can fill the memory";
 
@@ -49,7 +51,7 @@ pub(super) struct TestRule {
 
 /// Whether a file holds unit tests.
 pub(super) fn is_test(file: &DataFile) -> bool {
-    file.name.ends_with("_test.rego")
+    file.name.ends_with(TESTS)
 }
 
 /// Reads every file and looks for the two rules that decide.
@@ -111,7 +113,7 @@ fn tests_that_decide(engine: &Engine) -> Vec<String> {
         Err(e) => return vec![format!("policy: {}", told(&e))],
     };
     let decides = packages.iter().filter(|p| {
-        p.source_file.ends_with("_test.rego") && p.components.first().is_some_and(|c| c == PACKAGE)
+        p.source_file.ends_with(TESTS) && p.components.first().is_some_and(|c| c == PACKAGE)
     });
     decides
         .map(|p| {
@@ -125,7 +127,7 @@ fn test_rules(policy: &CompiledPolicy) -> Vec<TestRule> {
     let rules = policy.get_rules().iter().filter_map(|(path, rules)| {
         let file = rules.first()?.span().source.get_path().clone();
         let name = path.rsplit('.').next()?;
-        let is_one = name.starts_with("test_") && file.ends_with("_test.rego");
+        let is_one = name.starts_with("test_") && file.ends_with(TESTS);
         is_one.then(|| TestRule {
             path: path.clone(),
             file,
