@@ -59,7 +59,7 @@ close_never contains sprintf("the verdict is %s", [input.verdict]) if {
 }
 
 close_propose contains sprintf("the severity is %s", [input.case.severity]) if {
-	input.case.severity in {"critical", "fatal"}
+	input.case.severity == "fatal"
 }
 
 # An account or tenant is left out: nearly every alert of a cloud stands in one that is critical.

@@ -14,10 +14,6 @@ pub static POLICY: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policy");
 pub static PROMPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../prompts");
 /// `agent/scanner/`, as built in.
 pub static SCANNER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scanner");
-
-/// `agent/scanner/`, as built in.
-pub static SCANNER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scanner");
-
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {

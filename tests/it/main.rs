@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod disguises;
+mod gate;
 mod llm;
 mod playbooks;
 mod policy;

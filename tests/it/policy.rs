@@ -143,7 +143,7 @@ async fn the_default_closes_as_configured_below_the_severest() {
         (Severity::Unknown, CloseMode::Auto),
         (Severity::Low, CloseMode::Auto),
         (Severity::High, CloseMode::Auto),
-        (Severity::Critical, CloseMode::Propose),
+        (Severity::Critical, CloseMode::Auto),
         (Severity::Fatal, CloseMode::Propose),
     ] {
         let mut input = close();

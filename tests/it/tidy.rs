@@ -150,14 +150,16 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 const ROOMS: [&[&str]; 14] = [
     &["data", "text"],
     &["config", "telemetry"],
-    &["llm", "prompt", "playbook", "scan"],
+    &[
+        "llm", "prompt", "playbook", "scan", "policy", "integrity", "anchors",
+    ],
     &["catalogue"],
     &["ctx"],
     &["gate"],
     &["tier"],
     &["pipeline"],
     &["triage"],
-    &["report", "export"],
+    &["report", "export", "approvals"],
     &["daemon"],
     &["eval"],
     &["cli"],

@@ -391,6 +391,8 @@ pub struct PathsConfig {
     pub playbooks: Option<PathBuf>,
     /// Overrides `prompts/`.
     pub prompts: Option<PathBuf>,
+    /// Overrides `agent/policy/`.
+    pub policy: Option<PathBuf>,
     /// Overrides `agent/scanner/`.
     pub scanner: Option<PathBuf>,
     /// Overrides `mcp-clients/mappings/`.

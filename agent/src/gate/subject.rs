@@ -42,18 +42,21 @@ impl Subject {
             }
         }
         let worst = alerts.iter().map(|a| a.severity).max_by_key(|s| s.id());
+        let known = Known::of(alerts, &trusted);
+        let own = |asset: &Asset| known.holds(&asset.value);
+        let assets = evidence.iter().flat_map(assets).filter(own).collect();
         Self {
             case,
-            known: Known::of(alerts, &trusted),
             facts: CaseFacts {
                 id: case,
                 sources,
                 rules,
                 severity: worst.unwrap_or(Severity::Unknown),
-                assets: evidence.iter().flat_map(assets).collect(),
+                assets,
                 entities: trusted.clone(),
             },
             entities: trusted,
+            known,
         }
     }
 
