@@ -250,18 +250,20 @@ pub struct Integrity {
 }
 
 impl Integrity {
-    /// Takes the state as it is now for what the daemon starts from; call it before the files are read.
-    ///
-    /// # Errors
-    /// When a file can't be read, or the manifest file is not one.
-    pub fn start(paths: &PathsConfig) -> Result<Self, IntegrityError> {
-        let paths = paths.clone();
-        Ok(Self {
-            at_start: Manifest::now(&paths)?,
-            was_accepted: Manifest::accepted(&Manifest::path(&paths))?.is_some(),
-            broken: OnceLock::new(),
-            paths,
-        })
+    /// Takes the state as it is now for what the daemon starts from; call it before the files are read. What can't be
+    /// read, the manifest file included, is a break.
+    #[must_use]
+    pub fn start(paths: &PathsConfig) -> Self {
+        let broken = OnceLock::new();
+        let mut note = |e: IntegrityError| drop(broken.set(vec![e.to_string()]));
+        let accepted = Manifest::accepted(&Manifest::path(paths)).map_err(&mut note);
+        let at_start = Manifest::now(paths).map_err(&mut note);
+        Self {
+            paths: paths.clone(),
+            at_start: at_start.unwrap_or_default(),
+            was_accepted: accepted.is_ok_and(|a| a.is_some()),
+            broken,
+        }
     }
 
     /// Reads everything again and compares; an error in reading is a break.
@@ -287,8 +289,8 @@ impl Integrity {
 
     /// Breaks it for another reason, for instance an audit log that was written anew.
     pub fn break_for(&self, why: String) {
-        // The first reason stays; the daemon is stopped from acting either way.
-        let _ = self.broken.set(vec![why]);
+        // The first reason stays.
+        drop(self.broken.set(vec![why]));
     }
 
     fn compare(&self, now: &Manifest, accepted: Option<&Manifest>) -> Standing {
