@@ -142,28 +142,28 @@ impl Manifest {
         Ok(())
     }
 
-    /// The manifest file in force.
+    /// The manifest file in force; none for a configuration that is no file and names none.
     #[must_use]
-    pub fn path(paths: &PathsConfig) -> PathBuf {
-        let beside = || match paths.file.as_deref().and_then(Path::parent) {
-            Some(dir) => dir.join(FILE),
-            None => PathBuf::from(FILE),
-        };
-        paths.manifest.clone().unwrap_or_else(beside)
+    pub fn path(paths: &PathsConfig) -> Option<PathBuf> {
+        let beside = || Some(paths.file.as_ref()?.parent()?.join(FILE));
+        paths.manifest.clone().or_else(beside)
     }
 
-    /// The state that a person accepted; none when there is no manifest file.
+    /// The state that a person accepted; none when there is no manifest file yet.
     ///
     /// # Errors
     /// When the file can't be read or any byte of it is not as [`Manifest::write`] wrote it.
-    pub fn accepted(path: &Path) -> Result<Option<Self>, IntegrityError> {
-        let text = match std::fs::read_to_string(path) {
+    pub fn accepted(paths: &PathsConfig) -> Result<Option<Self>, IntegrityError> {
+        let Some(path) = Self::path(paths) else {
+            return Ok(None);
+        };
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(unreadable(path)(e)),
+            Err(e) => return Err(unreadable(&path)(e)),
         };
         let invalid = |why: String| IntegrityError::Invalid {
-            path: path.to_owned(),
+            path: path.clone(),
             why,
         };
         let read: Self =
@@ -256,7 +256,7 @@ impl Integrity {
     pub fn start(paths: &PathsConfig) -> Self {
         let broken = OnceLock::new();
         let mut note = |e: IntegrityError| drop(broken.set(vec![e.to_string()]));
-        let accepted = Manifest::accepted(&Manifest::path(paths)).map_err(&mut note);
+        let accepted = Manifest::accepted(paths).map_err(&mut note);
         let at_start = Manifest::now(paths).map_err(&mut note);
         Self {
             paths: paths.clone(),
@@ -274,7 +274,7 @@ impl Integrity {
         let paths = self.paths.clone();
         let read = tokio::task::spawn_blocking(move || -> Result<_, IntegrityError> {
             let now = Manifest::now(&paths)?;
-            Ok((now, Manifest::accepted(&Manifest::path(&paths))?))
+            Ok((now, Manifest::accepted(&paths)?))
         });
         let standing = match read.await {
             Ok(Ok((now, accepted))) => self.compare(&now, accepted.as_ref()),

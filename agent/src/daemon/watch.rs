@@ -24,8 +24,11 @@ pub struct Watch {
     ctx: Arc<Ctx>,
     integrity: Arc<Integrity>,
     anchors: Option<Anchors>,
+    /// Whether the break stands in the audit log.
     told: AtomicBool,
+    /// Number of the last entry that was anchored.
     anchored: AtomicI64,
+    /// When, in Unix seconds.
     anchored_at: AtomicI64,
 }
 

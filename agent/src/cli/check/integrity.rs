@@ -11,18 +11,17 @@ const WHAT: &str = "integrity";
 
 /// The state when the check began, and the one that was accepted.
 pub(super) struct Reviewed {
-    file: PathBuf,
+    file: Option<PathBuf>,
     now: Result<Manifest, IntegrityError>,
     accepted: Result<Option<Manifest>, IntegrityError>,
 }
 
 impl Reviewed {
     pub(super) fn read(config: &Config) -> Self {
-        let file = Manifest::path(&config.paths);
         Self {
+            file: Manifest::path(&config.paths),
             now: Manifest::now(&config.paths),
-            accepted: Manifest::accepted(&file),
-            file,
+            accepted: Manifest::accepted(&config.paths),
         }
     }
 
@@ -36,6 +35,12 @@ impl Reviewed {
         let now = match now {
             Ok(now) => now,
             Err(e) => return lines.bad(WHAT, e.to_string()),
+        };
+        let Some(file) = file else {
+            return lines.bad(
+                WHAT,
+                "there is no place for a manifest: name one in [paths] manifest",
+            );
         };
         let shown = file.display();
         let changed = match &accepted {
