@@ -22,7 +22,7 @@ pub enum AnchorError {
     },
     /// A line is none of ours.
     #[error(
-        "{}:{line}: is not `number hash time`, or its number is below the one before: the file was changed", path.display()
+        "{}:{line}: is not `number hash time`: the file was changed", path.display()
     )]
     Line {
         /// The file.
@@ -66,21 +66,22 @@ impl Anchors {
         &self.path
     }
 
-    /// All anchors, oldest first; none when there is no file yet.
+    /// All anchors, in the order of the file; none when there is no file yet.
     ///
     /// # Errors
     /// When the file can't be read or holds a line that is no anchor.
     pub fn read(&self) -> Result<Option<Vec<AuditMark>>, AnchorError> {
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => text,
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(self.io(e)),
         };
-        let mut marks: Vec<AuditMark> = Vec::new();
-        for (i, line) in text.split_inclusive('\n').enumerate() {
-            let mark =
-                parse(line).filter(|mark| marks.last().is_none_or(|last| last.seq <= mark.seq));
-            marks.push(mark.ok_or_else(|| AnchorError::Line {
+        let mut marks = Vec::new();
+        for (i, line) in String::from_utf8_lossy(&bytes)
+            .split_inclusive('\n')
+            .enumerate()
+        {
+            marks.push(parse(line).ok_or_else(|| AnchorError::Line {
                 path: self.path.clone(),
                 line: i + 1,
             })?);
@@ -95,10 +96,12 @@ impl Anchors {
     pub async fn keep(&self, store: &Store, at: Time) -> Result<AuditMark, AnchorError> {
         let known = self.read()?;
         let head = store.audit_head().await?;
-        if let Some(last) = known.as_deref().and_then(<[AuditMark]>::last) {
+        // Another process may have added a line in between, so the last need not be the highest.
+        let last = known.into_iter().flatten().max_by_key(|m| m.seq);
+        if let Some(last) = last {
             let holds = match store.audit(last.seq, 1).await?.first() {
                 Some(entry) => entry.seq == last.seq && entry.hash == last.hash,
-                None => *last == head,
+                None => false,
             };
             if !holds || head.seq < last.seq {
                 return Err(AnchorError::Rewritten {
@@ -106,7 +109,7 @@ impl Anchors {
                     seq: last.seq,
                 });
             }
-            if *last == head {
+            if last == head {
                 return Ok(head);
             }
         }
@@ -120,7 +123,13 @@ impl Anchors {
                 .create(true)
                 .append(true)
                 .open(&self.path)?;
-            file.write_all(line.as_bytes())?;
+            let before = file.metadata()?.len();
+            let written = file.write_all(line.as_bytes());
+            if written.is_err() {
+                // Half a line would later be taken for a change; the first error is the one to tell.
+                let _ = file.set_len(before);
+            }
+            written?;
             file.sync_all()
         };
         written().map_err(|e| self.io(e))?;

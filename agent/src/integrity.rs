@@ -144,28 +144,28 @@ impl Manifest {
         Ok(())
     }
 
-    /// The manifest file in force; none without a configuration file, as in a measurement on a lab.
+    /// The manifest file in force; none for a configuration that is no file and names none.
     #[must_use]
     pub fn path(paths: &PathsConfig) -> Option<PathBuf> {
-        let beside = || paths.file.as_deref().map(|file| file.with_file_name(FILE));
+        let beside = || Some(paths.file.as_ref()?.parent()?.join(FILE));
         paths.manifest.clone().or_else(beside)
     }
 
-    /// The state that a person accepted; none when there is no manifest file.
+    /// The state that a person accepted; none when there is no manifest file yet.
     ///
     /// # Errors
     /// When the file can't be read or any byte of it is not as [`Manifest::write`] wrote it.
-    pub fn accepted(path: Option<&Path>) -> Result<Option<Self>, IntegrityError> {
-        let Some(path) = path else {
+    pub fn accepted(paths: &PathsConfig) -> Result<Option<Self>, IntegrityError> {
+        let Some(path) = Self::path(paths) else {
             return Ok(None);
         };
-        let text = match std::fs::read_to_string(path) {
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(unreadable(path)(e)),
+            Err(e) => return Err(unreadable(&path)(e)),
         };
         let invalid = |why: String| IntegrityError::Invalid {
-            path: path.to_owned(),
+            path: path.clone(),
             why,
         };
         let read: Self =
@@ -252,18 +252,20 @@ pub struct Integrity {
 }
 
 impl Integrity {
-    /// Takes the state as it is now for what the daemon starts from; call it before the files are read.
-    ///
-    /// # Errors
-    /// When a file can't be read, or the manifest file is not one.
-    pub fn start(paths: &PathsConfig) -> Result<Self, IntegrityError> {
-        let paths = paths.clone();
-        Ok(Self {
-            at_start: Manifest::now(&paths)?,
-            was_accepted: Manifest::accepted(Manifest::path(&paths).as_deref())?.is_some(),
-            broken: OnceLock::new(),
-            paths,
-        })
+    /// Takes the state as it is now for what the daemon starts from; call it before the files are read. What can't be
+    /// read, the manifest file included, is a break.
+    #[must_use]
+    pub fn start(paths: &PathsConfig) -> Self {
+        let broken = OnceLock::new();
+        let mut note = |e: IntegrityError| drop(broken.set(vec![e.to_string()]));
+        let accepted = Manifest::accepted(paths).map_err(&mut note);
+        let at_start = Manifest::now(paths).map_err(&mut note);
+        Self {
+            paths: paths.clone(),
+            at_start: at_start.unwrap_or_default(),
+            was_accepted: accepted.is_ok_and(|a| a.is_some()),
+            broken,
+        }
     }
 
     /// Reads everything again and compares; an error in reading is a break.
@@ -274,7 +276,7 @@ impl Integrity {
         let paths = self.paths.clone();
         let read = tokio::task::spawn_blocking(move || -> Result<_, IntegrityError> {
             let now = Manifest::now(&paths)?;
-            Ok((now, Manifest::accepted(Manifest::path(&paths).as_deref())?))
+            Ok((now, Manifest::accepted(&paths)?))
         });
         let standing = match read.await {
             Ok(Ok((now, accepted))) => self.compare(&now, accepted.as_ref()),
@@ -289,8 +291,8 @@ impl Integrity {
 
     /// Breaks it for another reason, for instance an audit log that was written anew.
     pub fn break_for(&self, why: String) {
-        // The first reason stays; the daemon is stopped from acting either way.
-        let _ = self.broken.set(vec![why]);
+        // The first reason stays.
+        drop(self.broken.set(vec![why]));
     }
 
     fn compare(&self, now: &Manifest, accepted: Option<&Manifest>) -> Standing {

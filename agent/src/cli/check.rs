@@ -1,6 +1,8 @@
 //! `nightdesk check`: what is configured against what is there; each failing line names its fix.
 
-use std::path::{Path, PathBuf};
+mod integrity;
+
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,12 +14,12 @@ use state::store::{Store, StoreError};
 use crate::catalogue::{PinState, names};
 use crate::config::{self, Config, ConfigFaults};
 use crate::daemon::{Assembled, Data, assemble, data, pollable};
-use crate::integrity::{IntegrityError, Manifest};
 use crate::llm::{Ask, Message, ToolChoice};
 use crate::playbook::StepTarget;
 
 use super::output::Tone;
 use super::{CONFIG, Done, FAILED, Out, switch};
+use integrity::Reviewed;
 
 #[derive(Debug, Serialize)]
 struct Line {
@@ -80,78 +82,14 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
             faults
                 .iter()
                 .for_each(|f| lines.bad("data files", f.to_string()));
-            integrity(reviewed, &args, &mut lines);
+            reviewed.line(&args, &mut lines);
             return Ok(tell(lines, CONFIG, out));
         }
     }
     store(&config, &mut lines).await;
     live(config, &mut lines).await;
-    integrity(reviewed, &args, &mut lines);
+    reviewed.line(&args, &mut lines);
     Ok(tell(lines, FAILED, out))
-}
-
-/// The state when the check began, and the one that was accepted.
-struct Reviewed {
-    file: PathBuf,
-    now: Result<Manifest, IntegrityError>,
-    accepted: Result<Option<Manifest>, IntegrityError>,
-}
-
-impl Reviewed {
-    fn read(config: &Config) -> Self {
-        let file = Manifest::path(&config.paths);
-        Self {
-            now: Manifest::now(&config.paths),
-            accepted: Manifest::accepted(file.as_deref()),
-            // `check` has read a configuration file, so there always is one.
-            file: file.unwrap_or_default(),
-        }
-    }
-}
-
-/// The state beside the accepted one; with `--accept` it is accepted, unless something else failed.
-fn integrity(reviewed: Reviewed, args: &Args, lines: &mut Lines) {
-    const WHAT: &str = "integrity";
-    let Reviewed {
-        file,
-        now,
-        accepted,
-    } = reviewed;
-    let now = match now {
-        Ok(now) => now,
-        Err(e) => return lines.bad(WHAT, e.to_string()),
-    };
-    let shown = file.display();
-    let changed = match &accepted {
-        Ok(Some(before)) => before.difference(&now).join(", "),
-        Ok(None) | Err(_) => String::new(),
-    };
-    if !args.accept {
-        return match accepted {
-            Err(e) => lines.bad(WHAT, e.to_string()),
-            Ok(None) => lines.good(WHAT, "not accepted yet: run `nightdesk check --accept`"),
-            Ok(Some(_)) if changed.is_empty() => {
-                lines.good(WHAT, format!("accepted and unchanged, see {shown}"));
-            }
-            Ok(Some(_)) => lines.bad(
-                WHAT,
-                format!(
-                    "not as accepted: {changed}; review it, then run `nightdesk check --accept`"
-                ),
-            ),
-        };
-    }
-    if lines.0.iter().any(|l| !l.ok) {
-        return lines.bad(WHAT, "not accepted: mend what fails above first");
-    }
-    match now.write(&file) {
-        Err(e) => lines.bad(WHAT, e.to_string()),
-        Ok(()) if changed.is_empty() => lines.good(
-            WHAT,
-            format!("accepted, {} digests in {shown}", now.count()),
-        ),
-        Ok(()) => lines.good(WHAT, format!("accepted in {shown}: {changed}")),
-    }
 }
 
 /// Playbooks, prompts and mappings, and that every source has a mapping.

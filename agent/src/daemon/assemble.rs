@@ -150,8 +150,7 @@ pub async fn assemble_at(
     store: Store,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Assembled> {
-    let integrity =
-        Integrity::start(&config.paths).map_err(|e| ConfigFaults(vec![fault("integrity", &e)]))?;
+    let integrity = Integrity::start(&config.paths);
     let data = data(&config)?;
     let lock = Pins::path(config.paths.lock.as_deref());
     let pins = Pins::load(&lock).map_err(|e| ConfigFaults(vec![fault("pins", &e)]))?;

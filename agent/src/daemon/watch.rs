@@ -23,8 +23,11 @@ const ANCHOR_RECORDS: i64 = 1_000;
 pub struct Watch {
     ctx: Arc<Ctx>,
     anchors: Option<Anchors>,
+    /// Whether the break stands in the audit log.
     told: AtomicBool,
+    /// Number of the last entry that was anchored.
     anchored: AtomicI64,
+    /// When, in Unix seconds.
     anchored_at: AtomicI64,
 }
 

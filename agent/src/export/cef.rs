@@ -54,9 +54,12 @@ pub(super) fn line(record: &Record<'_>) -> String {
             put(key, &value, most);
         }
     }
-    let ended = record.text("outcome").map(|o| format!("ended: {o}"));
-    let rest = [ended, record.rest()];
-    let rest: Vec<String> = rest.into_iter().flatten().collect();
+    let ended = record.text("outcome").map(|o| ("ended", o));
+    let rest: Vec<String> = ended
+        .into_iter()
+        .chain(record.rest())
+        .map(|(key, value)| format!("{key}: {value}"))
+        .collect();
     if !rest.is_empty() {
         put("msg", &rest.join("; "), 1_000);
     }

@@ -20,7 +20,7 @@ pub enum Grade {
     Grave,
 }
 
-/// Keys that have a place of their own; others are [`Record::rest`].
+/// Keys that have a place of their own; the others are the [`Record::rest`].
 const KNOWN: [&str; 15] = [
     "kind",
     "case",
@@ -106,16 +106,12 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What has no place of its own, as one JSON object; none when there is nothing.
-    #[must_use]
-    pub fn rest(&self) -> Option<String> {
-        let parts = self.entry.entry.as_object()?;
-        let rest: serde_json::Map<String, Value> = parts
-            .iter()
-            .filter(|(key, value)| !KNOWN.contains(&key.as_str()) && !value.is_null())
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        (!rest.is_empty()).then(|| Value::Object(rest).to_string())
+    /// What has no place of its own.
+    pub fn rest(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let parts = self.entry.entry.as_object().into_iter().flatten();
+        parts
+            .filter(|(key, _)| !KNOWN.contains(&key.as_str()))
+            .filter_map(|(key, value)| Some((key.as_str(), as_text(value)?)))
     }
 
     /// Whether the decision was a no.

@@ -34,8 +34,12 @@ pub(super) fn sentence(record: &Record<'_>) -> String {
             out.push_str(&format!("{before}{}", oneline(&text, most)));
         }
     }
-    if let Some(rest) = record.rest() {
-        out.push_str(&format!(" {}", oneline(&rest, 240)));
+    let rest: Vec<String> = record
+        .rest()
+        .map(|(key, value)| format!("{} {}", oneline(key, 40), oneline(&value, 60)))
+        .collect();
+    if !rest.is_empty() {
+        out.push_str(&format!(" ({})", oneline(&rest.join(", "), 240)));
     }
     if let Some(decision) = record.decision() {
         out.push_str(&format!(" -> {}", oneline(&decision, 40)));

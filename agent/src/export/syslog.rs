@@ -17,6 +17,10 @@ pub(super) fn line(host: &str, record: &Record<'_>) -> String {
     };
     put("seq", &record.entry.seq.to_string(), 20);
     put("hash", &record.entry.hash, 64);
+    let rest: Vec<String> = record
+        .rest()
+        .map(|(key, value)| format!("{key}: {value}"))
+        .collect();
     for (name, value, most) in [
         ("case", record.text("case"), 64),
         ("tier", record.text("tier"), 64),
@@ -29,10 +33,10 @@ pub(super) fn line(host: &str, record: &Record<'_>) -> String {
         ("why", record.why(), 800),
         ("outcome", record.text("outcome"), 64),
         ("millis", record.text("millis"), 64),
-        ("rest", record.rest().map(Into::into), 800),
+        ("rest", Some(rest.join("; ").into()), 800),
         ("arguments", record.text("arguments"), 2_500),
     ] {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|v| !v.is_empty()) {
             put(name, &value, most);
         }
     }

@@ -1,7 +1,9 @@
 //! Whole runs over whole labs: what goes in, what comes out, and what must not happen.
 
+mod audit;
 mod daemon;
 mod demo;
 mod faults;
+mod integrity;
 mod model;
 mod people;
