@@ -5,3 +5,4 @@ mod demo;
 mod faults;
 mod model;
 mod people;
+mod watch;
