@@ -46,7 +46,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Writes the settings: the lab as only environment, polled every second, with the scenario's playbook.
+    /// Writes the settings: the lab as only environment, polled every second, with the scenario's playbook and without
+    /// canaries, whose calls would stand among those that a test waits for.
     pub fn new(program: &str, lab: Lab) -> anyhow::Result<Self> {
         let site = Self {
             lab,
@@ -56,7 +57,9 @@ impl Site {
         let text = agent::eval::lab_settings(program.as_ref(), site.lab.path(), &site.url())?;
         let text = text.replace("kind = \"mcp\"", "kind = \"mcp\"\nevery = \"1s\"");
         let playbooks = json!(data("playbooks"));
-        site.write(&format!("{text}\n[paths]\nplaybooks = {playbooks}\n"))?;
+        site.write(&format!(
+            "{text}\n[paths]\nplaybooks = {playbooks}\n\n[closing.canary]\nenabled = false\n"
+        ))?;
         Ok(site)
     }
 
@@ -82,6 +85,13 @@ impl Site {
     pub fn add(&self, sections: &str) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(self.file())?;
         self.write(&format!("{text}\n{sections}\n"))
+    }
+
+    /// Writes `after` where the settings say `before`.
+    pub fn change(&self, before: &str, after: &str) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(self.file())?;
+        ensure!(text.contains(before), "no {before} in {text}");
+        self.write(&text.replace(before, after))
     }
 
     /// Puts a gate before a lab server: the first call of `tool` waits there until the gate is opened.

@@ -169,3 +169,31 @@ impl agent::ctx::Clock for FixedClock {
         self.0
     }
 }
+
+/// A clock that goes when it is told to.
+#[derive(Debug)]
+pub struct HandClock(std::sync::Mutex<state::model::Time>);
+
+impl HandClock {
+    /// Shows this time.
+    #[must_use]
+    pub fn at(time: state::model::Time) -> Self {
+        Self(std::sync::Mutex::new(time))
+    }
+
+    /// Goes forward.
+    pub fn forward(&self, by: chrono::TimeDelta) {
+        if let Ok(mut now) = self.0.lock() {
+            *now += by;
+        }
+    }
+}
+
+impl agent::ctx::Clock for HandClock {
+    fn now(&self) -> state::model::Time {
+        match self.0.lock() {
+            Ok(now) => *now,
+            Err(broken) => *broken.into_inner(),
+        }
+    }
+}

@@ -153,7 +153,8 @@ async fn store(config: &Config, lines: &mut Lines) {
     let file = url.strip_prefix("sqlite:").unwrap_or(url);
     let is_file = !file.starts_with(':') && !file.contains("://");
     if is_file && !Path::new(file).exists() {
-        return lines.good("store", format!("{file} will be made by the first run"));
+        lines.good("store", format!("{file} will be made by the first run"));
+        return switch::check_file(config, lines).await;
     }
     if let Err(e) = look(config, lines).await {
         lines.bad("store", format!("{url}: {e}; see [store] url"));

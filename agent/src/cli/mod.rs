@@ -133,7 +133,7 @@ impl From<state::store::StoreError> for Failed {
     fn from(e: state::store::StoreError) -> Self {
         use state::store::StoreError as E;
         let code = match e {
-            E::NotFound { .. } => FAILED,
+            E::NotFound { .. } | E::Refused { .. } => FAILED,
             E::Corrupt { .. } => DATA,
             E::Newer { .. } | E::Unsupported { .. } => CONFIG,
             _ => UNAVAILABLE,

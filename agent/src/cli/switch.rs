@@ -77,6 +77,16 @@ pub(super) async fn tell_paused(store: &Store, config: &Config, out: &Out) {
     }
 }
 
+/// For `nightdesk check` before there is a store: the pause file alone.
+pub(super) async fn check_file(config: &Config, lines: &mut Lines) {
+    if let Some(why) = paused_by_file(&config.closing.pause_file).await {
+        lines.bad(
+            "closing and effects",
+            format!("off: {why}; remove the file"),
+        );
+    }
+}
+
 /// For `nightdesk check`: switches, the last canary, open findings.
 pub(super) async fn check(store: &Store, config: &Config, lines: &mut Lines) -> Result<()> {
     for switch in Switch::ALL {

@@ -186,6 +186,8 @@ pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result
         config::AnalystChoice::Model => "model",
     };
     let scratch = Scratch::new()?;
+    // A paused desk can still be measured.
+    config.closing.pause_file = scratch.0.join("nightdesk.pause");
     let store = Store::open(&scratch.url()).await?;
     let assembled = assemble(config, store).await?;
     let worked = work(&assembled.ctx).await;

@@ -11,6 +11,7 @@ mod queue;
 mod record;
 mod rounds;
 mod sqlite;
+mod watch;
 
 /// Runs each contract function over a store in a file and over one in memory.
 macro_rules! contract {
@@ -69,4 +70,10 @@ contract!(
     rounds::lines_and_counts_say_what_is_there,
     record::people_move_cases_only_where_they_may,
     audit::entries_chain_and_are_found_by_case,
+    watch::the_last_turn_of_a_switch_stands,
+    watch::nothing_is_closed_while_closing_is_off,
+    watch::a_canary_is_judged_once_and_counted_nowhere,
+    watch::a_canary_goes_first_and_is_joined_by_nothing,
+    watch::patterns_count_what_the_daemon_judged,
+    watch::a_finding_is_open_once_and_accepted_once,
 );

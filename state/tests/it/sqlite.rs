@@ -19,7 +19,7 @@ async fn a_newer_store_is_refused_and_left_alone() {
     file_store(&dir).await.close().await;
     let mut db = raw(&dir).await;
     sqlx::raw_sql(
-        "INSERT INTO _sqlx_migrations SELECT 999, 'later', installed_on, success, checksum, execution_time FROM _sqlx_migrations",
+        "INSERT INTO _sqlx_migrations SELECT 999, 'later', installed_on, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
     )
     .execute(&mut db)
     .await

@@ -7,3 +7,4 @@ mod faults;
 mod integrity;
 mod model;
 mod people;
+mod watch;
