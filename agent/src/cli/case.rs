@@ -213,7 +213,10 @@ fn show(file: &CaseFile, out: &Out) {
                 e.decision,
                 oneline(&e.reason, 160)
             ));
-            out.line(&format!("      {}", oneline(&e.arguments.to_string(), 4000)));
+            out.line(&format!(
+                "      {}",
+                oneline(&e.arguments.to_string(), 4000)
+            ));
         }
     }
 }

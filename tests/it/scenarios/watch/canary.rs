@@ -247,7 +247,8 @@ async fn a_canary_that_can_not_be_read_shows_nothing_so_closing_goes_off() {
     let lab = Lab::scenario(&[]).unwrap();
     let mappings = tempfile::tempdir().unwrap();
     std::fs::create_dir(mappings.path().join("alerts")).unwrap();
-    let other = "id = [\"/id\"]\ntime = [\"/title\"]\nrule_id = [\"/rule_id\"]\nevents = [\"/events\"]\n";
+    let other =
+        "id = [\"/id\"]\ntime = [\"/title\"]\nrule_id = [\"/rule_id\"]\nevents = [\"/events\"]\n";
     std::fs::write(mappings.path().join("alerts/panther.toml"), other).unwrap();
     let mut base = scenario_config();
     base.paths.mappings = Some(mappings.path().to_owned());

@@ -151,6 +151,7 @@ async fn leave(store: &Store, of: &RuleAt, past: Past, at: Time, id: &str) {
         at,
     };
     let record = Record {
+        close_cap: i64::MAX,
         claim,
         verdicts: vec![verdict],
         outcome: Outcome::Escalated,
