@@ -55,9 +55,14 @@ pub async fn act(
         approvals: Vec::new(),
         events: Vec::new(),
     };
-    let why = match (closable, proposed) {
-        (true, _) => close(ctx, case, alerts, &mut acted).await?,
-        (_, true) => ask(
+    let off = match closable || proposed {
+        true => gate::standing(ctx, Switch::Closing).await,
+        false => None,
+    };
+    let why = match (off, closable, proposed) {
+        (Some(off), _, _) => format!("closing is off: {off}"),
+        (_, true, _) => close(ctx, case, alerts, &mut acted).await?,
+        (_, _, true) => ask(
             ctx,
             case,
             &mut acted,
@@ -107,9 +112,6 @@ async fn close(
     alerts: &[Alert],
     acted: &mut Acted,
 ) -> anyhow::Result<String> {
-    if let Some(why) = gate::standing(ctx, Switch::Closing).await {
-        return Ok(format!("closing is off: {why}"));
-    }
     let closing = &ctx.config.closing;
     match closing.mode {
         CloseMode::Never => return Ok("closing without a person is switched off".to_owned()),

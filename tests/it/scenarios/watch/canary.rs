@@ -147,11 +147,12 @@ async fn a_desk_that_would_close_a_canary_is_kept_from_closing() {
     let lab = crowd::lab(2, &[sign_in(0)]).unwrap();
     let playbooks = careless();
     // However the close itself is held back, the judgement was for closing.
-    let settings: [(&str, &dyn Fn(&mut Config)); 4] = [
-        ("auto", &|_| {}),
-        ("propose", &|c| c.closing.mode = CloseMode::Propose),
-        ("never", &|c| c.closing.mode = CloseMode::Never),
-        ("no close an hour", &|c| c.closing.cap_per_hour = Some(0)),
+    type Change = fn(&mut Config);
+    let settings: [(&str, Change); 4] = [
+        ("auto", |_| {}),
+        ("propose", |c| c.closing.mode = CloseMode::Propose),
+        ("never", |c| c.closing.mode = CloseMode::Never),
+        ("no close an hour", |c| c.closing.cap_per_hour = Some(0)),
     ];
     for (name, change) in settings {
         let mut base = scenario_config();
@@ -247,7 +248,8 @@ async fn a_canary_that_can_not_be_read_shows_nothing_so_closing_goes_off() {
     let lab = Lab::scenario(&[]).unwrap();
     let mappings = tempfile::tempdir().unwrap();
     std::fs::create_dir(mappings.path().join("alerts")).unwrap();
-    let other = "id = [\"/id\"]\ntime = [\"/title\"]\nrule_id = [\"/rule_id\"]\nevents = [\"/events\"]\n";
+    let other =
+        "id = [\"/id\"]\ntime = [\"/title\"]\nrule_id = [\"/rule_id\"]\nevents = [\"/events\"]\n";
     std::fs::write(mappings.path().join("alerts/panther.toml"), other).unwrap();
     let mut base = scenario_config();
     base.paths.mappings = Some(mappings.path().to_owned());
