@@ -42,7 +42,7 @@ pub(super) struct Answer {
 /// A name that says who did it.
 pub(super) fn named(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("say who answers: --by NAME".to_owned()),
+        "" => Err("say who you are: --by NAME".to_owned()),
         name => Ok(name.to_owned()),
     }
 }
