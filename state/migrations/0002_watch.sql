@@ -65,5 +65,6 @@ CREATE TRIGGER off_pattern_stays BEFORE DELETE ON off_pattern
 BEGIN SELECT RAISE(ABORT, 'findings are never deleted'); END;
 
 -- Patterns are read per source and rule.
-CREATE INDEX alerts_by_rule ON alerts (source, rule_id, id);
+CREATE INDEX alerts_by_rule ON alerts (source, rule_id, received);
+CREATE INDEX verdicts_by_time ON verdicts (at, alert_id);
 CREATE INDEX verdicts_by_alert ON verdicts (alert_id, id);

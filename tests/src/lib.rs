@@ -4,5 +4,6 @@ pub mod crowd;
 pub mod daemon;
 pub mod mcp_server;
 pub mod model_server;
+pub mod past;
 pub mod sender;
 pub mod workbench;

@@ -24,8 +24,9 @@ pub(super) enum Command {
     },
     /// Take what was found for the new pattern: it becomes the baseline, and closes go on
     Accept {
-        /// Number of the finding
-        id: i64,
+        /// Numbers of the findings
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
         /// Who accepts; stands in the audit record; only root may name another [default: you]
         #[arg(long)]
         by: Option<String>,
@@ -36,8 +37,8 @@ pub(super) async fn drift(config: Config, command: Command, out: &Out) -> Done {
     let store = Store::open(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(FindingState::Open), out).await,
-        Command::Accept { id, by } => match person(by) {
-            Ok((by, _)) => accept(&store, id, &by, out).await,
+        Command::Accept { ids, by } => match person(by) {
+            Ok((by, _)) => accept(&store, &ids, &by, out).await,
             Err(stranger) => Err(stranger),
         },
     };
@@ -83,12 +84,16 @@ fn row(finding: Finding) -> Vec<String> {
     ]
 }
 
-async fn accept(store: &Store, id: i64, by: &str, out: &Out) -> Result<(), Failed> {
-    let finding = store.accept_finding(id, by, SystemClock.now()).await?;
+async fn accept(store: &Store, ids: &[i64], by: &str, out: &Out) -> Result<(), Failed> {
+    let mut accepted = Vec::new();
+    for id in ids {
+        accepted.push(store.accept_finding(*id, by, SystemClock.now()).await?);
+        if !out.is_json() {
+            out.line(&format!("finding {id} is accepted by {by}"));
+        }
+    }
     if out.is_json() {
-        out.value(&finding);
-    } else {
-        out.line(&format!("finding {id} is accepted by {by}"));
+        out.value(&json!({"accepted": accepted}));
     }
     Ok(())
 }

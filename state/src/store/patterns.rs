@@ -2,8 +2,7 @@
 //!
 //! Canaries and verdicts that people gave are left out: the pattern is the daemon's own.
 
-use std::collections::BTreeSet;
-
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::rows::{self, Fields, micros};
@@ -12,6 +11,9 @@ use crate::model::{
     CANARY_SOURCE, Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample, Time,
     VerdictKind,
 };
+
+/// How far before a span its alerts may have come; it bounds what of a long history is read.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(7);
 
 impl Store {
     /// Rules of which the daemon has judged an alert since then.
@@ -27,7 +29,8 @@ impl Store {
         rows::all("alerts", &found)
     }
 
-    /// The pattern of a rule over the alerts whose last verdict by the daemon lies in `since..until`.
+    /// The pattern of a rule over the alerts whose last verdict by the daemon lies in `since..until`; an alert that
+    /// waited for it longer than a week is left out.
     pub async fn pattern(&self, of: &RuleAt, since: Time, until: Time) -> Result<Pattern> {
         let found = sqlx::query(
             "SELECT v.id, v.kind, v.close_allowed, v.vetoes,
@@ -38,13 +41,14 @@ impl Store {
                   WHERE p.case_id = a.case_id AND p.alert_id = a.id AND p.analyst = 'playbook') AS pairs
              FROM alerts a JOIN verdicts v ON v.id = (
                  SELECT max(w.id) FROM verdicts w WHERE w.alert_id = a.id AND w.provenance ->> '$.analyst' <> 'human')
-             WHERE a.source = ?1 AND a.rule_id = ?2 AND a.source <> ?5 AND v.at >= ?3 AND v.at < ?4",
+             WHERE a.source = ?1 AND a.rule_id = ?2 AND a.received >= ?6 AND a.source <> ?5 AND v.at >= ?3 AND v.at < ?4",
         )
         .bind(&of.source)
         .bind(&of.rule)
         .bind(micros(since))
         .bind(micros(until))
         .bind(CANARY_SOURCE)
+        .bind(micros(since - LONGEST_WAIT))
         .fetch_all(&self.readers)
         .await?;
         let mut pattern = Pattern::default();
@@ -173,9 +177,7 @@ fn count(pattern: &mut Pattern, row: &Fields<'_>) -> Result<()> {
     pattern.disagreed += u64::from(disagreed);
     let calls = u64::try_from(tools.len()).unwrap_or(u64::MAX);
     *pattern.calls.entry(calls).or_default() += 1;
-    pattern
-        .tools
-        .extend(tools.into_iter().collect::<BTreeSet<_>>());
+    pattern.tools.extend(tools);
     Ok(())
 }
 

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use state::model::{
-    Alert, Analyst, Assessment, CANARY_SOURCE, CanaryState, CaseEvent, CaseId, CaseStatus,
-    Deviation, FindingState, Measure, NewAlert, RuleAt, Sample, Switch, SwitchState, Tier, Turn,
-    VerdictKind,
+    Alert, Analyst, ApprovalState, Assessment, CANARY_SOURCE, CanaryState, CaseEvent, CaseId,
+    CaseStatus, Deviation, FindingState, Measure, NewAlert, RuleAt, Sample, Switch, SwitchState,
+    Tier, Turn, VerdictKind,
 };
-use state::store::{Canaries, CanaryEnd, CaseFilter, Claim, Counts, Store, StoreError};
+use state::store::{
+    Canaries, CanaryEnd, CaseFilter, Claim, Counts, Intervention, Store, StoreError,
+};
 
 use crate::make::{LEASE, at, claimed, ending, kinds, new_alert, opened, question, user, verdict};
 
@@ -95,74 +97,95 @@ async fn canary(store: &Store, n: i64) -> (Claim, Alert) {
     (claim, alert)
 }
 
-pub(crate) async fn a_canary_is_judged_once_and_counted_nowhere(store: &Store) {
-    // How the case ended, how it is judged, where the case then stands, and what its timeline ends with.
-    for (n, ended, state, status, told) in [
-        (
-            1,
-            CaseEvent::Escalated,
-            CanaryState::Escalated,
-            CaseStatus::Closed,
-            "closed",
-        ),
-        (
-            2,
-            CaseEvent::Closed,
-            CanaryState::Missed,
-            CaseStatus::Closed,
-            "closed",
-        ),
-        (
-            3,
-            CaseEvent::Asked,
-            CanaryState::Missed,
-            CaseStatus::Escalated,
-            "escalated",
-        ),
-        (
-            4,
-            CaseEvent::Escalated,
-            CanaryState::Late,
-            CaseStatus::Escalated,
-            "escalated",
-        ),
-    ] {
+/// How a canary's case ended, how it is judged, where the case then stands, and what its timeline ends with.
+const ENDS: [(CaseEvent, CanaryState, CaseStatus, &str); 4] = [
+    (
+        CaseEvent::Escalated,
+        CanaryState::Escalated,
+        CaseStatus::Closed,
+        "closed",
+    ),
+    (
+        CaseEvent::Closed,
+        CanaryState::Missed,
+        CaseStatus::Closed,
+        "closed",
+    ),
+    (
+        CaseEvent::Asked,
+        CanaryState::Missed,
+        CaseStatus::Escalated,
+        "escalated",
+    ),
+    (
+        CaseEvent::Escalated,
+        CanaryState::Late,
+        CaseStatus::Escalated,
+        "escalated",
+    ),
+];
+
+/// Works a canary to this end and judges it.
+async fn flown(store: &Store, n: i64, ended: CaseEvent, state: CanaryState) -> CaseId {
+    let (claim, alert) = canary(store, n).await;
+    let mut record = ending(&claim, &alert, VerdictKind::BenignPositive, ended);
+    if ended == CaseEvent::Asked {
+        record.approvals = vec![question("close", "digest")];
+    }
+    store.record(record).await.unwrap();
+    let run = store.canaries_under_way().await.unwrap().remove(0);
+    assert_eq!(
+        (run.case, run.alert, run.judged),
+        (Some(claim.case), alert.id, None)
+    );
+    let end = CanaryEnd {
+        run: run.id,
+        state,
+        why: format!("it is {state}"),
+        at: at(5),
+    };
+    store.judge_canary(&end).await.unwrap();
+    let again = store.judge_canary(&end).await.unwrap_err();
+    assert!(matches!(again, StoreError::Refused { .. }), "{again}");
+    let run = store.canaries(1).await.unwrap().remove(0);
+    assert_eq!(
+        (run.state, run.why, run.judged),
+        (state, end.why, Some(at(5)))
+    );
+    claim.case
+}
+
+pub(crate) async fn a_canary_is_judged_once(store: &Store) {
+    for (n, (ended, state, status, told)) in (1..).zip(ENDS) {
         let on = turn(Switch::Closing, SwitchState::On, "ana");
         store.turn_switches(&[on]).await.unwrap();
-        let (claim, alert) = canary(store, n).await;
-        let mut record = ending(&claim, &alert, VerdictKind::BenignPositive, ended);
-        if ended == CaseEvent::Asked {
-            record.approvals = vec![question("close", "digest")];
-        }
-        store.record(record).await.unwrap();
-        let run = store.canaries_under_way().await.unwrap().remove(0);
-        assert_eq!(
-            (run.case, run.alert, run.judged),
-            (Some(claim.case), alert.id, None)
-        );
-        let end = CanaryEnd {
-            run: run.id,
-            state,
-            why: format!("it is {state}"),
-            at: at(5),
-        };
-        store.judge_canary(&end).await.unwrap();
-        let again = store.judge_canary(&end).await.unwrap_err();
-        assert!(matches!(again, StoreError::Refused { .. }), "{again}");
-        let run = store.canaries(1).await.unwrap().remove(0);
-        assert_eq!((run.state, run.judged), (state, Some(at(5))));
-        assert_eq!(store.case(claim.case).await.unwrap().status, status, "{n}");
-        let told_kinds = kinds(store, claim.case).await;
-        assert!(told_kinds.ends_with(told), "{n}: {told_kinds}");
+        let case = flown(store, n, ended, state).await;
+        assert_eq!(store.case(case).await.unwrap().status, status, "{n}");
+        let kinds = kinds(store, case).await;
+        assert!(kinds.ends_with(told), "{n}: {kinds}");
         let closing = store.switch(Switch::Closing).await.unwrap().unwrap();
-        let off = closing.state == SwitchState::Off;
-        assert_eq!(off, state.failed(), "{n}: {closing:?}");
-        assert!(!off || closing.by == "nightdesk" && closing.why == end.why);
+        let wanted = match state.failed() {
+            true => (SwitchState::Off, "nightdesk"),
+            false => (SwitchState::On, "ana"),
+        };
+        assert_eq!((closing.state, closing.by.as_str()), wanted, "{n}");
+    }
+    let foreign = store.send_canary(&new_alert(20, "x"), at(0)).await;
+    assert!(matches!(foreign, Err(StoreError::Refused { .. })));
+    let twice = store.send_canary(&canary_alert(1, "x"), at(0)).await;
+    assert!(matches!(twice, Err(StoreError::Refused { .. })));
+}
+
+pub(crate) async fn canaries_are_counted_and_listed_nowhere(store: &Store) {
+    for (n, (ended, state, ..)) in (1..).zip(ENDS) {
+        let on = turn(Switch::Closing, SwitchState::On, "ana");
+        store.turn_switches(&[on]).await.unwrap();
+        flown(store, n, ended, state).await;
     }
     assert_eq!(store.counts().await.unwrap(), Counts::default());
     assert_eq!(store.closes_since(at(0)).await.unwrap(), 0);
     assert!(store.canaries_under_way().await.unwrap().is_empty());
-    let pending = Some(state::model::ApprovalState::Pending);
+    let pending = Some(ApprovalState::Pending);
     assert!(store.approvals(pending).await.unwrap().is_empty());
     let (other, _) = opened(store, 9, "ann").await;
     for (canaries, found) in [
@@ -179,10 +202,6 @@ pub(crate) async fn a_canary_is_judged_once_and_counted_nowhere(store: &Store) {
         let has = lines.iter().any(|l| l.case.id == other);
         assert_eq!(has, canaries != Canaries::Only);
     }
-    let foreign = store.send_canary(&new_alert(20, "x"), at(0)).await;
-    assert!(matches!(foreign, Err(StoreError::Refused { .. })));
-    let twice = store.send_canary(&canary_alert(1, "x"), at(0)).await;
-    assert!(matches!(twice, Err(StoreError::Refused { .. })));
 }
 
 pub(crate) async fn a_canary_goes_first_and_is_joined_by_nothing(store: &Store) {
@@ -236,6 +255,21 @@ fn said(analyst: Analyst, verdict: VerdictKind) -> Assessment {
     }
 }
 
+/// A person says that it was real.
+async fn corrected(store: &Store, case: CaseId, alert: &Alert) {
+    let mut own = verdict(case, alert, VerdictKind::TruePositive);
+    own.provenance.analyst = Analyst::Human;
+    let done = Intervention {
+        case,
+        event: None,
+        outcome: None,
+        verdicts: vec![own],
+        events: vec![],
+        now: at(13),
+    };
+    store.intervene(done).await.unwrap();
+}
+
 pub(crate) async fn patterns_count_what_the_daemon_judged(store: &Store) {
     let rule = RuleAt {
         source: "siem".to_owned(),
@@ -269,17 +303,7 @@ pub(crate) async fn patterns_count_what_the_daemon_judged(store: &Store) {
         }
         store.record(record).await.unwrap();
         if n == 12 {
-            let mut own = verdict(claim.case, &alert, VerdictKind::TruePositive);
-            own.provenance.analyst = Analyst::Human;
-            let done = state::store::Intervention {
-                case: claim.case,
-                event: None,
-                outcome: None,
-                verdicts: vec![own],
-                events: vec![],
-                now: at(13),
-            };
-            store.intervene(done).await.unwrap();
+            corrected(store, claim.case, &alert).await;
         }
     }
     let (claim, alert) = canary(store, 30).await;

@@ -62,19 +62,20 @@ fn a_proposed_close_waits_for_one_answer() {
 fn a_tool_that_is_not_as_pinned_is_not_called() {
     let lab = Lab::scenario(&[USUAL]).unwrap();
     let dir = site(&lab, |text| text);
-    json_of(&dir, &["tools", "pin", "--json"]);
+    // The embedded servers are pinned in the binary; a pin in the lock file comes before that.
+    json_of(&dir, &["tools", "pin", "identity", "--json"]);
     let lock = dir.join("nightdesk.lock");
     let pinned = std::fs::read_to_string(&lock).unwrap();
     let ok = nightdesk(PROGRAM, &dir, &["check"]).unwrap();
     assert!(ok.status.success(), "{}", stdout(&ok));
-    let other: Vec<String> = pinned
-        .lines()
-        .map(|l| match l.strip_prefix("\"identity.get_user\" = ") {
-            Some(_) => format!("\"identity.get_user\" = \"{}\"", "0".repeat(64)),
-            None => l.to_owned(),
-        })
-        .collect();
-    std::fs::write(&lock, other.join("\n")).unwrap();
+    let (before, entry) = pinned.split_once("[tools.\"identity.get_user\"]").unwrap();
+    let at = entry.find("digest = \"").unwrap() + "digest = \"".len();
+    let other = format!("{}{}{}", &entry[..at], "0".repeat(64), &entry[at + 64..]);
+    std::fs::write(
+        &lock,
+        format!("{before}[tools.\"identity.get_user\"]{other}"),
+    )
+    .unwrap();
     let check = nightdesk(PROGRAM, &dir, &["check"]).unwrap();
     assert_eq!(check.status.code(), Some(1), "{}", stdout(&check));
     assert!(

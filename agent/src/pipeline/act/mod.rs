@@ -4,7 +4,7 @@ mod effects;
 
 use chrono::TimeDelta;
 use state::model::{
-    Alert, CANARY_SOURCE, CaseEvent, Effect, Outcome, TimelineEvent, TimelineKind, Verdict,
+    Alert, CANARY_SOURCE, CaseEvent, Effect, Outcome, Switch, TimelineEvent, TimelineKind, Verdict,
     VerdictKind,
 };
 use state::store::NewApproval;
@@ -70,12 +70,15 @@ pub async fn act(
                 "closed: trusted facts allow it, all analysts agree, no veto stands".to_owned()
             }
         },
-        (true, false) => ask(
-            ctx,
-            close,
-            &mut acted,
-            "the model thinks it harmless and the playbook does not decide",
-        ),
+        (true, false) => match gate::stopped(ctx, Switch::Closing).await {
+            Some(why) => format!("closing is off: {why}"),
+            None => ask(
+                ctx,
+                close,
+                &mut acted,
+                "the model thinks it harmless and the playbook does not decide",
+            ),
+        },
         (false, _) => "a person has to look".to_owned(),
     };
     // Nothing is done about a canary: it did not happen.

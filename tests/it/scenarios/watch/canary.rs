@@ -147,11 +147,12 @@ async fn a_desk_that_would_close_a_canary_is_kept_from_closing() {
     let lab = crowd::lab(2, &[sign_in(0)]).unwrap();
     let playbooks = careless();
     // However the close itself is held back, the judgement was for closing.
-    let settings: [(&str, &dyn Fn(&mut Config)); 4] = [
-        ("auto", &|_| {}),
-        ("propose", &|c| c.closing.mode = CloseMode::Propose),
-        ("never", &|c| c.closing.mode = CloseMode::Never),
-        ("no close an hour", &|c| c.closing.cap_per_hour = Some(0)),
+    type Change = fn(&mut Config);
+    let settings: [(&str, Change); 4] = [
+        ("auto", |_| {}),
+        ("propose", |c| c.closing.mode = CloseMode::Propose),
+        ("never", |c| c.closing.mode = CloseMode::Never),
+        ("no close an hour", |c| c.closing.cap_per_hour = Some(0)),
     ];
     for (name, change) in settings {
         let mut base = scenario_config();

@@ -1,0 +1,162 @@
+//! Cases of the past, left in a store as the daemon would have left them, without working anything.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use state::model::verdict::{Basis, Provenance};
+use state::model::{
+    Alert, Analyst, Assessment, CallOutcome, CaseEvent, CaseId, Impact, NewAlert, Outcome, Rule,
+    RuleAt, Severity, Spent, Tier, Time, ToolCall, ToolClass, Verdict, VerdictKind, VerdictReason,
+};
+use state::store::{Record, Store};
+
+/// How a case was worked.
+#[derive(Debug, Clone, Copy)]
+pub struct Past {
+    /// The verdict; a harmless one is one that could be closed.
+    pub kind: VerdictKind,
+    /// How many tool calls.
+    pub calls: usize,
+    /// Of which tool.
+    pub tool: &'static str,
+    /// What the model said, when it was asked.
+    pub model: Option<VerdictKind>,
+}
+
+/// Leaves so many cases of each kind, all of one rule, one every ten minutes from `from` on.
+pub async fn leave(
+    store: &Store,
+    of: &RuleAt,
+    cases: &[(usize, Past)],
+    from: Time,
+) -> anyhow::Result<()> {
+    let mut at = from;
+    for (times, past) in cases {
+        for _ in 0..*times {
+            at += TimeDelta::minutes(10);
+            leave_one(store, of, *past, at).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::Result<()> {
+    let new = alert(of, at);
+    let received = store.store_alerts(&[new], &[], None, at).await?;
+    let alert = store.alert(received[0].alert).await?;
+    let case = store.open_case(&alert, "past", at, vec![]).await?.id;
+    let lease = std::time::Duration::from_secs(60);
+    let claimed = store.claim("past", at, lease).await?;
+    let (claim, _) = claimed.ok_or_else(|| anyhow::anyhow!("{case} is not in the queue"))?;
+    for _ in 0..past.calls {
+        store
+            .begin_call(&call(case, past.tool, at), json!({}))
+            .await?;
+    }
+    let said = [
+        (Analyst::Playbook, Some(past.kind)),
+        (Analyst::Model, past.model),
+    ];
+    for (analyst, kind) in said {
+        if let Some(kind) = kind {
+            let said = assessment(analyst, kind);
+            store.add_assessment(case, alert.id, &said).await?;
+        }
+    }
+    let record = Record {
+        close_cap: i64::MAX,
+        claim,
+        verdicts: vec![verdict(case, &alert, past.kind, at)],
+        outcome: Outcome::Escalated,
+        event: CaseEvent::Escalated,
+        effects: vec![],
+        approvals: vec![],
+        events: vec![],
+        spent: Spent::default(),
+        now: at,
+    };
+    store.record(record).await?;
+    Ok(())
+}
+
+fn alert(of: &RuleAt, at: Time) -> NewAlert {
+    NewAlert {
+        source: of.source.clone(),
+        source_alert_id: format!("{} {at}", of.rule),
+        mapping: "panther".to_owned(),
+        product: "okta".to_owned(),
+        rule: Rule {
+            id: of.rule.clone(),
+            name: of.rule.clone(),
+            groups: vec![],
+        },
+        severity: Severity::High,
+        time: at,
+        attacks: vec![],
+        activities: vec![],
+        entities: vec![],
+        observables: vec![],
+        raw: "{}".to_owned(),
+    }
+}
+
+fn call(case: CaseId, tool: &str, at: Time) -> ToolCall {
+    ToolCall {
+        id: 0,
+        case,
+        tier: Tier::Two,
+        asked_by: "step".to_owned(),
+        tool: tool.to_owned(),
+        class: ToolClass::ReadInternal,
+        arguments: json!({}),
+        outcome: CallOutcome::Ok,
+        reason: None,
+        digest: None,
+        started: at,
+        millis: Some(1),
+    }
+}
+
+fn assessment(analyst: Analyst, verdict: VerdictKind) -> Assessment {
+    Assessment {
+        tier: Tier::Two,
+        analyst,
+        verdict,
+        probability: 0.5,
+        confidence: 50,
+        reasons: vec![],
+        gaps: vec![],
+        techniques: vec![],
+        close_allowed: false,
+    }
+}
+
+fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind, at: Time) -> Verdict {
+    Verdict {
+        case,
+        alert: alert.id,
+        kind,
+        reason: VerdictReason::NeedsHuman,
+        impact: Impact::None,
+        confidence: 50,
+        close_allowed: kind.is_benign(),
+        vetoes: vec![],
+        basis: Basis {
+            sentence: String::new(),
+            probability: 0.5,
+            reasons: vec![],
+            evidence_refs: vec![],
+            gaps: vec![],
+            techniques: vec![],
+        },
+        provenance: Provenance {
+            tier: Tier::Two,
+            analyst: Analyst::Playbook,
+            analyst_note: None,
+            playbook: "past".to_owned(),
+            playbook_hash: String::new(),
+            model: None,
+            prompt_hash: None,
+        },
+        at,
+    }
+}
