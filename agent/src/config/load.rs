@@ -1,18 +1,14 @@
 //! Reads the configuration file and reports every fault at once with its place; it does not look at the world.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use config::{Value, ValueKind};
-use mcp_clients::config::{ServerConfig, Span};
-use mcp_clients::sources::{Origin, SourceConfig};
+use mcp_clients::config::ServerConfig;
+use mcp_clients::sources::SourceConfig;
 use serde::de::DeserializeOwned;
-use state::model::CANARY_SOURCE;
-
-use crate::text::shape;
 
 use super::Config;
+use super::meaning::meaning;
 use super::places::Places;
 
 /// One thing that is wrong with the configuration.
@@ -126,147 +122,6 @@ pub fn from_text(text: &str, name: &str) -> Result<Config, ConfigFaults> {
         Ok(config)
     } else {
         Err(ConfigFaults(faults))
-    }
-}
-
-/// Faults of settings that are well-formed but can't be meant.
-fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
-    let mut seen = std::collections::HashSet::new();
-    for (i, source) in config.sources.iter().enumerate() {
-        let key = format!("sources.{i}");
-        if source.name == CANARY_SOURCE {
-            let message = format!("`{CANARY_SOURCE}` is the daemon's own; write another name");
-            faults.push(places.fault(&key, message));
-        }
-        for message in source.faults() {
-            faults.push(places.fault(&key, message));
-        }
-        if !seen.insert(&source.name) {
-            let message = format!(
-                "two sources are called `{}`; names must differ",
-                source.name
-            );
-            faults.push(places.fault(&key, message));
-        }
-        let server = match &source.origin {
-            Origin::Mcp(mcp) => Some(&mcp.server),
-            Origin::File(_) | Origin::Webhook(_) => None,
-        };
-        if let Some(server) = server.filter(|s| !config.servers.contains_key(*s)) {
-            let message = format!("there is no server `{server}`: add [servers.{server}]");
-            faults.push(places.fault(&format!("{key}.server"), message));
-        }
-    }
-    for message in config.model.iter().flat_map(super::ModelConfig::faults) {
-        faults.push(places.fault("model", message));
-    }
-    bounds(config, places, faults);
-    if let Some((server, tool)) = config.queries.tool.split_once('.') {
-        let spec = config.servers.get(server);
-        if spec.is_some_and(|s| !s.tools.contains_key(tool)) {
-            let message = format!(
-                "`{tool}` is not in the catalogue of server `{server}`: add [servers.{server}.tools.{tool}]"
-            );
-            faults.push(places.fault("queries.tool", message));
-        }
-    } else {
-        faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
-    }
-    names_apart(config, places, faults);
-    if config.run.workers == 0 {
-        faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
-    }
-    if !(0.0..=100.0).contains(&config.closing.sample()) {
-        let message = "is a percentage: 0 to 100".to_owned();
-        faults.push(places.fault("closing.review_sample_percent", message));
-    }
-}
-
-/// Server and tool names that look alike, and read-backs that name no reading tool.
-fn names_apart(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    for (server, spec) in &config.servers {
-        for (tool, about) in &spec.tools {
-            let (name, key) = (
-                format!("{server}.{tool}"),
-                format!("servers.{server}.tools.{tool}"),
-            );
-            if let Some(other) = seen.insert(shape(&name), name.clone()) {
-                let message = format!("`{name}` can be taken for `{other}`: rename one server");
-                faults.push(places.fault(&key, message));
-            }
-            let Some(read_back) = &about.effect.read_back else {
-                continue;
-            };
-            let reads = read_back.tool.split_once('.').and_then(|(s, t)| {
-                let tool = config.servers.get(s)?.tools.get(t)?;
-                Some(tool.class.is_read_only() && tool.enabled)
-            });
-            if about.enabled && reads != Some(true) {
-                let message = format!(
-                    "`{}` is not an enabled reading tool of the catalogue",
-                    read_back.tool
-                );
-                faults.push(places.fault(&format!("{key}.effect.read_back"), message));
-            }
-        }
-    }
-}
-
-/// Spans and counts that would stop the daemon or make it give up at once.
-fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
-    let run = &config.run;
-    let day = Duration::from_secs(24 * 3600);
-    for (key, span, least, most) in [
-        ("run.lease", run.lease.0, Duration::from_secs(1), day),
-        ("run.look_ahead", run.look_ahead.0, Duration::ZERO, 7 * day),
-        ("run.drain", run.drain.0, Duration::ZERO, day),
-        (
-            "run.join_window",
-            run.join_window.0,
-            Duration::ZERO,
-            365 * day,
-        ),
-        (
-            "closing.proposal_expires",
-            config.closing.proposal_expires.0,
-            Duration::from_secs(60),
-            365 * day,
-        ),
-        (
-            "approvals.expires",
-            config.approvals.expires.0,
-            Duration::from_secs(60),
-            7 * day,
-        ),
-        (
-            "closing.canary.every",
-            config.closing.canary.every.0,
-            Duration::from_secs(60),
-            7 * day,
-        ),
-        (
-            "closing.canary.grace",
-            config.closing.canary.grace.0,
-            Duration::from_secs(30),
-            day,
-        ),
-    ] {
-        if span < least || span > most {
-            let message = format!("must lie between {} and {}", Span(least), Span(most));
-            faults.push(places.fault(key, message));
-        }
-    }
-    if config.effects.destructive_per_hour < 0 {
-        let message = "must be 0 or more".to_owned();
-        faults.push(places.fault("effects.destructive_per_hour", message));
-    }
-    if config.closing.pause_file.as_os_str().is_empty() {
-        let message = "names no file; leave it out for nightdesk.pause".to_owned();
-        faults.push(places.fault("closing.pause_file", message));
-    }
-    if run.max_attempts < 1 {
-        faults.push(places.fault("run.max_attempts", "must be at least 1".to_owned()));
     }
 }
 

@@ -1,0 +1,240 @@
+//! What may happen without a person and who may say yes: `[closing]`, `[effects]`, `[approvals]`, `[protection]`; deciding
+//! is the gate's.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use mcp_clients::config::Span;
+use serde::{Deserialize, Serialize};
+
+/// What may happen to a case that the predicate allows to close, the narrowest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CloseMode {
+    /// Always hand it to a person.
+    Never,
+    /// Ask a person to confirm.
+    #[default]
+    Propose,
+    /// Close it.
+    Auto,
+}
+
+/// `[closing]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClosingConfig {
+    /// What may happen.
+    pub mode: CloseMode,
+    /// Closes without a person per hour, 50 unless set; beyond it cases go to a person.
+    pub cap_per_hour: Option<i64>,
+    /// Share of closes that go to a person all the same, 5 unless set.
+    pub review_sample_percent: Option<f64>,
+    /// How long a proposal waits; after that it counts as denied.
+    pub proposal_expires: Span,
+    /// While this file is there, nothing is closed and no effect happens; its first line is the reason.
+    pub pause_file: PathBuf,
+    /// The known bad alert that must be escalated, or closing is switched off.
+    pub canary: CanaryConfig,
+}
+
+impl Default for ClosingConfig {
+    fn default() -> Self {
+        Self {
+            mode: CloseMode::Propose,
+            cap_per_hour: None,
+            review_sample_percent: None,
+            proposal_expires: Span(Duration::from_secs(24 * 3600)),
+            pause_file: PathBuf::from("nightdesk.pause"),
+            canary: CanaryConfig::default(),
+        }
+    }
+}
+
+/// `[closing.canary]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CanaryConfig {
+    /// Whether the running daemon sends canaries; `run --once`, `demo` and `eval` never do.
+    pub enabled: bool,
+    /// How often.
+    pub every: Span,
+    /// How long one may take to be escalated.
+    pub grace: Span,
+}
+
+impl Default for CanaryConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            every: Span(Duration::from_secs(3600)),
+            grace: Span(Duration::from_secs(15 * 60)),
+        }
+    }
+}
+
+impl ClosingConfig {
+    /// Closes without a person per hour.
+    #[must_use]
+    pub fn cap(&self) -> i64 {
+        self.cap_per_hour.unwrap_or(50)
+    }
+
+    /// Share of closes that go to a person, percent.
+    #[must_use]
+    pub fn sample(&self) -> f64 {
+        self.review_sample_percent.unwrap_or(5.0)
+    }
+}
+
+/// `[effects]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EffectsConfig {
+    /// Dry run unless this and the tool's own flag say otherwise.
+    pub live: bool,
+    /// Destructive actions per hour; beyond it they are refused.
+    pub destructive_per_hour: i64,
+}
+
+impl Default for EffectsConfig {
+    fn default() -> Self {
+        Self {
+            live: false,
+            destructive_per_hour: 5,
+        }
+    }
+}
+
+/// `[approvals]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApprovalsConfig {
+    /// Who may approve live effects; nobody when empty.
+    pub approvers: Vec<String>,
+    /// Who may answer proposed closes; whoever can run the command when empty.
+    pub closers: Vec<String>,
+    /// How long a proposed effect waits; after that it counts as denied.
+    pub expires: Span,
+}
+
+impl ApprovalsConfig {
+    /// How long a proposed effect waits.
+    #[must_use]
+    pub fn expire_after(&self) -> TimeDelta {
+        TimeDelta::from_std(self.expires.0).unwrap_or_else(|_| TimeDelta::hours(1))
+    }
+
+    /// Whether somebody may approve a live effect.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub fn may_approve(&self, by: &str) -> Result<(), String> {
+        if is_ours(by) {
+            return Err("who asks never approves".to_owned());
+        }
+        match self.approvers.iter().any(|a| a == by) {
+            true => Ok(()),
+            false => Err(format!("`{by}` is not one of [approvals] approvers")),
+        }
+    }
+
+    /// Whether somebody may answer a proposed close.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub fn may_close(&self, by: &str) -> Result<(), String> {
+        if is_ours(by) {
+            return Err("who asks never approves".to_owned());
+        }
+        match self.closers.is_empty() || self.closers.iter().any(|a| a == by) {
+            true => Ok(()),
+            false => Err(format!("`{by}` is not one of [approvals] closers")),
+        }
+    }
+}
+
+/// Whether a name is the daemon's own, or nobody's.
+fn is_ours(by: &str) -> bool {
+    let name = by.trim();
+    name.is_empty() || name.eq_ignore_ascii_case("nightdesk")
+}
+
+impl Default for ApprovalsConfig {
+    fn default() -> Self {
+        Self {
+            approvers: Vec::new(),
+            closers: Vec::new(),
+            expires: Span(Duration::from_secs(4 * 3600)),
+        }
+    }
+}
+
+/// `[protection]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProtectionConfig {
+    /// Entities (users, hosts) whose alerts are never closed without a person; `*` stands for any text.
+    pub entities: Vec<String>,
+}
+
+impl ProtectionConfig {
+    /// The pattern that protects `value`, if one does. Letter case does not count.
+    #[must_use]
+    pub fn covers(&self, value: &str) -> Option<&str> {
+        matching(&self.entities, value)
+    }
+}
+
+/// The first pattern that matches a value; `*` stands for any text, letter case does not count.
+#[must_use]
+pub fn matching<'p>(patterns: &'p [String], value: &str) -> Option<&'p str> {
+    let value = value.trim().to_lowercase();
+    patterns
+        .iter()
+        .map(String::as_str)
+        .find(|pattern| matches_glob(&pattern.to_lowercase(), &value))
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any text.
+fn matches_glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_glob;
+
+    #[test]
+    fn globs_anchor_at_both_ends() {
+        for (pattern, text, yes) in [
+            ("*", "anything", true),
+            ("dc*", "dc01", true),
+            ("dc*", "adc01", false),
+            ("*-prod", "db-prod", true),
+            ("*-prod", "db-prod-2", false),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxc", false),
+            ("root", "root", true),
+            ("root", "rootx", false),
+        ] {
+            assert_eq!(matches_glob(pattern, text), yes, "{pattern} {text}");
+        }
+    }
+}
