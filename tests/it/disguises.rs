@@ -5,6 +5,11 @@ pub(crate) type Disguise = fn(&str) -> Option<String>;
 
 /// Every disguise with its name.
 pub(crate) fn all() -> Vec<(&'static str, Disguise)> {
+    [encoded(), drawn(), turned()].concat()
+}
+
+/// The text as bytes or codes.
+fn encoded() -> Vec<(&'static str, Disguise)> {
     vec![
         ("base64", |t| Some(format!("data={}", base64(t)))),
         ("base64 of UTF-16", |t| {
@@ -40,6 +45,12 @@ pub(crate) fn all() -> Vec<(&'static str, Disguise)> {
         ("quoted-printable", |t| {
             Some(each_byte(t, |b| format!("={b:02X}")))
         }),
+    ]
+}
+
+/// The text in other characters, or between them.
+fn drawn() -> Vec<(&'static str, Disguise)> {
+    vec![
         ("tag characters", |t| {
             let plain = t.chars().all(|c| matches!(c, ' '..='~'));
             plain.then(|| format!("invoice{}", t.chars().map(tag).collect::<String>()))
@@ -83,6 +94,12 @@ pub(crate) fn all() -> Vec<(&'static str, Disguise)> {
                 }
             }))
         }),
+    ]
+}
+
+/// The letters in another order or with others in between.
+fn turned() -> Vec<(&'static str, Disguise)> {
+    vec![
         ("rot13", |t| {
             t.is_ascii().then(|| each(t, |c| rot13(c).to_string()))
         }),

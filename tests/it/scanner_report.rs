@@ -1,6 +1,7 @@
 //! Detection and false alarms of the scanner on the development sets, as a table; it skips where they are absent.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use agent::scan::{Hit, Scanner};
@@ -10,6 +11,9 @@ use crate::scanner::scanner;
 
 /// Most benign documents that may be flagged, per thousand.
 const MOST_PER_THOUSAND: usize = 5;
+
+/// A file of more rows is long.
+const LONG: usize = 400;
 
 /// Which files, below the shared folder, hold what: attacks, hard benign prompts (no logs), and logs and documents.
 const ATTACKS: [&str; 8] = [
@@ -60,14 +64,22 @@ fn scanned(row: &Value) -> Value {
     row
 }
 
+/// The rows of a file; of long ones each tenth in a debug build, which is slow.
 fn rows(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
+    let rows: Vec<Value> = text
+        .lines()
         .filter_map(|l| serde_json::from_str(l).ok())
-        .collect()
+        .collect();
+    let step = if cfg!(debug_assertions) && rows.len() > LONG {
+        10
+    } else {
+        1
+    };
+    rows.into_iter().step_by(step).collect()
 }
 
-/// One line of the table, and what was flagged.
+/// How many rows there are, and which are flagged.
 fn measure(scanner: &Scanner, rows: &[Value]) -> (usize, Vec<(usize, Vec<Hit>)>) {
     let flagged = rows
         .iter()
@@ -79,22 +91,24 @@ fn measure(scanner: &Scanner, rows: &[Value]) -> (usize, Vec<(usize, Vec<Hit>)>)
     )
 }
 
-fn line(name: &str, n: usize, flagged: usize) {
+/// One line of the table.
+fn line(table: &mut String, name: &str, n: usize, flagged: usize) {
     let share = 100.0 * flagged as f64 / n.max(1) as f64;
-    eprintln!("| {name} | {n} | {flagged} | {share:.1} |");
+    writeln!(table, "| {name} | {n} | {flagged} | {share:.1} |").unwrap();
 }
 
-fn by_group(rows: &[Value], flagged: &[(usize, Vec<Hit>)], key: &str) {
+fn by_group(table: &mut String, rows: &[Value], flagged: &[(usize, Vec<Hit>)]) {
     let mut groups: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (i, row) in rows.iter().enumerate() {
-        if let Some(group) = row[key].as_str() {
+        let keys = ["family", "attack", "variant", "category"];
+        if let Some(group) = keys.iter().find_map(|key| row[*key].as_str()) {
             let counts = groups.entry(group).or_default();
             counts.0 += 1;
             counts.1 += usize::from(flagged.iter().any(|(at, _)| *at == i));
         }
     }
     for (group, (n, found)) in groups {
-        line(&format!("- {group}"), n, found);
+        line(table, &format!("- {group}"), n, found);
     }
 }
 
@@ -125,26 +139,20 @@ fn few_benign_documents_are_flagged_and_attacks_are() {
         return;
     }
     let scanner = scanner();
-    eprintln!("| set | n | flagged | % |\n|---|---|---|---|");
+    let mut table = "| set | n | flagged | % |\n|---|---|---|---|\n".to_owned();
     let mut soc_fields = 0;
     for file in ATTACKS {
         let rows = rows(&shared.join(file));
         let (n, flagged) = measure(&scanner, &rows);
-        line(file, n, flagged.len());
-        for key in ["family", "attack", "variant", "category"] {
-            if !file.contains("bipia") {
-                by_group(&rows, &flagged, key);
-            }
+        line(&mut table, file, n, flagged.len());
+        by_group(&mut table, &rows, &flagged);
+        if file.contains("soc-fields") {
+            soc_fields = flagged.len();
         }
-        soc_fields += if file.contains("soc-fields") {
-            flagged.len()
-        } else {
-            0
-        };
     }
     for file in PROMPTS {
         let (n, flagged) = measure(&scanner, &rows(&shared.join(file)));
-        line(file, n, flagged.len());
+        line(&mut table, file, n, flagged.len());
     }
     let (mut all, mut alarms, mut told) = (0, 0, String::new());
     let logs = corpus_files(&shared.join("corpus"));
@@ -154,17 +162,14 @@ fn few_benign_documents_are_flagged_and_attacks_are() {
         rows.retain(|r| r["expect"] != "flag_allowed_but_alert_must_survive");
         let (n, flagged) = measure(&scanner, &rows);
         let name = path.strip_prefix(&shared).unwrap().display().to_string();
-        line(&name, n, flagged.len());
+        line(&mut table, &name, n, flagged.len());
         (all, alarms) = (all + n, alarms + flagged.len());
         for (i, hits) in flagged.iter().take(9) {
-            told.push_str(&format!(
-                "{name}:{i}: {}/{}: {:?}\n",
-                hits[0].family, hits[0].name, hits[0]
-            ));
+            writeln!(told, "{name}:{i}: {:?}", hits[0]).unwrap();
         }
     }
-    line("all benign documents", all, alarms);
-    eprintln!("{told}");
+    line(&mut table, "all benign documents", all, alarms);
+    eprintln!("{table}\n{told}");
     assert!(
         alarms * 1000 <= all * MOST_PER_THOUSAND,
         "{alarms} of {all}"

@@ -40,8 +40,11 @@ struct Reading {
     layers: Vec<&'static str>,
 }
 
+/// A way to turn a text round, and its layer.
+type Turn = (&'static str, fn(&str) -> String);
+
 /// Ways to turn a text round that any text allows.
-const TURNS: [(&str, fn(&str) -> String); 3] = [
+const TURNS: [Turn; 3] = [
     ("leet", normal::unleet),
     ("rot13", normal::rot13),
     ("reversed", normal::reversed),
