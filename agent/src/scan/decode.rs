@@ -13,19 +13,7 @@ pub(super) const SHORTEST_RUN: usize = 16;
 
 /// The text with each kind of encoding that occurs in it decoded, and the kind's name. Only texts that changed.
 pub(super) fn all(text: &str) -> Vec<(&'static str, String)> {
-    let kinds: [(&'static str, Decoder); 10] = [
-        ("url", url),
-        ("entities", entities),
-        ("escapes", escapes),
-        ("quoted-printable", quoted_printable),
-        ("base64", base64_runs),
-        ("hex", alphabets::hex_runs),
-        ("base32", alphabets::base32_runs),
-        ("binary", alphabets::binary_runs),
-        ("spaced", alphabets::spaced_letters),
-        ("invisible", invisible_as_blank),
-    ];
-    let mut found: Vec<(&'static str, String)> = kinds
+    let mut found: Vec<(&'static str, String)> = KINDS
         .iter()
         .filter_map(|(kind, decode)| Some((*kind, decode(text)?)))
         .filter(|(_, decoded)| decoded != text)
@@ -33,6 +21,32 @@ pub(super) fn all(text: &str) -> Vec<(&'static str, String)> {
     found.extend(normal::hidden(text).map(|hidden| (HIDDEN, hidden)));
     found
 }
+
+/// The kinds of encodings.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(kind, _)| *kind).chain([HIDDEN])
+}
+
+/// One kind of encoding undone; none when it does not occur.
+pub(super) fn one(kind: &str, text: &str) -> Option<String> {
+    if kind == HIDDEN {
+        return normal::hidden(text);
+    }
+    KINDS.iter().find(|(k, _)| *k == kind)?.1(text)
+}
+
+const KINDS: [(&str, Decoder); 10] = [
+    ("url", url),
+    ("entities", entities),
+    ("escapes", escapes),
+    ("quoted-printable", quoted_printable),
+    ("base64", base64_runs),
+    ("hex", alphabets::hex_runs),
+    ("base32", alphabets::base32_runs),
+    ("binary", alphabets::binary_runs),
+    ("spaced", alphabets::spaced_letters),
+    ("invisible", invisible_as_blank),
+];
 
 type Decoder = fn(&str) -> Option<String>;
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 mod alphabets;
+mod clean;
 mod decode;
 mod families;
 mod matcher;
@@ -10,6 +11,7 @@ mod normal;
 mod readings;
 mod value;
 
+use clean::Clean;
 use families::Families;
 use matcher::Matcher;
 use readings::Readings;
@@ -26,6 +28,7 @@ pub const WHOLE_EVENT: &str = "(whole event)";
 #[derive(Debug)]
 pub struct Scanner {
     matcher: Matcher,
+    clean: Clean,
 }
 
 /// Something that looks like an instruction to a model.
@@ -59,13 +62,14 @@ impl Scanner {
     /// Every fault of every file, with the file's name.
     pub fn load(folder: &Folder) -> Result<Self, Vec<String>> {
         let matcher = Matcher::new(Families::load(folder)?).map_err(|e| vec![e])?;
-        Ok(Self { matcher })
+        let clean = Clean::default();
+        Ok(Self { matcher, clean })
     }
 
     /// Scans one text; `field` stands in its hits.
     #[must_use]
     pub fn text(&self, field: &str, text: &str) -> Scan {
-        let mut readings = Readings::new(&self.matcher);
+        let mut readings = Readings::new(&self.matcher, &self.clean);
         readings.field(field, text);
         readings.done()
     }
@@ -73,7 +77,7 @@ impl Scanner {
     /// Scans each text and key of a JSON value, and the value as one event.
     #[must_use]
     pub fn value(&self, value: &Value) -> Scan {
-        let mut readings = Readings::new(&self.matcher);
+        let mut readings = Readings::new(&self.matcher, &self.clean);
         value::event(&mut readings, "", value);
         readings.done()
     }
@@ -81,7 +85,7 @@ impl Scanner {
     /// Scans rows, each apart and as an event of its own; pointers begin with the row's number.
     #[must_use]
     pub fn events(&self, values: &[Value]) -> Scan {
-        let mut readings = Readings::new(&self.matcher);
+        let mut readings = Readings::new(&self.matcher, &self.clean);
         for (i, value) in values.iter().enumerate() {
             value::event(&mut readings, &format!("/{i}"), value);
         }
