@@ -148,6 +148,15 @@ pub fn nightdesk(program: &str, dir: &Path, args: &[&str]) -> anyhow::Result<Out
     Ok(command.output()?)
 }
 
+/// Changes a store's file behind the daemon's back.
+pub async fn tamper(file: &Path, sql: &'static str) -> anyhow::Result<()> {
+    use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut db = options.connect().await?;
+    db.execute(sql).await?;
+    Ok(db.close().await?)
+}
+
 /// Standard output as text.
 #[must_use]
 pub fn stdout(output: &Output) -> String {

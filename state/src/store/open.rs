@@ -95,10 +95,8 @@ impl Store {
         let options = SqliteConnectOptions::from_str("sqlite::memory:")?
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        let anchor = SqlitePoolOptions::new()
+        let anchor = kept_open()
             .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
         let writer = one_writer().connect_with(options).await?;
@@ -127,7 +125,7 @@ impl Store {
             .connect_with(options.clone())
             .await
             .map_err(|e| opening(path, e))?;
-        let readers = SqlitePoolOptions::new()
+        let readers = kept_open()
             .max_connections(READERS)
             .connect_lazy_with(options.read_only(true));
         let store = Self {
@@ -184,9 +182,17 @@ async fn schema_of(pool: &SqlitePool) -> Result<i64> {
     )
 }
 
+/// Connections stay open. sqlx 0.9 would look after idle ones in a loop over their number, which it lets drop below
+/// nought for a moment when one is given back just then: that loop has no end and takes a thread of the runtime with it.
+fn kept_open() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
 /// The pool of the one connection that writes.
 fn one_writer() -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
+    kept_open()
         .max_connections(1)
         // SQLite ends a transaction by itself when the disk fails or is full; sqlx then still
         // counts it as open and could never begin another one on that connection.

@@ -3,6 +3,7 @@
 mod audit;
 mod daemon;
 mod demo;
+mod effects;
 mod faults;
 mod integrity;
 mod model;
