@@ -7,5 +7,6 @@ mod playbooks;
 mod prompts;
 mod scanner;
 mod scanner_report;
+mod scanner_texts;
 mod scenarios;
 mod tidy;
