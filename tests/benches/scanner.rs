@@ -1,6 +1,7 @@
 //! How fast the scanner is on a short alert and on a large tool result; run with `cargo bench -p tests --bench scanner`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent::data::{Folder, SCANNER};
@@ -51,7 +52,8 @@ fn time(name: &str, bytes: usize, times: usize, mut run: impl FnMut()) {
 
 fn main() {
     let start = Instant::now();
-    let scanner = Scanner::load(&Folder::open(&SCANNER, None).unwrap()).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/scanner");
+    let scanner = Scanner::load(&Folder::open(&SCANNER, Some(&folder)).unwrap()).unwrap();
     println!("load: {:?}", start.elapsed());
     let (alert, rows) = (alert(), result());
     time("alert", alert.to_string().len(), 2000, || {

@@ -9,5 +9,6 @@ mod policy;
 mod prompts;
 mod scanner;
 mod scanner_report;
+mod scanner_texts;
 mod scenarios;
 mod tidy;

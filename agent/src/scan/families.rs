@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::normal;
@@ -184,15 +184,14 @@ fn compile(
     }
     if form.reads == Reads::Words {
         for most in 0..=9 {
-            regex = regex.replace(
-                &format!(" ~{most} "),
-                &format!("(?: [^ ]{{1,40}}){{0,{most}}} "),
-            );
+            regex = regex.replace(&format!(" ~{most} "), &format!("(?: [^ ]+){{0,{most}}} "));
         }
         regex = format!("(?:^| )(?:{regex})(?: |$)");
     }
     let regex = RegexBuilder::new(&regex)
         .multi_line(true)
+        // Over bytes: a class of all Unicode letters would make patterns with gaps far too large.
+        .unicode(false)
         .size_limit(LARGEST_PATTERN)
         .build()
         .map_err(|e| e.to_string())?;

@@ -103,7 +103,9 @@ impl Matcher {
         let patterns = self.families.patterns.iter();
         let hidden = patterns.filter(|p| p.reads == Reads::Hidden);
         hidden
-            .filter_map(|p| Some(self.found(p.label, folded, p.regex.find(folded)?.range())))
+            .filter_map(|p| {
+                Some(self.found(p.label, folded, p.regex.find(folded.as_bytes())?.range()))
+            })
             .collect()
     }
 
@@ -135,7 +137,7 @@ impl Matcher {
     ) -> Option<Found> {
         windows.iter().find_map(|window| {
             let part = whole_words(text, window, reads);
-            let hit = pattern.regex.find(&text[part.clone()])?;
+            let hit = pattern.regex.find(text[part.clone()].as_bytes())?;
             let range = part.start + hit.start()..part.start + hit.end();
             Some(self.found(pattern.label, text, range))
         })
@@ -144,6 +146,8 @@ impl Matcher {
     fn found(&self, label: usize, text: &str, range: Range<usize>) -> Found {
         let from = text.floor_char_boundary(range.start.saturating_sub(AROUND));
         let to = text.ceil_char_boundary((range.end + AROUND).min(text.len()));
+        // Patterns read bytes and may end inside a character.
+        let range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
         Found {
             label,
             matched: text[range].trim().to_owned(),
