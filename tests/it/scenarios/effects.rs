@@ -184,7 +184,7 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
         .filter(|l| l.contains("\"stage\":\"refused\""));
     assert_eq!(
         denied.count(),
-        2,
+        3,
         "each refused answer is on record: {story}"
     );
 }
