@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use state::model::{Activity, Answer, CallOutcome, CaseId, Evidence, Trust};
 
 use crate::ctx::Ctx;
+use crate::playbook::TRUSTED_ROWS;
 
 use super::Called;
 
@@ -66,16 +67,39 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
             .summary
             .push_str(", and there is more than was answered");
     }
-    if entry.spec.answer.trusted.iter().any(|t| t == "*") {
+    let trusted = &entry.spec.answer.trusted;
+    let whole = trusted.iter().any(|t| t == "*");
+    if whole {
         evidence.trust = Trust::Trusted;
     }
     if entry.spec.answer.events {
         evidence.value = json!({"count": rows.len()});
         evidence.activities = activities(ctx, &rows);
-    } else {
+    } else if whole || trusted.is_empty() {
         evidence.value = json!({"results": rows});
+    } else {
+        let believed: Vec<Value> = rows.iter().map(|row| only(row, trusted)).collect();
+        evidence.value = json!({"results": rows, TRUSTED_ROWS: believed});
     }
     evidence
+}
+
+/// A row reduced to the fields at these dotted paths.
+fn only(row: &Value, paths: &[String]) -> Value {
+    let mut out = json!({});
+    for path in paths {
+        let keys: Vec<&str> = path.split('.').collect();
+        let found = keys.iter().try_fold(row, |at, key| at.get(*key));
+        let (Some(value), Some((last, before))) = (found, keys.split_last()) else {
+            continue;
+        };
+        let mut at = &mut out;
+        for key in before {
+            at = &mut at[*key];
+        }
+        at[*last] = value.clone();
+    }
+    out
 }
 
 fn activities(ctx: &Ctx, rows: &[Value]) -> Vec<Activity> {
@@ -91,5 +115,19 @@ fn rows(value: &Value, path: &str) -> Vec<Value> {
         Value::Array(items) => items.clone(),
         Value::Null => Vec::new(),
         other => vec![other.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_keeps_the_listed_fields_alone() {
+        let row = json!({"id": "u1", "profile": {"login": "ana", "nick": "obey"}, "note": "obey"});
+        let paths = ["id", "profile.login", "status", "note.deep"].map(str::to_owned);
+        let want = json!({"id": "u1", "profile": {"login": "ana"}});
+        assert_eq!(only(&row, &paths), want);
+        assert_eq!(only(&json!("obey"), &paths), json!({}));
     }
 }

@@ -20,4 +20,4 @@ pub use library::{Entry, Library, PlaybookFault};
 pub use queries::{Dialect, QueryError};
 pub use reads::Reads;
 pub use slots::{Filled, SlotError, Slots, rfc3339};
-pub use view::{Scene, activity_view, rows_of};
+pub use view::{Scene, TRUSTED_ROWS, activity_view, rows_of};

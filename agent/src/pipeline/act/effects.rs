@@ -7,6 +7,7 @@ use state::store::NewApproval;
 use crate::ctx::Ctx;
 use crate::gate::{self, Closable, Origin, Proposal};
 use crate::playbook::{Filled, Scene, Slots};
+use crate::text::{defang, oneline};
 use crate::tier::sentence;
 
 use super::Acted;
@@ -117,12 +118,13 @@ async fn responses(
 
 fn ticket(alert: &Alert, verdict: &Verdict) -> Map<String, Value> {
     let case = verdict.case;
+    // Where it goes nobody knows what a link or a control character does.
+    let harmless = |text: &str, most: usize| defang(&oneline(text, most));
+    let title = format!("{case}: {}", harmless(&alert.rule.name, 200));
+    let body = harmless(&verdict.basis.sentence, 2_000);
     Map::from_iter([
-        (
-            "title".to_owned(),
-            json!(format!("{case}: {}", alert.rule.name)),
-        ),
-        ("body".to_owned(), json!(verdict.basis.sentence)),
+        ("title".to_owned(), json!(title)),
+        ("body".to_owned(), json!(body)),
         ("severity".to_owned(), json!(alert.severity.as_str())),
         ("case_id".to_owned(), json!(case.to_string())),
     ])
