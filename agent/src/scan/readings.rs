@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::decode::{self, HIDDEN};
+use super::decode::{self, Decoded, HIDDEN};
 use super::matcher::{Found, Matcher};
 use super::{Hit, MOST_HITS, Scan, WHOLE_EVENT, normal};
 use crate::text;
@@ -38,6 +38,7 @@ pub(super) struct Readings<'m> {
 struct Reading {
     text: String,
     layers: Vec<&'static str>,
+    open: bool,
 }
 
 /// A way to turn a text round, and its layer.
@@ -103,6 +104,7 @@ impl<'m> Readings<'m> {
         let first = Reading {
             text: whole.to_owned(),
             layers: Vec::new(),
+            open: true,
         };
         let mut seen = HashSet::from([whole.to_owned()]);
         let mut queue = VecDeque::from([first]);
@@ -112,14 +114,19 @@ impl<'m> Readings<'m> {
             }
             self.bytes_left -= reading.text.len();
             self.match_all(place, &reading);
-            for (layer, text) in decode::all(&reading.text) {
+            let decoded = if reading.open {
+                decode::all(&reading.text)
+            } else {
+                Vec::new()
+            };
+            for Decoded { layer, text, open } in decoded {
                 let new = seen.insert(text.clone());
                 if new && (reading.layers.len() >= DEEPEST || seen.len() > MOST_READINGS) {
                     self.cut();
                 } else if new {
                     let mut layers = reading.layers.clone();
                     layers.push(layer);
-                    queue.push_back(Reading { text, layers });
+                    queue.push_back(Reading { text, layers, open });
                 }
             }
         }
@@ -139,6 +146,10 @@ impl<'m> Readings<'m> {
                 let under = if open { None } else { disguise };
                 self.hit(place, found, reading.layers.iter().copied().chain(under));
             }
+        }
+        // The fields were turned one by one.
+        if matches!(place, Place::Event(_)) {
+            return;
         }
         for (turn, make) in TURNS {
             let turned = make(&folded);
