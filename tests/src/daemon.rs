@@ -119,6 +119,9 @@ impl Site {
         let gated = format!("command = \"sh\"\nargs = {arguments}");
         ensure!(text.contains(&plain), "no server {server} in {text}");
         self.write(&text.replace(&plain, &gated))?;
+        // Behind the gate stands what is no embedded server any more.
+        let pinned = self.run(&["tools", "pin"])?;
+        ensure!(pinned.status.success(), "{}", stderr(&pinned));
         Ok(gate)
     }
 

@@ -1,16 +1,14 @@
 //! Encodings told by their alphabet alone: hex, base32, binary digits, letters set apart. Base64 and escapes are `decode`.
 
-use super::decode::{SHORTEST_RUN, readable, runs};
+use std::ops::Range;
+
+use super::decode::{Pieces, SHORTEST_RUN, readable, runs};
 
 /// Hex digits in one run, or as pairs set apart by one blank, comma or colon, `0x` before them or not.
-pub(super) fn hex_runs(text: &str) -> Option<String> {
-    let together = runs(
-        text,
-        |b| b.is_ascii_hexdigit(),
-        |run| readable(&pairs(run)?),
-    );
-    let text = together.as_deref().unwrap_or(text);
-    set_apart(text, 2, 16).or(together)
+pub(super) fn hex_runs(text: &str) -> Option<Pieces> {
+    let digit = |b: u8| b.is_ascii_hexdigit();
+    let together = runs(text, digit, |run| readable(&pairs(run)?));
+    Pieces::of(text, &together).or_else(|| Pieces::of(text, &set_apart(text, 2, 16)))
 }
 
 fn pairs(run: &str) -> Option<Vec<u8>> {
@@ -24,7 +22,7 @@ fn pairs(run: &str) -> Option<Vec<u8>> {
 }
 
 /// Groups of eight binary digits, together or set apart.
-pub(super) fn binary_runs(text: &str) -> Option<String> {
+pub(super) fn binary_runs(text: &str) -> Option<Pieces> {
     let together = runs(
         text,
         |b| matches!(b, b'0' | b'1'),
@@ -37,15 +35,14 @@ pub(super) fn binary_runs(text: &str) -> Option<String> {
             readable(&octets.filter(|_| run.len() % 8 == 0)?)
         },
     );
-    let text = together.as_deref().unwrap_or(text);
-    set_apart(text, 8, 2).or(together)
+    Pieces::of(text, &together).or_else(|| Pieces::of(text, &set_apart(text, 8, 2)))
 }
 
 /// Fewest bytes written apart that are taken for an encoding.
 const FEWEST_APART: usize = 8;
 
 /// Bytes written one by one in `width` digits of a base, each set apart by one or two characters of punctuation or blank.
-fn set_apart(text: &str, width: usize, base: u32) -> Option<String> {
+fn set_apart(text: &str, width: usize, base: u32) -> Vec<(Range<usize>, String)> {
     let digits = |at: usize| {
         let at = if text.get(at..at + 2) == Some("0x") {
             at + 2
@@ -60,8 +57,8 @@ fn set_apart(text: &str, width: usize, base: u32) -> Option<String> {
             .filter(|_| alone && plain)?;
         Some((byte, at + width))
     };
-    let mut out = String::new();
-    let (mut at, mut copied) = (0, 0);
+    let mut found = Vec::new();
+    let mut at = 0;
     let mut before = b' ';
     while at < text.len() {
         if before.is_ascii_alphanumeric() || !text.as_bytes()[at].is_ascii_hexdigit() {
@@ -85,24 +82,18 @@ fn set_apart(text: &str, width: usize, base: u32) -> Option<String> {
         if bytes.len() >= FEWEST_APART
             && let Some(decoded) = readable(&bytes)
         {
-            out.push_str(&text[copied..start]);
-            out.push_str(&decoded);
-            copied = end;
+            found.push((start..end, decoded));
         }
         at = end.max(start + 1);
         before = text.as_bytes()[at - 1];
     }
-    if copied == 0 {
-        return None;
-    }
-    out.push_str(&text[copied..]);
-    Some(out)
+    found
 }
 
 /// Runs of base32 letters that decode to text.
-pub(super) fn base32_runs(text: &str) -> Option<String> {
+pub(super) fn base32_runs(text: &str) -> Option<Pieces> {
     let letter = |b: u8| matches!(b, b'A'..=b'Z' | b'2'..=b'7');
-    runs(text, letter, |run| {
+    let found = runs(text, letter, |run| {
         let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0_u32);
         for b in run.bytes() {
             let five = if b.is_ascii_uppercase() {
@@ -118,11 +109,17 @@ pub(super) fn base32_runs(text: &str) -> Option<String> {
             }
         }
         readable(&bytes)
-    })
+    });
+    Pieces::of(text, &found)
 }
 
 /// Letters set apart by one and the same character, as in `i g n o r e` or `i.g.n.o.r.e`, joined; a wider gap parts words.
 pub(super) fn spaced_letters(text: &str) -> Option<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let one = |w: &str| w.chars().nth(1).is_none() && !w.is_empty();
+    if words.filter(|w| one(w)).take(SHORTEST_RUN / 2).count() < SHORTEST_RUN / 2 {
+        return None;
+    }
     let chars: Vec<char> = text.chars().collect();
     let lone = |at: usize| {
         let letter = |at: usize| chars.get(at).is_some_and(|c| c.is_alphanumeric());
@@ -182,8 +179,8 @@ mod tests {
     use crate::scan::decode;
 
     fn decoded(kind: &str, text: &str) -> Option<String> {
-        let mut all = decode::all(text).into_iter();
-        all.find(|(k, _)| *k == kind).map(|(_, t)| t)
+        let all = decode::all(text);
+        all.into_iter().rfind(|d| d.layer == kind).map(|d| d.text)
     }
 
     #[test]

@@ -14,18 +14,27 @@ pub(super) struct Clean {
     known: Mutex<[HashSet<u64>; 2]>,
 }
 
+/// As what a text was read: an event is read in fewer ways than a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Read {
+    /// As a field.
+    Field,
+    /// As the texts of a whole event.
+    Event,
+}
+
 impl Clean {
     /// Whether a text was scanned before and had no hit.
-    pub(super) fn holds(&self, text: &str) -> bool {
-        let hash = self.key.hash_one(text);
+    pub(super) fn holds(&self, read: Read, text: &str) -> bool {
+        let hash = self.key.hash_one((read, text));
         self.known
             .lock()
             .is_ok_and(|known| known.iter().any(|half| half.contains(&hash)))
     }
 
     /// Remembers a clean text.
-    pub(super) fn keep(&self, text: &str) {
-        let hash = self.key.hash_one(text);
+    pub(super) fn keep(&self, read: Read, text: &str) {
+        let hash = self.key.hash_one((read, text));
         let Ok(mut known) = self.known.lock() else {
             return;
         };

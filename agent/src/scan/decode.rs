@@ -1,6 +1,7 @@
 //! Text hidden in encodings, each decoded where it stands; nothing is unpacked or decompressed, and nothing is judged.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -11,44 +12,97 @@ use super::{alphabets, normal};
 /// Shortest run of letters of an alphabet that is tried as an encoding, bytes.
 pub(super) const SHORTEST_RUN: usize = 16;
 
-/// The text with each kind of encoding that occurs in it decoded, and the kind's name. Only texts that changed.
-pub(super) fn all(text: &str) -> Vec<(&'static str, String)> {
-    let mut found: Vec<(&'static str, String)> = KINDS
+/// A text with one kind of encoding undone.
+pub(super) struct Decoded {
+    /// The kind.
+    pub(super) layer: &'static str,
+    /// What came out.
+    pub(super) text: String,
+    /// Whether encodings inside it are undone too.
+    pub(super) open: bool,
+}
+
+/// What each kind of encoding that occurs in the text hides. Only texts that changed.
+///
+/// Escapes are undone where they stand. Of runs in an alphabet there are two texts: what they hide, to be opened
+/// further, and the whole with it in place, so that kinds do not multiply with each other.
+pub(super) fn all(text: &str) -> Vec<Decoded> {
+    let escaped: [(&'static str, Escapes); 6] = [
+        ("url", url),
+        ("entities", entities),
+        ("escapes", escapes),
+        ("quoted-printable", quoted_printable),
+        ("spaced", alphabets::spaced_letters),
+        ("invisible", invisible_as_blank),
+    ];
+    let runs: [(&'static str, Runs); 4] = [
+        ("base64", base64_runs),
+        ("hex", alphabets::hex_runs),
+        ("base32", alphabets::base32_runs),
+        ("binary", alphabets::binary_runs),
+    ];
+    let open = |layer, text| Decoded {
+        layer,
+        text,
+        open: true,
+    };
+    let mut found: Vec<Decoded> = escaped
         .iter()
-        .filter_map(|(kind, decode)| Some((*kind, decode(text)?)))
-        .filter(|(_, decoded)| decoded != text)
+        .filter_map(|(layer, undo)| Some(open(*layer, undo(text)?)))
+        .filter(|decoded| decoded.text != text)
         .collect();
-    found.extend(normal::hidden(text).map(|hidden| (HIDDEN, hidden)));
+    for (layer, undo) in runs {
+        if let Some(Pieces { alone, in_place }) = undo(text) {
+            found.push(open(layer, alone));
+            found.push(Decoded {
+                layer,
+                text: in_place,
+                open: false,
+            });
+        }
+    }
+    found.extend(normal::hidden(text).map(|hidden| open(HIDDEN, hidden)));
     found
 }
 
-/// The kinds of encodings.
-pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|(kind, _)| *kind).chain([HIDDEN])
+type Escapes = fn(&str) -> Option<String>;
+type Runs = fn(&str) -> Option<Pieces>;
+
+/// What runs of a text hide.
+pub(super) struct Pieces {
+    /// One after the other.
+    pub(super) alone: String,
+    /// The whole text with them where the runs stood.
+    pub(super) in_place: String,
 }
 
-/// One kind of encoding undone; none when it does not occur.
-pub(super) fn one(kind: &str, text: &str) -> Option<String> {
-    if kind == HIDDEN {
-        return normal::hidden(text);
+impl Pieces {
+    /// Pieces with the ranges of the text that they stand for, in order; none if there are none.
+    pub(super) fn of(text: &str, found: &[(Range<usize>, String)]) -> Option<Self> {
+        let (mut in_place, mut copied) = (String::new(), 0);
+        let glued = |at: usize| {
+            text.as_bytes()
+                .get(at)
+                .is_some_and(u8::is_ascii_alphanumeric)
+        };
+        for (range, piece) in found {
+            in_place.push_str(&text[copied..range.start]);
+            // What is glued to an encoded text is no part of its first or last word.
+            in_place.push_str(if range.start > 0 && glued(range.start - 1) {
+                " "
+            } else {
+                ""
+            });
+            in_place.push_str(piece);
+            in_place.push_str(if glued(range.end) { " " } else { "" });
+            copied = range.end;
+        }
+        in_place.push_str(&text[copied..]);
+        let pieces: Vec<&str> = found.iter().map(|(_, piece)| piece.as_str()).collect();
+        let alone = pieces.join(" ");
+        (!found.is_empty()).then_some(Self { alone, in_place })
     }
-    KINDS.iter().find(|(k, _)| *k == kind)?.1(text)
 }
-
-const KINDS: [(&str, Decoder); 10] = [
-    ("url", url),
-    ("entities", entities),
-    ("escapes", escapes),
-    ("quoted-printable", quoted_printable),
-    ("base64", base64_runs),
-    ("hex", alphabets::hex_runs),
-    ("base32", alphabets::base32_runs),
-    ("binary", alphabets::binary_runs),
-    ("spaced", alphabets::spaced_letters),
-    ("invisible", invisible_as_blank),
-];
-
-type Decoder = fn(&str) -> Option<String>;
 
 /// The layer of text carried by characters that show nothing.
 pub(super) const HIDDEN: &str = "hidden";
@@ -109,7 +163,15 @@ fn unicode_escape(rest: &str) -> Option<(String, usize)> {
 
 /// `=69`, and `=` at the end of a line.
 fn quoted_printable(text: &str) -> Option<String> {
-    if !text.contains('=') {
+    let coded = |rest: &&str| {
+        let digits = rest.as_bytes().iter().take(2);
+        digits
+            .filter(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))
+            .count()
+            == 2
+    };
+    // One alone is a value that a query or a setting begins with.
+    if text.split('=').skip(1).filter(coded).take(2).count() < 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len());
@@ -145,9 +207,9 @@ fn invisible_as_blank(text: &str) -> Option<String> {
 }
 
 /// Runs of base64 or base64url letters that decode to text, UTF-16 included.
-fn base64_runs(text: &str) -> Option<String> {
+fn base64_runs(text: &str) -> Option<Pieces> {
     let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
-    runs(text, letter, |run| {
+    let found = runs(text, letter, |run| {
         whole_base64(run).or_else(|| {
             // A path or a name may stand before the encoded part, glued on by a letter of the alphabet.
             let glue = ['/', '-', '_', '+'];
@@ -156,7 +218,8 @@ fn base64_runs(text: &str) -> Option<String> {
             let decoded = whole_base64(part).filter(|_| long)?;
             Some(run.replace(part, &format!(" {decoded} ")))
         })
-    })
+    });
+    Pieces::of(text, &found)
 }
 
 fn whole_base64(run: &str) -> Option<String> {
@@ -204,17 +267,17 @@ fn is_readable(text: &str) -> bool {
     all >= 4 && good * 10 >= all * 9
 }
 
-/// The text with each run of at least `SHORTEST_RUN` letters replaced by what `decode` makes of it.
+/// The runs of at least `SHORTEST_RUN` letters of which `decode` makes something, and what.
 ///
 /// A line end inside a run of long lines belongs to it, as encoders wrap; trailing `=` too.
 pub(super) fn runs(
     text: &str,
     letter: impl Fn(u8) -> bool,
     decode: impl Fn(&str) -> Option<String>,
-) -> Option<String> {
+) -> Vec<(Range<usize>, String)> {
     let bytes = text.as_bytes();
-    let mut out = String::new();
-    let (mut at, mut copied) = (0, 0);
+    let mut found = Vec::new();
+    let mut at = 0;
     while at < bytes.len() {
         if !letter(bytes[at]) {
             at += 1;
@@ -223,29 +286,12 @@ pub(super) fn runs(
         let end = run_end(bytes, at, &letter);
         let padded = end + bytes[end..].iter().take_while(|b| **b == b'=').count();
         if end - at >= SHORTEST_RUN {
-            let run = &text[at..end];
-            let joined = || run.replace(['\r', '\n'], "");
-            if let Some(decoded) = decode(&joined()) {
-                out.push_str(&text[copied..at]);
-                // What is glued to an encoded text is no part of its first or last word.
-                let glued = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-                out.push_str(if at > 0 && glued(bytes.get(at - 1)) {
-                    " "
-                } else {
-                    ""
-                });
-                out.push_str(&decoded);
-                out.push_str(if glued(bytes.get(padded)) { " " } else { "" });
-                copied = padded;
-            }
+            let run = text[at..end].replace(['\r', '\n'], "");
+            found.extend(decode(&run).map(|decoded| (at..padded, decoded)));
         }
         at = padded;
     }
-    if copied == 0 {
-        return None;
-    }
-    out.push_str(&text[copied..]);
-    Some(out)
+    found
 }
 
 /// Shortest line that an encoder would wrap at.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::families::{Families, Pattern, Reads};
 use super::normal;
@@ -159,7 +159,10 @@ impl Matcher {
 impl Needles {
     fn new(list: Vec<(String, Use)>) -> Result<Self, String> {
         let (texts, uses): (Vec<String>, Vec<Use>) = list.into_iter().unzip();
-        let automaton = AhoCorasick::new(texts).map_err(|e| e.to_string())?;
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(texts)
+            .map_err(|e| e.to_string())?;
         Ok(Self { automaton, uses })
     }
 }

@@ -75,14 +75,18 @@ fn ascii(c: char) -> Option<String> {
 /// The folded text as words with one blank between them: letters and digits stay, all else parts words.
 pub(super) fn words(folded: &str) -> String {
     let mut out = String::with_capacity(folded.len());
+    let mut gap = false;
     for c in folded.chars() {
-        if c.is_alphanumeric() {
+        if c.is_ascii_alphanumeric() || (!c.is_ascii() && c.is_alphanumeric()) {
+            if gap && !out.is_empty() {
+                out.push(' ');
+            }
+            gap = false;
             out.push(c);
-        } else if c != '\'' && !out.is_empty() && !out.ends_with(' ') {
-            out.push(' ');
+        } else if c != '\'' {
+            gap = true;
         }
     }
-    out.truncate(out.trim_end().len());
     out
 }
 

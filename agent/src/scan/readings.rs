@@ -2,16 +2,16 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::clean::Clean;
-use super::decode::{self, HIDDEN};
+use super::clean::{Clean, Read};
+use super::decode::{self, Decoded, HIDDEN};
 use super::matcher::{Found, Matcher};
 use super::{Hit, MOST_HITS, Scan, WHOLE_EVENT, normal};
 use crate::text;
 
 /// Encodings inside each other that are undone.
 const DEEPEST: usize = 5;
-/// Readings of one text under its encodings apart.
-const MOST_READINGS: usize = 16;
+/// Readings of one text.
+const MOST_READINGS: usize = 64;
 /// Bytes of one text that are read.
 const LONGEST_TEXT: usize = 1 << 20;
 /// Bytes of all readings of a scan.
@@ -35,18 +35,10 @@ pub(super) struct Readings<'m> {
 }
 
 /// One text on the way, and what was undone to get it.
-#[derive(Clone)]
 struct Reading {
     text: String,
     layers: Vec<&'static str>,
-}
-
-impl Reading {
-    fn under(&self, layer: &'static str, text: String) -> Self {
-        let mut layers = self.layers.clone();
-        layers.push(layer);
-        Self { text, layers }
-    }
+    open: bool,
 }
 
 /// A way to turn a text round, and its layer.
@@ -91,26 +83,26 @@ impl<'m> Readings<'m> {
 
     /// Scans one field in all its readings.
     pub(super) fn field(&mut self, field: &str, text: &str) {
-        if text.len() < SHORTEST_TEXT || says_nothing(text) || self.clean.holds(text) {
+        if text.len() < SHORTEST_TEXT || says_nothing(text) || self.clean.holds(Read::Field, text) {
             return;
         }
         let before = self.hits.len();
         self.read_all(&Place::Field(field), text);
         if self.hits.len() == before && self.complete && text.len() <= LONGEST_KEPT {
-            self.clean.keep(text);
+            self.clean.keep(Read::Field, text);
         }
     }
 
     /// Scans the texts of an event one after the other; what a field of it already showed is no new hit.
     pub(super) fn whole_event(&mut self, prefix: &str, text: &str) {
-        if self.clean.holds(text) {
+        if self.clean.holds(Read::Event, text) {
             return;
         }
         let before = self.hits.len();
         self.read_all(&Place::Event(prefix), text);
         // A hit of its fields is no hit of its own and would hide it the next time.
         if self.hits.len() == before && self.event_from == before && self.complete {
-            self.clean.keep(text);
+            self.clean.keep(Read::Event, text);
         }
     }
 
@@ -120,72 +112,32 @@ impl<'m> Readings<'m> {
         let first = Reading {
             text: whole.to_owned(),
             layers: Vec::new(),
+            open: true,
         };
-        match place {
-            Place::Field(_) => self.read_apart(place, first),
-            Place::Event(_) => self.peel(place, first),
-        }
-    }
-
-    /// Reads a text under each of its encodings apart, and under those of what comes out.
-    fn read_apart(&mut self, place: &Place<'_>, first: Reading) {
-        let mut seen = HashSet::from([first.text.clone()]);
-        let mut queue = VecDeque::from([first.clone()]);
-        let mut crowded = false;
+        let mut seen = HashSet::from([whole.to_owned()]);
+        let mut queue = VecDeque::from([first]);
         while let Some(reading) = queue.pop_front() {
-            if !self.afford(&reading) {
+            if self.bytes_left < reading.text.len() || self.hits.len() >= MOST_HITS {
                 return self.cut();
             }
-            self.match_all(place, &reading);
-            for (layer, text) in decode::all(&reading.text) {
-                if reading.layers.len() >= DEEPEST || seen.len() >= MOST_READINGS {
-                    crowded |= !seen.contains(&text);
-                } else if seen.insert(text.clone()) {
-                    queue.push_back(reading.under(layer, text));
-                }
-            }
-        }
-        // Encodings side by side give more readings than are worth a look: then all are undone together.
-        if crowded {
-            self.peel(place, first);
-        }
-    }
-
-    /// Reads a text with all its encodings undone together, again and again until none is left.
-    fn peel(&mut self, place: &Place<'_>, first: Reading) {
-        let mut reading = first;
-        for depth in 0..=DEEPEST {
-            if !self.afford(&reading) {
-                return self.cut();
-            }
-            self.match_all(place, &reading);
-            let mut next = reading.clone();
-            for kind in decode::kinds() {
-                // Each kind is undone in what the kinds before have left.
-                if let Some(text) = decode::one(kind, &next.text).filter(|t| *t != next.text) {
-                    next.text = text;
-                    if !next.layers.contains(&kind) {
-                        next.layers.push(kind);
-                    }
-                }
-            }
-            if next.text == reading.text {
-                return;
-            }
-            if depth == DEEPEST {
-                self.cut();
-            }
-            reading = next;
-        }
-    }
-
-    /// Takes the bytes of a reading from those that a scan may read.
-    fn afford(&mut self, reading: &Reading) -> bool {
-        let enough = self.bytes_left >= reading.text.len() && self.hits.len() < MOST_HITS;
-        if enough {
             self.bytes_left -= reading.text.len();
+            self.match_all(place, &reading);
+            let decoded = if reading.open {
+                decode::all(&reading.text)
+            } else {
+                Vec::new()
+            };
+            for Decoded { layer, text, open } in decoded {
+                let new = seen.insert(text.clone());
+                if new && (reading.layers.len() >= DEEPEST || seen.len() > MOST_READINGS) {
+                    self.cut();
+                } else if new {
+                    let mut layers = reading.layers.clone();
+                    layers.push(layer);
+                    queue.push_back(Reading { text, layers, open });
+                }
+            }
         }
-        enough
     }
 
     fn match_all(&mut self, place: &Place<'_>, reading: &Reading) {
@@ -203,16 +155,15 @@ impl<'m> Readings<'m> {
                 self.hit(place, found, reading.layers.iter().copied().chain(under));
             }
         }
-        // A text that is turned round stands in one field.
-        let turns: &[_] = match place {
-            Place::Field(_) => &TURNS,
-            Place::Event(_) => &[],
-        };
-        for (turn, make) in turns {
+        // The fields were turned one by one.
+        if matches!(place, Place::Event(_)) {
+            return;
+        }
+        for (turn, make) in TURNS {
             let turned = make(&folded);
             if turned != folded {
                 for found in self.matcher.find(&turned) {
-                    self.hit(place, found, reading.layers.iter().copied().chain([*turn]));
+                    self.hit(place, found, reading.layers.iter().copied().chain([turn]));
                 }
             }
         }
