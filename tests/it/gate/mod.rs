@@ -4,4 +4,5 @@ mod adversary;
 mod definitions;
 mod fuzz;
 mod ledger;
+mod noninterference;
 mod pins;
