@@ -2,6 +2,9 @@
 
 pub mod crowd;
 pub mod daemon;
+pub mod desk;
+pub mod draw;
+pub mod ledger;
 pub mod mcp_server;
 pub mod model_server;
 pub mod past;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 use state::model::{Budget, Spent};
 
-use super::Refusal;
+use super::{Refusal, printable};
 
 /// Counts what a tier of a case spends against its budget.
 #[derive(Debug)]
@@ -51,7 +51,10 @@ impl Meter {
         if *equal >= self.budget.identical_calls {
             return Err(Refusal::new(
                 10,
-                format!("`{tool}` was already called {equal} times with these arguments"),
+                format!(
+                    "`{}` was already called {equal} times with these arguments",
+                    printable(tool)
+                ),
             ));
         }
         *equal += 1;

@@ -56,7 +56,12 @@ impl Origin<'_> {
 
 /// Values that code took from the trusted fields of a case's alerts: membership endorses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known(BTreeSet<String>);
+pub struct Known {
+    /// In the form in which two mentions of one thing are equal.
+    keys: BTreeSet<String>,
+    /// As they stand there, and in lower case.
+    spellings: BTreeSet<String>,
+}
 
 impl Known {
     /// The trusted and endorsed entities and observables of alerts and the entities of their case.
@@ -65,8 +70,14 @@ impl Known {
         alerts: impl IntoIterator<Item = &'a Alert>,
         entities: impl IntoIterator<Item = &'a Entity>,
     ) -> Self {
-        let mut known = BTreeSet::new();
-        let mut add = |value: &str| known.insert(value.trim().to_lowercase());
+        let mut known = Self::default();
+        let mut add = |value: &str| {
+            let value = value.trim();
+            if !value.is_empty() {
+                known.keys.insert(value.to_lowercase());
+                known.spellings.extend(spellings(value));
+            }
+        };
         for alert in alerts {
             for entity in &alert.entities {
                 if entity.trust.is_usable_for_closing() {
@@ -84,15 +95,26 @@ impl Known {
                 add(&entity.value);
             }
         }
-        known.remove("");
-        Self(known)
+        known
     }
 
     /// Whether a value is one of them; letter case does not count.
     #[must_use]
     pub fn holds(&self, value: &str) -> bool {
-        self.0.contains(&value.trim().to_lowercase())
+        self.keys.contains(&value.trim().to_lowercase())
     }
+
+    /// Whether a value that goes out is one of them. Other spellings are not: letter case and spaces can carry anything
+    /// out, and some letters have another one as their lower case.
+    fn endorses(&self, value: &str) -> bool {
+        self.spellings.contains(value)
+    }
+}
+
+/// The ways to write a trusted value that mean it: as it stands there, and in lower case.
+pub(super) fn spellings(value: &str) -> [String; 2] {
+    let value = value.trim();
+    [value.to_owned(), value.to_ascii_lowercase()]
 }
 
 /// Rule 8: every argument that an outsider may have written must be a value known to the case.
@@ -118,10 +140,10 @@ pub(super) fn endorsed(
 
 fn all_known(value: &Value, known: &Known) -> bool {
     match value {
-        Value::String(text) => known.holds(text),
+        Value::String(text) => known.endorses(text),
         Value::Array(items) => items.iter().all(|v| all_known(v, known)),
         Value::Object(_) => false,
-        Value::Number(n) => known.holds(&n.to_string()),
+        Value::Number(n) => known.endorses(&n.to_string()),
         Value::Bool(_) | Value::Null => true,
     }
 }

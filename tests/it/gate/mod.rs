@@ -1,3 +1,8 @@
 //! The gate against what an attacker, or a model that obeys one, would try; what people answer is in `scenarios`.
 
+mod adversary;
+mod definitions;
+mod fuzz;
+mod ledger;
+mod noninterference;
 mod pins;

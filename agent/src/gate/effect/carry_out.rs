@@ -13,6 +13,13 @@ use super::super::{Origin, Refusal, Subject, audit, outcome_of};
 use super::checks::{self, Ruling, Wish};
 use super::look_up::look_up;
 
+/// Where an effect stands that was sent, or may have been.
+const SENT: [EffectDecision; 3] = [
+    EffectDecision::Started,
+    EffectDecision::Executed,
+    EffectDecision::Unknown,
+];
+
 /// What became of one effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
@@ -143,6 +150,10 @@ async fn permit(
             effect.tool, entry.spec.class, effect.class
         );
         return Err(Refusal::new(1, why));
+    }
+    if entry.spec.effect.raise {
+        // Two that were proposed together are both due.
+        checks::once(ctx, effect.case, &effect.tool, &SENT).await?;
     }
     let wish = Wish {
         subject: &subject,

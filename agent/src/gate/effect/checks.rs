@@ -1,14 +1,14 @@
 //! Every rule that a call which changes something must pass, when it is proposed and again when it is sent.
 
 use serde_json::{Map, Value};
-use state::model::{Entity, Switch, Tier, ToolClass};
+use state::model::{CaseId, EffectDecision, Entity, Switch, Tier, ToolClass};
 
 use crate::catalogue::{Entry, Freshness};
 use crate::config::matching;
 use crate::ctx::Ctx;
 use crate::policy::{CallDecision, CallInput, Moment};
 
-use super::super::{Origin, Refusal, Subject, arguments, canonical, printable, stopped};
+use super::super::{Origin, Refusal, Subject, arguments, canonical, printable, stopped, taint};
 
 /// A call that would change something.
 #[derive(Debug, Clone, Copy)]
@@ -102,8 +102,8 @@ fn target(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<(), Refusal> {
             "the argument `{argument}` is not the target it is for"
         ));
     }
-    let wanted = wish.target.trim().to_lowercase();
-    let is_it = |e: &Entity| e.trust.is_usable_for_closing() && e.key() == wanted;
+    let spelled = |e: &Entity| taint::spellings(&e.value).iter().any(|s| s == wish.target);
+    let is_it = |e: &Entity| e.trust.is_usable_for_closing() && spelled(e);
     if !wish.subject.entities.iter().any(is_it) {
         return refuse("the target is not an entity of this case's trusted fields".to_owned());
     }
@@ -117,6 +117,24 @@ fn target(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Rule 10: a case raises attention once with a tool: a second ticket on the same case tells nobody more.
+pub(super) async fn once(
+    ctx: &Ctx,
+    case: CaseId,
+    tool: &str,
+    earlier: &[EffectDecision],
+) -> Result<(), Refusal> {
+    let effects = ctx.store.effects_of(case).await;
+    let effects = effects.map_err(|e| Refusal::new(10, format!("effects can't be read: {e}")))?;
+    let first = effects
+        .iter()
+        .find(|e| e.tool == tool && earlier.contains(&e.decision));
+    first.map_or(Ok(()), |first| {
+        let why = format!("`{tool}` was used for {case} before (effect {})", first.id);
+        Err(Refusal::new(10, why))
+    })
 }
 
 /// Rule 7: an offensive tool runs only the techniques that the operator lists.

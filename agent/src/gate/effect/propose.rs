@@ -8,10 +8,19 @@ use crate::catalogue::Entry;
 use crate::ctx::Ctx;
 use crate::data::sha256_hex;
 use crate::playbook::rfc3339;
+use crate::text::oneline;
 
-use super::super::{Origin, Refusal, Subject, audit, canonical, printable, taint};
+use super::super::{Origin, Refusal, Subject, arguments, audit, canonical, printable, taint};
 use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
+
+/// Where an earlier effect stands after which a case does not raise with the same tool again.
+const EARLIER: [EffectDecision; 4] = [
+    EffectDecision::Due,
+    EffectDecision::Started,
+    EffectDecision::Executed,
+    EffectDecision::Unknown,
+];
 
 /// One wish for an outside effect.
 #[derive(Debug, Clone)]
@@ -63,6 +72,9 @@ pub async fn propose(
     match decide(ctx, entry, &proposal, &mut effect).await {
         Err(refusal) => {
             rule = Some(refusal.rule);
+            // It is never sent, so it need not be kept whole.
+            effect.arguments = arguments::bounded(effect.arguments);
+            effect.target = oneline(&effect.target, 500);
             effect.reason = refusal.to_string();
         }
         Ok(Ruling::DryRun(why)) => {
@@ -102,7 +114,7 @@ async fn decide(
     let mut arguments = proposal.arguments.clone();
     if let Some(entry) = entry {
         if entry.spec.effect.raise {
-            once(ctx, proposal).await?;
+            checks::once(ctx, proposal.subject.case, proposal.tool, &EARLIER).await?;
         } else {
             taint::endorsed(&arguments, proposal.origin, &proposal.subject.known)?;
         }
@@ -123,28 +135,6 @@ async fn decide(
         origin: proposal.origin,
     };
     checks::ruling(ctx, wish).await
-}
-
-/// A case raises attention once with a tool: a second ticket on the same case tells nobody more.
-async fn once(ctx: &Ctx, proposal: &Proposal<'_>) -> Result<(), Refusal> {
-    let case = proposal.subject.case;
-    let earlier = ctx.store.effects_of(case).await;
-    let earlier = earlier.map_err(|e| Refusal::new(10, format!("effects can't be read: {e}")))?;
-    let sent = |e: &&Effect| {
-        use EffectDecision as D;
-        e.tool == proposal.tool
-            && matches!(e.decision, D::Due | D::Started | D::Executed | D::Unknown)
-    };
-    match earlier.iter().find(sent) {
-        None => Ok(()),
-        Some(first) => Err(Refusal::new(
-            10,
-            format!(
-                "`{}` was used for {case} before (effect {})",
-                proposal.tool, first.id
-            ),
-        )),
-    }
 }
 
 /// The daemon's own name of an effect: the same action of the same case has the same one after a restart.
