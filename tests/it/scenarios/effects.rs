@@ -100,7 +100,7 @@ fn an_effect_stays_a_proposal_until_every_switch_and_check_allows_it() {
         (
             "allow = [\"*\"]\n[effects]\nlive = true",
             "dry_run",
-            "effect] live is false",
+            "create_ticket] effect.live is false",
         ),
         (
             "live = true\nallow = [\"*\"]",

@@ -163,7 +163,7 @@ async fn permit(
         origin: Origin::Daemon,
     };
     match checks::ruling(ctx, wish).await? {
-        Ruling::DryRun(why) => Err(Refusal::new(6, why)),
+        Ruling::DryRun(refusal) => Err(refusal),
         Ruling::Due => match effect.approval {
             // It was asked although the rules no longer do: then the answer still counts.
             Some(_) => approved(ctx, effect).await.map(Some),

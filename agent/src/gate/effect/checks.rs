@@ -25,15 +25,15 @@ pub(super) struct Wish<'a> {
 /// What follows for a call that no rule forbids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ruling {
-    /// It is recorded and shown, and not sent; which switch keeps it back.
-    DryRun(String),
+    /// It is recorded and shown, and not sent; which switch keeps it back, by which rule.
+    DryRun(Refusal),
     /// A person must approve it; why.
     Approval(String),
     /// It may be sent.
     Due,
 }
 
-/// The catalogue's entry for a tool that changes something.
+/// The catalogue's entry for a tool that changes something, switched on or not.
 ///
 /// # Errors
 /// Rule 1.
@@ -42,9 +42,6 @@ pub(super) fn entry<'c>(ctx: &'c Ctx, tool: &str) -> Result<&'c Entry, Refusal> 
         .catalogue
         .get(tool)
         .ok_or_else(|| Refusal::new(1, format!("`{}` is not in the catalogue", printable(tool))))?;
-    if !entry.spec.enabled {
-        return Err(Refusal::new(1, format!("`{tool}` is not enabled")));
-    }
     if entry.spec.class.is_read_only() {
         return Err(Refusal::new(1, format!("`{tool}` reads: it is no action")));
     }
@@ -61,16 +58,9 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
     target(ctx, entry, &wish)?;
     technique(entry, wish.arguments)?;
     let asked = by_policy(ctx, entry, &wish).await?;
-    if !ctx.config.effects.live {
-        let why = "rule 6: dry run, since [effects] live is false; recorded and shown, not sent";
-        return Ok(Ruling::DryRun(why.to_owned()));
-    }
-    if !entry.spec.effect.live {
-        let why = format!(
-            "rule 6: dry run, since [servers.{}.tools.{}.effect] live is false; recorded and shown, not sent",
-            entry.server, entry.tool
-        );
-        return Ok(Ruling::DryRun(why));
+    if let Some((rule, switch)) = switched_off(ctx, entry) {
+        let why = format!("dry run, since {switch} is false; recorded and shown, not sent");
+        return Ok(Ruling::DryRun(Refusal::new(rule, why)));
     }
     if let Some(why) = stopped(ctx, Switch::Effects).await {
         return Err(Refusal::new(13, why));
@@ -82,6 +72,18 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
         }
         _ => Ok(asked.map_or(Ruling::Due, Ruling::Approval)),
     }
+}
+
+/// The first switch that keeps a live effect back, with the rule it stands for.
+fn switched_off(ctx: &Ctx, entry: &Entry) -> Option<(u8, String)> {
+    let tool = format!("[servers.{}.tools.{}]", entry.server, entry.tool);
+    if !entry.spec.enabled {
+        return Some((1, format!("{tool} enabled")));
+    }
+    if !ctx.config.effects.live {
+        return Some((6, "[effects] live".to_owned()));
+    }
+    (!entry.spec.effect.live).then(|| (6, format!("{tool} effect.live")))
 }
 
 /// Rule 4: what is acted on is a trusted entity of this very case, in the allowlist, and not protected.

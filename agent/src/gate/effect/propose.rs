@@ -78,7 +78,8 @@ pub async fn propose(
             effect.reason = refusal.to_string();
         }
         Ok(Ruling::DryRun(why)) => {
-            (effect.decision, effect.reason) = (EffectDecision::DryRun, why);
+            rule = Some(why.rule);
+            (effect.decision, effect.reason) = (EffectDecision::DryRun, why.to_string());
         }
         Ok(Ruling::Due) => {
             (effect.decision, effect.reason) = (EffectDecision::Due, "allowed".to_owned());

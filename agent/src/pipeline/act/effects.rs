@@ -32,7 +32,7 @@ pub(super) async fn propose(
         .filter_map(|v| Some((case.alerts.iter().find(|a| a.id == v.alert)?, v)))
         .collect();
     if let Some((alert, verdict)) = judged.first()
-        && ctx.catalogue.get(TICKET).is_some_and(|e| e.spec.enabled)
+        && ctx.catalogue.get(TICKET).is_some()
     {
         let proposal = Proposal {
             subject: case.subject,
