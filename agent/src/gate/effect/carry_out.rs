@@ -152,7 +152,7 @@ async fn permit(
         origin: Origin::Daemon,
     };
     match checks::ruling(ctx, wish).await? {
-        Ruling::DryRun(why) => Err(Refusal::new(6, why)),
+        Ruling::DryRun(why) => Err(Refusal::new(5, why)),
         Ruling::Due => match effect.approval {
             // It was asked although the rules no longer do: then the answer still counts.
             Some(_) => approved(ctx, effect).await.map(Some),

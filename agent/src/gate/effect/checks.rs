@@ -62,12 +62,12 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
     technique(entry, wish.arguments)?;
     let asked = by_policy(ctx, entry, &wish).await?;
     if !ctx.config.effects.live {
-        let why = "rule 6: dry run, since [effects] live is false; recorded and shown, not sent";
+        let why = "dry run, since [effects] live is false; recorded and shown, not sent";
         return Ok(Ruling::DryRun(why.to_owned()));
     }
     if !entry.spec.effect.live {
         let why = format!(
-            "rule 6: dry run, since [servers.{}.tools.{}.effect] live is false; recorded and shown, not sent",
+            "dry run, since [servers.{}.tools.{}.effect] live is false; recorded and shown, not sent",
             entry.server, entry.tool
         );
         return Ok(Ruling::DryRun(why));

@@ -66,12 +66,15 @@ pub async fn propose(
             effect.reason = refusal.to_string();
         }
         Ok(Ruling::DryRun(why)) => {
-            (effect.decision, effect.reason) = (EffectDecision::DryRun, why);
+            rule = Some(5);
+            effect.decision = EffectDecision::DryRun;
+            effect.reason = Refusal::new(5, why).to_string();
         }
         Ok(Ruling::Due) => {
             (effect.decision, effect.reason) = (EffectDecision::Due, "allowed".to_owned());
         }
         Ok(Ruling::Approval(why)) => {
+            rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
             question = Some(ask(ctx, &effect));
         }
