@@ -8,7 +8,7 @@ use mcp_clients::mappings::Mappings;
 use state::model::Time;
 use state::store::Store;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Pins};
 use crate::config::Config;
 use crate::data::sha256_hex;
 use crate::integrity::Integrity;
@@ -80,9 +80,9 @@ impl Dice {
 /// What narrows and watches, whatever the rooms do.
 pub struct Guard {
     /// Rego rules over calls and closes.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Finds text that speaks to whoever reads it.
-    pub scanner: Scanner,
+    pub scanner: Arc<Scanner>,
     /// Whether the files that decide are as they were reviewed.
     pub integrity: Integrity,
 }
@@ -102,9 +102,9 @@ pub struct Ctx {
     /// Raw events and alerts to nouns.
     pub mappings: Arc<Mappings>,
     /// Playbooks.
-    pub library: Library,
+    pub library: Arc<Library>,
     /// Prompts.
-    pub prompts: Prompts,
+    pub prompts: Arc<Prompts>,
     /// The model, when one is configured.
     pub llm: Option<Arc<dyn Llm>>,
     /// Time.
@@ -116,6 +116,29 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// The same servers, data and clock under other settings, pins and another store; started from as it is now.
+    #[must_use]
+    pub fn beside(&self, config: Config, store: Store, pins: Pins) -> Self {
+        Self {
+            store,
+            catalogue: Catalogue::of(&config.servers, pins),
+            guard: Guard {
+                policy: self.guard.policy.clone(),
+                scanner: self.guard.scanner.clone(),
+                integrity: Integrity::start(&config.paths),
+            },
+            toolbox: self.toolbox.clone(),
+            mappings: self.mappings.clone(),
+            library: self.library.clone(),
+            prompts: self.prompts.clone(),
+            llm: self.llm.clone(),
+            clock: self.clock.clone(),
+            dice: Dice::unforeseen(),
+            owner: self.owner.clone(),
+            config,
+        }
+    }
+
     /// Now, by the clock.
     #[must_use]
     pub fn now(&self) -> Time {

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod prompt;
 pub mod report;
 pub mod scan;
+pub mod selftest;
 pub mod telemetry;
 pub mod text;
 pub mod tier;

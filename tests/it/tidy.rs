@@ -147,7 +147,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 }
 
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
-const ROOMS: [&[&str]; 14] = [
+const ROOMS: [&[&str]; 15] = [
     &["data", "text"],
     &["config", "telemetry"],
     &[
@@ -168,6 +168,7 @@ const ROOMS: [&[&str]; 14] = [
     &["report", "export", "approvals"],
     &["daemon"],
     &["eval"],
+    &["selftest"],
     &["cli"],
     &["main"],
 ];

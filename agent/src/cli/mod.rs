@@ -10,6 +10,7 @@ mod eval;
 mod output;
 mod pin;
 mod run;
+mod selftest;
 mod switch;
 mod tools;
 
@@ -49,6 +50,8 @@ enum Command {
     Run(run::Args),
     /// Check configuration, store, servers, tools, model and sources; each failing line names its fix
     Check(check::Args),
+    /// Trip every safety control in a scratch environment and say what stopped it
+    Selftest(selftest::Args),
     /// List, show and report cases
     #[command(subcommand)]
     Case(case::Command),
@@ -157,6 +160,8 @@ pub fn main() -> ExitCode {
     let default = match cli.command {
         Command::Run(_) => "info,rmcp=warn",
         Command::Demo(_) | Command::Eval(_) => "error",
+        // What it provokes is told as results.
+        Command::Selftest(_) => "off",
         _ => "warn",
     };
     telemetry::start(cli.log_format, default);
@@ -191,6 +196,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Demo(args) => demo::demo(args, out).await,
         Command::Run(args) => run::run(configured()?, args, out).await,
         Command::Check(args) => check::check(cli.config.as_deref(), args, out).await,
+        Command::Selftest(args) => selftest::selftest(args, out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
         Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,

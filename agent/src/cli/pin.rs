@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use mcp_clients::ToolDef;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::catalogue::{Entry, PinState, Pins, names};
 use crate::ctx::Ctx;
+use crate::gate;
 use crate::text::oneline;
 
 use super::tools::Offered;
@@ -107,7 +108,7 @@ fn look(
     if let Some(why) = names::refused(all).remove(&tool.name) {
         return (Step::Refused, Some(why));
     }
-    let scan = ctx.guard.scanner.value(&definition(tool));
+    let scan = gate::scan_definition(ctx, tool);
     let hit = scan.hits.first();
     if let Some(hit) = hit.filter(|_| args.names.iter().all(|n| n != name)) {
         let why = format!(
@@ -121,17 +122,6 @@ fn look(
         PinState::Unpinned => (Step::New, None),
         PinState::Changed => (Step::Changed, None),
     }
-}
-
-/// Everything of a definition that a model could read.
-fn definition(tool: &ToolDef) -> Value {
-    json!({
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "input": tool.input_schema,
-        "output": tool.output_schema,
-    })
 }
 
 /// Writes the file whole or not at all.

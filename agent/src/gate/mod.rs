@@ -32,7 +32,7 @@ pub use evidence::evidence;
 pub use interrupted::end_interrupted;
 pub use permit::{Permit, permit};
 pub use poll::PollBox;
-pub use scanned::{flagged, scan};
+pub use scanned::{flagged, scan, scan_definition};
 pub use stop::stopped;
 pub use subject::Subject;
 pub use switch::{paused_by_file, standing, switched_off};

@@ -1,6 +1,7 @@
 //! The scanner over what came back: every alert and every result, per field and per event; a hit is told, and forbids a
 //! close where verdicts are made. That nothing was found permits nothing.
 
+use mcp_clients::ToolDef;
 use serde_json::{Value, json};
 use state::model::{Evidence, TimelineEvent, TimelineKind};
 
@@ -21,6 +22,18 @@ pub fn scan(ctx: &Ctx, evidence: &Evidence) -> Scan {
         "alert" => scanner.value(&evidence.value),
         _ => scanner.events(&raw),
     }
+}
+
+/// Scans everything of a tool's definition that a model could read.
+#[must_use]
+pub fn scan_definition(ctx: &Ctx, tool: &ToolDef) -> Scan {
+    ctx.guard.scanner.value(&json!({
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "input": tool.input_schema,
+        "output": tool.output_schema,
+    }))
 }
 
 /// One line in the timeline for each hit.

@@ -8,4 +8,5 @@ mod faults;
 mod integrity;
 mod model;
 mod people;
+mod selftest;
 mod watch;

@@ -81,9 +81,9 @@ fn switched_off(ctx: &Ctx, entry: &Entry) -> Option<(u8, String)> {
         return Some((1, format!("{tool} enabled")));
     }
     if !ctx.config.effects.live {
-        return Some((6, "[effects] live".to_owned()));
+        return Some((5, "[effects] live".to_owned()));
     }
-    (!entry.spec.effect.live).then(|| (6, format!("{tool} effect.live")))
+    (!entry.spec.effect.live).then(|| (5, format!("{tool} effect.live")))
 }
 
 /// Rule 4: what is acted on is a trusted entity of this very case, in the allowlist, and not protected.

@@ -85,6 +85,7 @@ pub async fn propose(
             (effect.decision, effect.reason) = (EffectDecision::Due, "allowed".to_owned());
         }
         Ok(Ruling::Approval(why)) => {
+            rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
             question = Some(ask(ctx, &effect));
         }
