@@ -67,19 +67,21 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
             .summary
             .push_str(", and there is more than was answered");
     }
-    let trusted = &entry.spec.answer.trusted;
-    let whole = trusted.iter().any(|t| t == "*");
+    let answer = &entry.spec.answer;
+    let whole = answer.trusted.iter().any(|t| t == "*");
     if whole {
         evidence.trust = Trust::Trusted;
     }
-    if entry.spec.answer.events {
-        evidence.value = json!({"count": rows.len()});
+    evidence.value = match (answer.events, whole || answer.trusted.is_empty()) {
+        (true, _) => json!({"count": rows.len()}),
+        (false, true) => json!({"results": rows}),
+        (false, false) => {
+            let believed = rows.iter().map(|row| only(row, &answer.trusted));
+            json!({"results": rows, TRUSTED_ROWS: believed.collect::<Vec<_>>()})
+        }
+    };
+    if answer.events {
         evidence.activities = activities(ctx, &rows);
-    } else if whole || trusted.is_empty() {
-        evidence.value = json!({"results": rows});
-    } else {
-        let believed: Vec<Value> = rows.iter().map(|row| only(row, trusted)).collect();
-        evidence.value = json!({"results": rows, TRUSTED_ROWS: believed});
     }
     evidence
 }

@@ -100,7 +100,7 @@ fn an_effect_stays_a_proposal_until_every_switch_and_check_allows_it() {
         (
             "allow = [\"*\"]\n[effects]\nlive = true",
             "dry_run",
-            "create_ticket] effect.live is false",
+            "create_ticket.effect] live is false",
         ),
         (
             "live = true\nallow = [\"*\"]",
@@ -202,7 +202,7 @@ fn what_changed_after_the_approval_is_refused_when_it_would_be_sent() {
             "rule 4: the target is not in the allowlist",
             Box::new(narrow),
         ),
-        ("rule 6: dry run", Box::new(switch_off)),
+        ("rule 5: dry run", Box::new(switch_off)),
     ];
     for (why, change) in changes {
         let lab = Lab::scenario(&[STRANGE]).unwrap();

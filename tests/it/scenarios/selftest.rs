@@ -93,7 +93,7 @@ async fn a_control_that_does_not_bind_is_reported() {
         ),
         ("protected target", "another rule stopped it", |c| {
             let tools = &mut c.servers.get_mut("ticketing").unwrap().tools;
-            tools.get_mut("create_ticket").unwrap().enabled = false;
+            tools.get_mut("create_ticket").unwrap().class = ToolClass::ReadInternal;
         }),
     ];
     for (name, said, change) in mutations {

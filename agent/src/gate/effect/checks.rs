@@ -76,14 +76,14 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
 
 /// The first switch that keeps a live effect back, with the rule it stands for.
 fn switched_off(ctx: &Ctx, entry: &Entry) -> Option<(u8, String)> {
-    let tool = format!("[servers.{}.tools.{}]", entry.server, entry.tool);
+    let tool = format!("servers.{}.tools.{}", entry.server, entry.tool);
     if !entry.spec.enabled {
-        return Some((1, format!("{tool} enabled")));
+        return Some((1, format!("[{tool}] enabled")));
     }
     if !ctx.config.effects.live {
         return Some((5, "[effects] live".to_owned()));
     }
-    (!entry.spec.effect.live).then(|| (5, format!("{tool} effect.live")))
+    (!entry.spec.effect.live).then(|| (5, format!("[{tool}.effect] live")))
 }
 
 /// Rule 4: what is acted on is a trusted entity of this very case, in the allowlist, and not protected.
