@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use state::model::{
-    Budget, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Tier, Verdict,
+    Budget, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Switch,
+    SwitchState, Tier, Turn, Verdict,
 };
 use state::store::Answered;
 
@@ -19,7 +20,7 @@ use crate::pipeline::{self, Acted};
 use crate::triage;
 
 use super::Tried;
-use super::bench::{DESTROY, STORE, USER};
+use super::bench::{APPROVER, DESTROY, STORE, USER};
 use super::outside::{Hand, Outside};
 
 /// One attempt's own context over the scratch servers.
@@ -273,6 +274,25 @@ impl Trial {
         };
         let given = approvals::answer(&self.ctx.store, &self.ctx.config.approvals, answer).await;
         Ok(given.map(drop))
+    }
+
+    /// An allowed action that an approver has said yes to.
+    pub(super) async fn approved(&self, body: &str) -> anyhow::Result<Effect> {
+        let effect = self.propose(&[Deed::allowed(body)]).await?.remove(0);
+        self.answer(&effect, APPROVER, Answered::Approved).await??;
+        Ok(effect)
+    }
+
+    /// Somebody switches closing or effects off.
+    pub(super) async fn pause(&self, switch: Switch) -> anyhow::Result<()> {
+        let turn = Turn {
+            switch,
+            state: SwitchState::Off,
+            by: "somebody".to_owned(),
+            why: "selftest".to_owned(),
+            at: self.ctx.now(),
+        };
+        Ok(self.ctx.store.turn_switches(&[turn]).await?)
     }
 
     /// Sends what is due; what became of an effect afterwards, as the attempt.

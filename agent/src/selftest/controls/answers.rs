@@ -85,10 +85,7 @@ fn by_whom() -> Vec<Control> {
 
 async fn once(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = trial.propose(&[Deed::allowed("once")]).await?.remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
+    let effect = trial.approved("once").await?;
     let carried = trial.carried(&effect).await?;
     let again = trial.send().await?;
     anyhow::ensure!(again.is_empty(), "it was sent again: {again:?}");
@@ -126,10 +123,7 @@ async fn refused(trial: &Trial, given: Result<(), AnswerError>) -> anyhow::Resul
 
 async fn twice(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = trial.propose(&[Deed::allowed("twice")]).await?.remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
+    let effect = trial.approved("twice").await?;
     trial.send().await?;
     anyhow::ensure!(
         trial.tickets()? == 1,
@@ -153,7 +147,7 @@ fn for_what() -> Vec<Control> {
             run: |b| {
                 Box::pin(async move {
                     let trial = b.trial(|_| {}).await?;
-                    let effect = approved(&trial, "run out").await?;
+                    let effect = trial.approved("run out").await?;
                     trial.clock.forward(TimeDelta::hours(5));
                     trial.carried(&effect).await
                 })
@@ -183,25 +177,17 @@ fn for_what() -> Vec<Control> {
     ]
 }
 
-async fn approved(trial: &Trial, body: &str) -> anyhow::Result<state::model::Effect> {
-    let effect = trial.propose(&[Deed::allowed(body)]).await?.remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
-    Ok(effect)
-}
-
 /// Approved under the bench's settings, sent under others.
 async fn later(bench: &Bench, change: impl FnOnce(&mut Setup)) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = approved(&trial, "sent later").await?;
+    let effect = trial.approved("sent later").await?;
     let trial = bench.again(trial, change).await?;
     trial.carried(&effect).await
 }
 
 async fn forged(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = approved(&trial, "as was approved").await?;
+    let effect = trial.approved("as was approved").await?;
     // The row of the effect alone: in the question and in the audit log the same text stands behind this key.
     let elsewhere = b"\"arguments\":";
     let edited = trial.edit_store(|bytes| {

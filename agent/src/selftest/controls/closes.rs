@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use state::model::{
-    CanaryState, Deviation, Measure, Outcome, RuleAt, Sample, Switch, SwitchState, Turn,
-};
+use state::model::{CanaryState, Deviation, Measure, Outcome, RuleAt, Sample, Switch};
 
 use crate::config::CloseMode;
 use crate::daemon;
@@ -237,14 +235,7 @@ fn by_watch() -> Vec<Control> {
 
 async fn paused(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let turn = Turn {
-        switch: Switch::Closing,
-        state: SwitchState::Off,
-        by: "somebody".to_owned(),
-        why: "selftest".to_owned(),
-        at: trial.ctx.now(),
-    };
-    trial.ctx.store.turn_switches(&[turn]).await?;
+    trial.pause(Switch::Closing).await?;
     trial.work("usual").await?.tried(&trial)
 }
 

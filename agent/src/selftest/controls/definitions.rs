@@ -3,13 +3,12 @@
 use mcp_clients::config::TransportSpec;
 use serde_json::json;
 use state::model::Budget;
-use state::store::Answered;
 
 use crate::catalogue::Pins;
 use crate::gate;
-use crate::selftest::bench::{APPROVER, Bench, DESTROY, FOREIGN, Setup};
+use crate::selftest::bench::{Bench, DESTROY, FOREIGN, Setup};
 use crate::selftest::outside::Tamper;
-use crate::selftest::trial::{Deed, Wish};
+use crate::selftest::trial::Wish;
 use crate::selftest::{Control, Tried, Want};
 
 const TOOL: &str = "outside.lookup_indicator";
@@ -104,13 +103,7 @@ fn another_program(setup: &mut Setup) {
 
 async fn changed_since(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = trial
-        .propose(&[Deed::allowed("changed since")])
-        .await?
-        .remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
+    let effect = trial.approved("changed since").await?;
     let lying = |s: &mut Setup| s.tamper = Tamper::Redescribed(DESTROY);
     let trial = bench.again(trial, lying).await?;
     trial.carried(&effect).await

@@ -2,7 +2,7 @@
 
 use mcp_clients::config::TechniqueRule;
 use serde_json::json;
-use state::model::{Switch, SwitchState, ToolClass, Turn};
+use state::model::{Switch, ToolClass};
 use state::store::Answered;
 
 use crate::gate::Origin;
@@ -136,18 +136,8 @@ fn live() -> Vec<Control> {
 
 async fn paused(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = trial.propose(&[Deed::allowed("paused")]).await?.remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
-    let turn = Turn {
-        switch: Switch::Effects,
-        state: SwitchState::Off,
-        by: "somebody".to_owned(),
-        why: "selftest".to_owned(),
-        at: trial.ctx.now(),
-    };
-    trial.ctx.store.turn_switches(&[turn]).await?;
+    let effect = trial.approved("paused").await?;
+    trial.pause(Switch::Effects).await?;
     trial.carried(&effect).await
 }
 
@@ -216,13 +206,7 @@ fn what() -> Vec<Control> {
 
 async fn reclassed(bench: &Bench) -> anyhow::Result<Tried> {
     let trial = bench.trial(|_| {}).await?;
-    let effect = trial
-        .propose(&[Deed::allowed("reclassed")])
-        .await?
-        .remove(0);
-    trial
-        .answer(&effect, APPROVER, Answered::Approved)
-        .await??;
+    let effect = trial.approved("reclassed").await?;
     let write = |s: &mut Setup| {
         s.tool("ticketing", "create_ticket", |t| t.class = ToolClass::Write);
     };
