@@ -80,22 +80,22 @@ impl Matcher {
         &self.families
     }
 
-    /// Everything found in a folded text, in its words and in its words without blanks.
+    /// Everything found in a folded text and in its words.
     pub(super) fn find(&self, folded: &str) -> Vec<Found> {
-        let words = normal::words(folded);
         let mut found = self.near(&self.text, folded, Reads::Text);
-        found.extend(self.near(&self.words, &words, Reads::Words));
-        let close = normal::compact(&words);
-        let hits = self.compact.automaton.find_overlapping_iter(&close);
-        found.extend(
-            hits.filter_map(|hit| match self.compact.uses[hit.pattern().as_usize()] {
-                Use::Phrase(i) => {
-                    Some(self.found(self.families.phrases[i].label, &close, hit.range()))
-                }
-                Use::Near(_) => None,
-            }),
-        );
+        found.extend(self.near(&self.words, &normal::words(folded), Reads::Words));
         found
+    }
+
+    /// Phrases found in the words of a folded text without the blanks between them.
+    pub(super) fn find_compact(&self, folded: &str) -> Vec<Found> {
+        let close = normal::compact(folded);
+        let hits = self.compact.automaton.find_overlapping_iter(&close);
+        hits.filter_map(|hit| match self.compact.uses[hit.pattern().as_usize()] {
+            Use::Phrase(i) => Some(self.found(self.families.phrases[i].label, &close, hit.range())),
+            Use::Near(_) => None,
+        })
+        .collect()
     }
 
     /// What the patterns for hidden text find.

@@ -90,9 +90,9 @@ pub(super) fn words(folded: &str) -> String {
     out
 }
 
-/// The words without blanks, for text whose blanks were taken out or put between letters.
-pub(super) fn compact(words: &str) -> String {
-    words.chars().filter(|c| *c != ' ').collect()
+/// Letters and digits alone, for text whose blanks were taken out or put between letters.
+pub(super) fn compact(folded: &str) -> String {
+    folded.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// Digits and signs that stand for letters, as letters.

@@ -143,6 +143,7 @@ impl<'m> Readings<'m> {
     fn match_all(&mut self, place: &Place<'_>, reading: &Reading) {
         let folded = normal::fold(&reading.text);
         let mut found = self.matcher.find(&folded);
+        found.extend(self.matcher.find_compact(&folded));
         if reading.layers.last() == Some(&HIDDEN) {
             found.extend(self.matcher.find_hidden(&folded));
         }
