@@ -118,6 +118,7 @@ impl Matcher {
                     found.push(self.found(self.families.phrases[i].label, text, hit.range()));
                 }
                 Use::Phrase(_) => {}
+                Use::Near(_) if reads == Reads::Words && !begins_word(text, hit.start()) => {}
                 Use::Near(i) => widen(windows.entry(i).or_default(), hit.range(), text.len()),
             }
         }
@@ -165,6 +166,11 @@ impl Needles {
             .map_err(|e| e.to_string())?;
         Ok(Self { automaton, uses })
     }
+}
+
+/// Whether a word of the text begins here.
+fn begins_word(text: &str, at: usize) -> bool {
+    at == 0 || text.as_bytes()[at - 1] == b' '
 }
 
 /// Adds the surroundings of a word to the parts that a pattern is tried in; parts that touch become one.
