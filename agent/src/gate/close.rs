@@ -58,6 +58,27 @@ pub async fn rule_on_close(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<Clo
     Ok(ruling)
 }
 
+/// Records that verdicts which the playbook's close rule allows are kept open by a veto.
+///
+/// # Errors
+/// When it can't be recorded.
+pub async fn record_vetoes(
+    ctx: &Ctx,
+    case: CaseId,
+    verdicts: &[Verdict],
+) -> state::store::Result<()> {
+    let vetoed = verdicts.iter().filter(|v| v.close_allowed);
+    let why: Vec<&str> = vetoed
+        .flat_map(|v| v.vetoes.iter().map(String::as_str))
+        .collect();
+    if why.is_empty() {
+        return Ok(());
+    }
+    let record = json!({"kind": "close", "case": case, "decision": "deny", "rule": 13, "why": why.join("; ")});
+    ctx.store.append_audit(ctx.now(), &record).await?;
+    Ok(())
+}
+
 /// The ruling with the rule of the design that made it.
 async fn decide(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<(u8, CloseRuling)> {
     let keep = |rule, why: String| Ok((rule, CloseRuling::Keep(why)));

@@ -57,31 +57,20 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
         (false, true) => Answer::Empty,
         (false, false) => Answer::Found,
     };
-    evidence.summary = match rows.len() {
-        0 => "nothing found".to_owned(),
-        1 => "1 result".to_owned(),
-        n => format!("{n} results"),
-    };
-    if partial {
-        evidence
-            .summary
-            .push_str(", and there is more than was answered");
-    }
+    evidence.summary = summary(rows.len(), evidence.answer);
     let answer = &entry.spec.answer;
     let whole = answer.trusted.iter().any(|t| t == "*");
     if whole {
         evidence.trust = Trust::Trusted;
     }
-    evidence.value = match (answer.events, whole || answer.trusted.is_empty()) {
-        (true, _) => json!({"count": rows.len()}),
-        (false, true) => json!({"results": rows}),
-        (false, false) => {
-            let believed = rows.iter().map(|row| only(row, &answer.trusted));
-            json!({"results": rows, TRUSTED_ROWS: believed.collect::<Vec<_>>()})
-        }
-    };
     if answer.events {
+        evidence.value = json!({"count": rows.len()});
         evidence.activities = activities(ctx, &rows);
+    } else {
+        evidence.value = json!({"results": rows});
+        if !whole && !answer.trusted.is_empty() {
+            evidence.value[TRUSTED_ROWS] = rows.iter().map(|r| only(r, &answer.trusted)).collect();
+        }
     }
     evidence
 }
@@ -102,6 +91,18 @@ fn only(row: &Value, paths: &[String]) -> Value {
         at[*last] = value.clone();
     }
     out
+}
+
+fn summary(rows: usize, answer: Answer) -> String {
+    let more = match answer {
+        Answer::Partial => ", and there is more than was answered",
+        _ => "",
+    };
+    match rows {
+        0 => format!("nothing found{more}"),
+        1 => format!("1 result{more}"),
+        n => format!("{n} results{more}"),
+    }
 }
 
 fn activities(ctx: &Ctx, rows: &[Value]) -> Vec<Activity> {

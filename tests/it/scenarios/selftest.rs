@@ -65,7 +65,8 @@ async fn a_control_that_does_not_bind_is_reported() {
     let mut bench = Bench::start(PROGRAM.as_ref()).await.unwrap();
     let sound = bench.config.clone();
     // Each time the ground is loosened, or made to refuse everything, under one control.
-    let mutations: [(&str, &str, fn(&mut Config)); 5] = [
+    type Loosen = fn(&mut Config);
+    let mutations: [(&str, &str, Loosen); 5] = [
         ("a stranger's yes", "nothing stopped it", |c| {
             let stranger = "stranger@corp.example".to_owned();
             c.approvals.approvers.push(stranger);

@@ -55,6 +55,7 @@ pub async fn act(
     let closable = verdicts
         .iter()
         .all(|v| v.close_allowed && v.vetoes.is_empty());
+    gate::record_vetoes(ctx, case, verdicts).await?;
     let mut acted = Acted::escalated(Vec::new());
     let close = Closable {
         subject,
