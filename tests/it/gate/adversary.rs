@@ -298,9 +298,18 @@ async fn what_was_changed_after_the_approval_is_not_done() {
         r#"{"comment":"Locked","id":"T-1","idempotency_key":"nightdesk-x","status":"closed"}"#;
     // What is changed after a person said yes to the effect as it was proposed; and whether it is done all the same.
     let changes: [(&str, bool); 5] = [
-        ("UPDATE effects SET reason = 'approved'", true),
-        (&format!("UPDATE effects SET arguments = '{other}'"), false),
-        ("UPDATE effects SET target = 'admin@corp.example'", false),
+        (
+            "UPDATE effects SET reason = 'approved' WHERE approval_id > 0",
+            true,
+        ),
+        (
+            &format!("UPDATE effects SET arguments = '{other}' WHERE approval_id > 0"),
+            false,
+        ),
+        (
+            "UPDATE effects SET target = 'admin@corp.example' WHERE approval_id > 0",
+            false,
+        ),
         (
             "UPDATE approvals SET binding = json_set(binding, '$.expires', '2099-01-01T00:00:00.000Z')",
             false,
