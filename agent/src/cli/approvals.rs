@@ -14,7 +14,7 @@ use crate::ctx::{Clock, SystemClock};
 use crate::text::oneline;
 
 use super::output::table;
-use super::{Done, FAILED, Failed, Out};
+use super::{Done, FAILED, Failed, Out, USAGE};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -163,7 +163,8 @@ pub(super) fn person(by: Option<String>) -> Result<(String, String), Failed> {
     let user = user.map_or_else(|| format!("uid {uid}"), |u| u.name);
     let by = by.unwrap_or_else(|| user.clone());
     if by.trim().is_empty() {
-        return Err(refuse("say who answers: --by NAME".to_owned()));
+        let why = anyhow::anyhow!("say who you are: --by NAME");
+        return Err(Failed::new(USAGE, why));
     }
     if by != user && !uid.is_root() {
         return Err(refuse(format!(

@@ -99,6 +99,8 @@ pub(crate) struct Failed {
 
 /// A check failed.
 pub(crate) const FAILED: u8 = 1;
+/// Arguments that can't be meant.
+pub(crate) const USAGE: u8 = 2;
 /// Bad data.
 pub(crate) const DATA: u8 = 65;
 /// Something needed is not there.

@@ -13,6 +13,9 @@ use crate::policy::{CloseInput, Moment};
 
 use super::{Subject, stopped};
 
+/// How a veto of the scanner begins.
+pub const SPEAKING: &str = "the scanner found";
+
 /// A case that the playbook's close rule and every analyst let close.
 #[derive(Debug, Clone, Copy)]
 pub struct Closable<'a> {
@@ -58,7 +61,7 @@ pub async fn rule_on_close(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<Clo
     Ok(ruling)
 }
 
-/// Records that verdicts which the playbook's close rule allows are kept open by a veto.
+/// Records each veto that keeps open what the playbook's close rule allows: the scanner's by its own rule.
 ///
 /// # Errors
 /// When it can't be recorded.
@@ -68,14 +71,13 @@ pub async fn record_vetoes(
     verdicts: &[Verdict],
 ) -> state::store::Result<()> {
     let vetoed = verdicts.iter().filter(|v| v.close_allowed);
-    let why: Vec<&str> = vetoed
-        .flat_map(|v| v.vetoes.iter().map(String::as_str))
-        .collect();
-    if why.is_empty() {
-        return Ok(());
+    let vetoes: BTreeSet<&String> = vetoed.flat_map(|v| &v.vetoes).collect();
+    for why in vetoes {
+        let rule = if why.starts_with(SPEAKING) { 9 } else { 13 };
+        let record =
+            json!({"kind": "close", "case": case, "decision": "deny", "rule": rule, "why": why});
+        ctx.store.append_audit(ctx.now(), &record).await?;
     }
-    let record = json!({"kind": "close", "case": case, "decision": "deny", "rule": 13, "why": why.join("; ")});
-    ctx.store.append_audit(ctx.now(), &record).await?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ use crate::ctx::Ctx;
 
 pub use arguments::canonical;
 pub use budget::Meter;
-pub use close::{Closable, CloseRuling, record_vetoes, rule_on_close};
+pub use close::{Closable, CloseRuling, SPEAKING, record_vetoes, rule_on_close};
 pub use effect::{Carried, Proposal, carry_out, close_binding, propose, take_stock};
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
 
-use crate::gate::Subject;
+use crate::gate::{SPEAKING, Subject};
 use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
 use crate::scan::Scan;
 
@@ -67,10 +67,10 @@ impl Dossier {
             let mut families: Vec<&str> = scan.hits.iter().map(|h| h.family.as_str()).collect();
             families.dedup();
             let found = families.into_iter().map(move |family| {
-                format!("the scanner found {family} in {reference}: text that speaks to whoever reads it")
+                format!("{SPEAKING} {family} in {reference}: text that speaks to whoever reads it")
             });
-            let unseen = (!scan.complete)
-                .then(|| format!("{reference} is too large to be scanned whole"));
+            let unseen =
+                (!scan.complete).then(|| format!("{reference} is too large to be scanned whole"));
             found.chain(unseen)
         })
     }
