@@ -124,7 +124,7 @@ async fn the_default_reads_freely_and_asks_before_changes() {
             raise,
             ..call(class)
         };
-        let said = policy.call(&input).await;
+        let said = policy.call(&input);
         assert_eq!(word(&said), expected, "{class} {asked_by:?} {raise}");
     }
     let poll = CallInput {
@@ -133,7 +133,7 @@ async fn the_default_reads_freely_and_asks_before_changes() {
         case: None,
         ..call(ToolClass::ReadInternal)
     };
-    assert_eq!(policy.call(&poll).await, CallDecision::Allow);
+    assert_eq!(policy.call(&poll), CallDecision::Allow);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn the_default_closes_as_configured_below_the_severest() {
     ] {
         let mut input = close();
         input.case.severity = severity;
-        assert_eq!(policy.close(&input).await.mode, expected, "{severity}");
+        assert_eq!(policy.close(&input).mode, expected, "{severity}");
     }
     for (kind, criticality, expected) in [
         (EntityKind::Host, "critical", CloseMode::Propose),
@@ -162,14 +162,14 @@ async fn the_default_closes_as_configured_below_the_severest() {
             value: "thing".to_owned(),
             criticality: criticality.to_owned(),
         });
-        let said = policy.close(&input).await;
+        let said = policy.close(&input);
         assert_eq!(said.mode, expected, "{kind} {criticality}: {}", said.why);
     }
     let suspicious = CloseInput {
         verdict: VerdictKind::Suspicious,
         ..close()
     };
-    assert_eq!(policy.close(&suspicious).await.mode, CloseMode::Never);
+    assert_eq!(policy.close(&suspicious).mode, CloseMode::Never);
 }
 
 #[tokio::test]
@@ -201,29 +201,29 @@ close_propose contains "new source" if "mail" in input.case.sources
         ..call(ToolClass::Write)
     };
     assert_eq!(
-        policy.call(&saturday).await,
+        policy.call(&saturday),
         CallDecision::Deny("no live effects at the weekend".to_owned())
     );
     let dry = CallInput {
         live: false,
         ..saturday
     };
-    assert_eq!(policy.call(&dry).await, CallDecision::Allow);
+    assert_eq!(policy.call(&dry), CallDecision::Allow);
     let watched = CallInput {
         tool: "crm.search".to_owned(),
         ..call(ToolClass::ReadInternal)
     };
     assert_eq!(
-        policy.call(&watched).await,
+        policy.call(&watched),
         CallDecision::Approval("this tool is watched".to_owned())
     );
     let mut input = close();
-    assert_eq!(policy.close(&input).await.mode, CloseMode::Auto);
+    assert_eq!(policy.close(&input).mode, CloseMode::Auto);
     input.case.sources.push("mail".to_owned());
-    assert_eq!(policy.close(&input).await.mode, CloseMode::Propose);
+    assert_eq!(policy.close(&input).mode, CloseMode::Propose);
     input.case.rules[0].id = "break-glass".to_owned();
     assert_eq!(
-        policy.close(&input).await,
+        policy.close(&input),
         CloseDecision {
             mode: CloseMode::Never,
             why: "always for a person".to_owned()
@@ -244,7 +244,7 @@ async fn no_answer_of_a_policy_widens_the_mode() {
         ));
         for mode in modes {
             let input = CloseInput { mode, ..close() };
-            let said = policy.close(&input).await;
+            let said = policy.close(&input);
             assert_eq!(
                 said.mode,
                 says.min(mode),
@@ -269,21 +269,21 @@ fn examples() -> [String; 2] {
 async fn the_examples_of_the_readme_do_what_they_say() {
     let [rules, test] = examples();
     let policy = policy(&[("site.rego", &rules), ("site_test.rego", &test)]).unwrap();
-    let ended = policy.self_test().await;
+    let ended = policy.self_test();
     assert!(ended.iter().any(|t| t.file == "policy/site_test.rego"));
     assert!(ended.iter().all(|t| t.passed), "{ended:?}");
 
     let mut input = close();
     input.case.sources = vec!["mail".to_owned()];
-    assert_eq!(policy.close(&input).await.mode, CloseMode::Propose);
+    assert_eq!(policy.close(&input).mode, CloseMode::Propose);
     input.case.rules[0].id = "break-glass-login".to_owned();
-    assert_eq!(policy.close(&input).await.mode, CloseMode::Never);
+    assert_eq!(policy.close(&input).mode, CloseMode::Never);
 
     let sample = CallInput {
         tool: "intel.submit_sample".to_owned(),
         ..call(ToolClass::ReadEgress)
     };
-    assert_eq!(word(&policy.call(&sample).await), "approval");
+    assert_eq!(word(&policy.call(&sample)), "approval");
     for (day, live, expected) in [
         ("2026-03-07", true, "deny"),
         ("2026-03-08", true, "deny"),
@@ -296,6 +296,6 @@ async fn the_examples_of_the_readme_do_what_they_say() {
             time: noon(day),
             ..call(ToolClass::Write)
         };
-        assert_eq!(word(&policy.call(&input).await), expected, "{day} {live}");
+        assert_eq!(word(&policy.call(&input)), expected, "{day} {live}");
     }
 }

@@ -120,7 +120,7 @@ fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
 
 /// Which policy is in force, and its unit tests.
 async fn policy(data: &Data, lines: &mut Lines) {
-    let tests = data.policy.self_test().await;
+    let tests = data.policy.self_test();
     let failing: Vec<_> = tests.iter().filter(|t| !t.passed).collect();
     let version = data.policy.version().get(..12).unwrap_or_default();
     let over = over(data.overridden.iter().filter(of_policy));

@@ -147,6 +147,9 @@ impl From<state::store::StoreError> for Failed {
     }
 }
 
+/// Stack of the runtime's threads, bytes: the evaluators of policies and conditions recurse.
+const STACK: usize = 8 << 20;
+
 /// What a command gives back.
 pub(crate) type Done = Result<ExitCode, Failed>;
 
@@ -175,6 +178,7 @@ pub fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK)
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -147,7 +147,7 @@ async fn by_policy(ctx: &Ctx, close: Closable<'_>) -> (CloseMode, String) {
         analyst: worst.provenance.analyst,
         time: Moment::at(ctx.now()),
     };
-    let said = ctx.guard.policy.close(&input).await;
+    let said = ctx.guard.policy.close(&input);
     match (said.mode, mode) {
         (CloseMode::Propose, CloseMode::Propose) => (
             said.mode,

@@ -84,7 +84,7 @@ async fn by_policy(ctx: &Ctx, entry: &Entry, request: &Request<'_>) -> Result<()
         case: Some(request.subject.facts.clone()),
         time: Moment::at(ctx.now()),
     };
-    match ctx.guard.policy.call(&input).await {
+    match ctx.guard.policy.call(&input) {
         CallDecision::Allow => Ok(()),
         CallDecision::Approval(why) | CallDecision::Deny(why) => Err(Refusal::new(11, why)),
     }

@@ -156,19 +156,19 @@ pub(super) async fn no_secret_was_read(
     ctx: &Ctx,
     case: state::model::CaseId,
 ) -> Result<(), Refusal> {
-    let calls = ctx.store.calls_of(case).await;
-    let calls = calls.map_err(|e| Refusal::new(7, format!("earlier calls can't be read: {e}")))?;
+    let reached = ctx.store.tools_reached(case).await;
+    let reached =
+        reached.map_err(|e| Refusal::new(7, format!("earlier calls can't be read: {e}")))?;
     let holds_secrets = |entry: &Entry| entry.spec.answer.secrets;
-    let secret = calls
+    let secret = reached
         .iter()
-        .find(|c| c.reached_the_tool() && ctx.catalogue.get(&c.tool).is_none_or(holds_secrets));
+        .find(|tool| ctx.catalogue.get(tool).is_none_or(holds_secrets));
     match secret {
         None => Ok(()),
-        Some(call) => Err(Refusal::new(
+        Some(tool) => Err(Refusal::new(
             7,
             format!(
-                "`{}` may have read secrets for this case: nothing is asked outside the house any more",
-                call.tool
+                "`{tool}` may have read secrets for this case: nothing is asked outside the house any more"
             ),
         )),
     }

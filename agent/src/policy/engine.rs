@@ -1,4 +1,4 @@
-//! Rego files to an engine that is checked and bounded; asking it is `worker`.
+//! Rego files to an engine that is checked and bounded; asking it is `evaluator`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Policy as code: the operator's Rego has the last word on calls and closes, and can only narrow; the other rules are the gate's.
 
 mod engine;
+mod evaluator;
 mod input;
-mod worker;
 
 use regorus::Value;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::data::{Folder, sha256_hex};
 use crate::text::oneline;
 
 use engine::{CALL, CLOSE, TestRule};
-use worker::{PolicyError, Worker};
+use evaluator::{Evaluator, PolicyError};
 
 pub use input::{Asker, Asset, CallInput, CaseFacts, CloseInput, Moment};
 
@@ -23,7 +23,7 @@ const WHY: usize = 300;
 /// The policy in force, parsed once.
 #[derive(Debug)]
 pub struct Policy {
-    worker: Worker,
+    evaluator: Evaluator,
     version: String,
     tests: Vec<TestRule>,
 }
@@ -92,14 +92,12 @@ impl Policy {
     /// Every fault with file and line; also when one of the two rules that decide is missing.
     pub fn load(folder: &Folder) -> Result<Self, Vec<String>> {
         let (engine, tests) = engine::build(folder)?;
-        let worker = Worker::start(engine)
-            .map_err(|e| vec![format!("policy: no thread to evaluate it: {e}")])?;
         let mut hashed = String::new();
         for file in folder.list("", ".rego").filter(|f| !engine::is_test(f)) {
             hashed.push_str(&format!("{}\0{}\0", file.name, file.text));
         }
         Ok(Self {
-            worker,
+            evaluator: Evaluator::new(engine),
             version: sha256_hex(hashed),
             tests,
         })
@@ -112,8 +110,8 @@ impl Policy {
     }
 
     /// Decides on a tool call.
-    pub async fn call(&self, input: &CallInput) -> CallDecision {
-        match self.answer::<CallAnswer>(CALL, input).await {
+    pub fn call(&self, input: &CallInput) -> CallDecision {
+        match self.answer::<CallAnswer>(CALL, input) {
             Ok(answer) => match answer.decision {
                 Word::Allow => CallDecision::Allow,
                 Word::Approval => CallDecision::Approval(reason(&answer.why)),
@@ -124,8 +122,8 @@ impl Policy {
     }
 
     /// Decides how far a case may be closed without a person.
-    pub async fn close(&self, input: &CloseInput) -> CloseDecision {
-        match self.answer::<CloseAnswer>(CLOSE, input).await {
+    pub fn close(&self, input: &CloseInput) -> CloseDecision {
+        match self.answer::<CloseAnswer>(CLOSE, input) {
             Ok(answer) => CloseDecision {
                 mode: answer.mode.min(input.mode),
                 why: reason(&answer.why),
@@ -138,10 +136,10 @@ impl Policy {
     }
 
     /// Runs the unit tests that stand beside the policy, in order of file and name.
-    pub async fn self_test(&self) -> Vec<PolicyTest> {
+    pub fn self_test(&self) -> Vec<PolicyTest> {
         let mut ended = Vec::new();
         for test in &self.tests {
-            let why = match self.worker.ask(&test.path, &()).await {
+            let why = match self.evaluator.ask(&test.path, &()) {
                 Ok(Value::Bool(true)) => String::new(),
                 Ok(other) => format!("is {}, not true", oneline(&other.to_string(), WHY)),
                 Err(PolicyError::Undefined(_)) => "does not hold".to_owned(),
@@ -157,12 +155,12 @@ impl Policy {
         ended
     }
 
-    async fn answer<T: DeserializeOwned>(
+    fn answer<T: DeserializeOwned>(
         &self,
         rule: &str,
         input: &impl serde::Serialize,
     ) -> Result<T, PolicyError> {
-        let value = self.worker.ask(rule, input).await?;
+        let value = self.evaluator.ask(rule, input)?;
         let read = serde_json::to_value(&value).and_then(serde_json::from_value);
         read.map_err(|e| PolicyError::Shape {
             rule: rule.to_owned(),

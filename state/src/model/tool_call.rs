@@ -49,14 +49,6 @@ words! {
     }
 }
 
-impl ToolCall {
-    /// Whether the tool may have done or said something.
-    #[must_use]
-    pub fn reached_the_tool(&self) -> bool {
-        !matches!(self.outcome, CallOutcome::Denied | CallOutcome::Unavailable)
-    }
-}
-
 /// One request to one MCP tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {

@@ -77,6 +77,18 @@ impl Store {
         rows::all("tool_calls", &found)
     }
 
+    /// The tools that may have done or said something for a case, each once.
+    pub async fn tools_reached(&self, case: CaseId) -> Result<Vec<String>> {
+        let found = sqlx::query_scalar(
+            "SELECT DISTINCT tool FROM tool_calls
+             WHERE case_id = ?1 AND outcome NOT IN ('denied', 'unavailable')",
+        )
+        .bind(case.0)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(found)
+    }
+
     /// The calls of a case that were let through and of whose end nothing is known.
     pub async fn started_calls(&self, case: CaseId) -> Result<Vec<ToolCall>> {
         let found = sqlx::query(

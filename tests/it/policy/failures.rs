@@ -73,15 +73,15 @@ async fn a_policy_that_fails_refuses_in_time_and_answers_the_next_question() {
              close := answer if not is_object(answer)\n"
         ));
         let began = Instant::now();
-        let CallDecision::Deny(why) = policy.call(&call(ToolClass::ReadInternal)).await else {
+        let CallDecision::Deny(why) = policy.call(&call(ToolClass::ReadInternal)) else {
             panic!("{rules}: not denied");
         };
         assert!(why.contains(reason), "{rules}: {why}");
-        let said = policy.close(&close()).await;
+        let said = policy.close(&close());
         assert_eq!(said.mode, CloseMode::Never, "{rules}");
         assert!(said.why.contains(reason), "{rules}: {}", said.why);
         assert!(began.elapsed() < BOUND, "{rules}: {:?}", began.elapsed());
-        let next = policy.call(&call(ToolClass::ReadEgress)).await;
+        let next = policy.call(&call(ToolClass::ReadEgress));
         assert_eq!(next, CallDecision::Allow, "{rules}");
     }
 }
@@ -130,7 +130,7 @@ fn faults_of_the_files_are_told_with_their_place() {
 #[tokio::test]
 async fn unit_tests_pass_for_the_default_and_name_what_fails() {
     let shipped = policy(&[]).unwrap();
-    let tests = shipped.self_test().await;
+    let tests = shipped.self_test();
     assert!(tests.len() >= 10, "{tests:?}");
     assert!(tests.iter().all(|t| t.passed), "{tests:?}");
 
@@ -145,7 +145,7 @@ async fn unit_tests_pass_for_the_default_and_name_what_fails() {
     )])
     .unwrap();
     assert_eq!(more.version(), shipped.version(), "tests decide nothing");
-    let ended = more.self_test().await;
+    let ended = more.self_test();
     let own: Vec<_> = ended
         .iter()
         .filter(|t| t.file == "policy/site_test.rego")

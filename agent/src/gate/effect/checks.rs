@@ -59,7 +59,7 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
     technique(entry, wish.arguments)?;
     let asked = by_policy(ctx, entry, &wish).await?;
     if let Some((rule, switch)) = switched_off(ctx, entry) {
-        let why = format!("dry run, since {switch} is false; recorded and shown, not sent");
+        let why = format!("dry run, since {switch}; recorded and shown, not sent");
         return Ok(Ruling::DryRun(Refusal::new(rule, why)));
     }
     if let Some(why) = stopped(ctx, Switch::Effects).await {
@@ -78,12 +78,15 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
 fn switched_off(ctx: &Ctx, entry: &Entry) -> Option<(u8, String)> {
     let tool = format!("servers.{}.tools.{}", entry.server, entry.tool);
     if !entry.spec.enabled {
-        return Some((1, format!("[{tool}] enabled")));
+        return Some((1, format!("[{tool}] enabled is false")));
+    }
+    if !entry.spec.tiers.contains(&Tier::Three) {
+        return Some((1, format!("[{tool}] tiers does not hold 3")));
     }
     if !ctx.config.effects.live {
-        return Some((5, "[effects] live".to_owned()));
+        return Some((5, "[effects] live is false".to_owned()));
     }
-    (!entry.spec.effect.live).then(|| (5, format!("[{tool}.effect] live")))
+    (!entry.spec.effect.live).then(|| (5, format!("[{tool}.effect] live is false")))
 }
 
 /// Rule 4: what is acted on is a trusted entity of this very case, in the allowlist, and not protected.
@@ -167,7 +170,7 @@ async fn by_policy(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<Option<S
         case: Some(wish.subject.facts.clone()),
         time: Moment::at(ctx.now()),
     };
-    match ctx.guard.policy.call(&input).await {
+    match ctx.guard.policy.call(&input) {
         CallDecision::Allow => Ok(None),
         CallDecision::Approval(why) => Ok(Some(why)),
         CallDecision::Deny(why) => Err(Refusal::new(11, why)),

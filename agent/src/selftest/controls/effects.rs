@@ -102,6 +102,17 @@ fn live() -> Vec<Control> {
             },
         },
         Control {
+            rule: 1,
+            name: "an action of a tool that no tier may use",
+            attempt: "an allowed action whose tool is switched on without tier 3",
+            want: Want::Refused("tiers does not hold 3"),
+            run: |b| {
+                let change =
+                    |s: &mut Setup| s.tool("ticketing", "create_ticket", |t| t.tiers.clear());
+                Box::pin(acted(b, change, Deed::allowed("of no tier")))
+            },
+        },
+        Control {
             rule: 5,
             name: "dry run of a tool",
             attempt: "an allowed action with the tool's own live off",

@@ -107,11 +107,12 @@ const ACTS: [(&str, &str); 6] = [
 ];
 
 /// Tools that nobody may use whatever the arguments.
-const BARRED: [&str; 6] = [
+const BARRED: [&str; 7] = [
     "siem.export",
     "siem.drop_table",
     "idp.erase",
     "idp.purge",
+    "idp.forget",
     "idp.delete_everything",
     "os.run",
 ];
