@@ -1,7 +1,8 @@
 //! What the gate costs per call: the decision alone, and a whole call with a store in memory; servers answer at once.
 //!
-//! Run with `cargo bench -p tests --bench gate`. It fails when the 99th percentile of a decision is over 200 µs; built
-//! without optimisation it only prints.
+//! Run with `cargo bench -p tests --bench gate`. It fails when the 99th percentile of a decision that needs nothing but
+//! memory is over 200 µs; built without optimisation it only prints. Before it asks outside the gate looks into the store
+//! for what the case has read: that look is timed by itself too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::process::ExitCode;
@@ -12,13 +13,15 @@ use serde_json::{Map, Value, json};
 use state::model::{Budget, CallOutcome, Tier};
 use tests::desk::Desk;
 
-/// Longest a decision may take at the 99th percentile.
+/// Longest a decision in memory may take at the 99th percentile.
 const LIMIT: Duration = Duration::from_micros(200);
 /// Decisions, and whole calls, that are timed.
 const ROUNDS: usize = 5_000;
 /// Whole calls of one case; a case with more calls takes longer to read back.
 const OF_A_CASE: usize = 40;
 
+/// The tool that asks outside.
+const INTEL: &str = "intel.lookup";
 /// Tools and arguments: a typical read, and one that asks outside.
 const WISHES: [(&str, &str, &str); 2] = [
     (
@@ -26,7 +29,7 @@ const WISHES: [(&str, &str, &str); 2] = [
         "siem.search",
         r#"{"query": "ana@corp.example", "limit": 20, "fields": ["time", "user"]}"#,
     ),
-    ("egress", "intel.lookup", r#"{"value": "192.0.2.7"}"#),
+    ("egress", INTEL, r#"{"value": "192.0.2.7"}"#),
 ];
 
 fn alert(n: usize) -> Value {
@@ -68,7 +71,7 @@ async fn measure() -> Duration {
     };
     let desk = Desk::open("bench", unlimited).await.unwrap();
     println!("{:<18} {:>10} {:>10} {:>10}", "", "p50", "p99", "max");
-    let mut worst = Duration::ZERO;
+    let mut in_memory = Duration::ZERO;
     let subject = desk.case(&alert(0)).await.unwrap();
     for (name, tool, arguments) in WISHES {
         let mut took = Vec::with_capacity(ROUNDS);
@@ -80,8 +83,18 @@ async fn measure() -> Duration {
             took.push(began.elapsed());
             permit.unwrap();
         }
-        worst = worst.max(told(&format!("decision, {name}"), took));
+        let p99 = told(&format!("decision, {name}"), took);
+        if tool != INTEL {
+            in_memory = in_memory.max(p99);
+        }
     }
+    let mut took = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        desk.ctx.store.tools_reached(subject.case).await.unwrap();
+        took.push(began.elapsed());
+    }
+    told("of it, the store", took);
     for (at, (name, tool, arguments)) in WISHES.iter().enumerate() {
         let mut took = Vec::with_capacity(ROUNDS);
         for n in 0..ROUNDS / OF_A_CASE {
@@ -97,7 +110,7 @@ async fn measure() -> Duration {
         }
         told(&format!("whole call, {name}"), took);
     }
-    worst
+    in_memory
 }
 
 fn main() -> ExitCode {
