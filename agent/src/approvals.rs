@@ -7,6 +7,7 @@ use state::model::{
 use state::store::{Answered, ApprovalAnswer, Store, StoreError};
 
 use crate::config::ApprovalsConfig;
+use crate::feedback;
 
 /// One answer to one question.
 #[derive(Debug, Clone)]
@@ -75,7 +76,12 @@ pub async fn answer(
         return Err(AnswerError::Refused { id, why });
     }
     store.append_audit(answer.at, &record).await?;
-    let given = store.answer_approval(follows(&asked, &answer)).await?;
+    let mut follows = follows(&asked, &answer);
+    if follows.event == CaseEvent::Closed {
+        let who = (answer.by.as_str(), answer.channel.as_str(), answer.at);
+        follows.feedback = feedback::confirmed(store, asked.case, who).await?;
+    }
+    let given = store.answer_approval(follows).await?;
     record["stage"] = json!("done");
     store.append_audit(answer.at, &record).await?;
     Ok(given)
@@ -142,6 +148,7 @@ fn follows(asked: &Approval, answer: &Answer) -> ApprovalAnswer {
         at: answer.at,
         event,
         outcome,
+        feedback: Vec::new(),
         events,
     }
 }

@@ -147,7 +147,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 }
 
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
-const ROOMS: [&[&str]; 15] = [
+const ROOMS: [&[&str]; 16] = [
     &["data", "text"],
     &["config", "telemetry"],
     &[
@@ -156,6 +156,7 @@ const ROOMS: [&[&str]; 15] = [
         "playbook",
         "scan",
         "policy",
+        "precedent",
         "integrity",
         "anchors",
     ],
@@ -165,7 +166,8 @@ const ROOMS: [&[&str]; 15] = [
     &["tier"],
     &["pipeline"],
     &["triage"],
-    &["report", "export", "approvals"],
+    &["report", "export", "feedback"],
+    &["approvals"],
     &["daemon"],
     &["eval"],
     &["selftest"],

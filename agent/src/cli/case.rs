@@ -1,4 +1,6 @@
-//! `nightdesk case`: stored cases for people and machines; nothing here changes one.
+//! `nightdesk case`: stored cases for people and machines; `feedback` alone changes one.
+
+mod feedback;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ pub(super) enum Command {
         /// For instance ND-12
         id: CaseId,
     },
+    /// Say what it really was: later alerts like it are judged by that
+    Feedback(feedback::Feedback),
     /// Print an incident report draft in Markdown
     Report {
         /// For instance ND-12
@@ -95,6 +99,11 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
         }
         Command::Show { id } => show(&CaseFile::read(&store, &library, id).await?, out),
         Command::Timeline { id } => timeline(&CaseFile::read(&store, &library, id).await?, out),
+        Command::Feedback(given) => {
+            let done = feedback::feedback(&store, &config, given, out).await;
+            store.close().await;
+            return done;
+        }
         Command::Report { id } => {
             let file = CaseFile::read(&store, &library, id).await?;
             let text = markdown(&file, &library);

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::config::{self, AnalystChoice, Config};
-use crate::eval::{LabReport, Rate, run_lab};
+use crate::eval::{FeedbackUntil, LabReport, Metrics, Rate, run_lab};
 
 use super::output::table;
 use super::{CONFIG, DATA, Done, Failed, Out};
@@ -21,6 +21,10 @@ pub(super) struct Args {
     /// Who judges
     #[arg(long, value_enum, default_value_t = Who::Playbook)]
     analyst: Who,
+    /// Work the labs in time order and give the labels of the first alerts as a person's verdicts, each once its case is
+    /// done: a share (50%) or a time; the rest is scored apart
+    #[arg(long, value_name = "SHARE|TIME")]
+    feedback_until: Option<FeedbackUntil>,
     /// Show every alert with its reasons
     #[arg(long)]
     alerts: bool,
@@ -55,7 +59,7 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
     }
     let mut reports = Vec::new();
     for lab in &args.labs {
-        let report = run_lab(&program, lab, base.clone()).await;
+        let report = run_lab(&program, lab, (base.clone(), args.feedback_until)).await;
         let report = report.with_context(|| format!("lab {}", lab.display()));
         let report = report.map_err(|e| Failed::new(DATA, e))?;
         if !out.is_json() {
@@ -78,17 +82,30 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
 }
 
 fn show(report: &LabReport, out: &Out) {
-    let m = &report.metrics;
-    out.line(&format!(
-        "\n{} ({} analyst): {} alerts, {} labelled",
-        report.lab, report.analyst, m.alerts, m.labelled
-    ));
+    out.line(&format!("\n{} ({} analyst)", report.lab, report.analyst));
     for reason in &report.rejected {
         out.line(&format!(
             "  unreadable alert: {}",
             crate::text::oneline(reason, 200)
         ));
     }
+    if let Some(first) = &report.learning {
+        figures(
+            "before feedback: alerts whose labels were then given",
+            first,
+            out,
+        );
+        figures("after feedback", &report.metrics, out);
+    } else {
+        figures("all", &report.metrics, out);
+    }
+}
+
+fn figures(what: &str, m: &Metrics, out: &Out) {
+    out.line(&format!(
+        "{what}: {} alerts, {} labelled",
+        m.alerts, m.labelled
+    ));
     let rows = vec![
         row(
             "missed true positives (malicious, closed)",
@@ -96,9 +113,17 @@ fn show(report: &LabReport, out: &Out) {
         ),
         row(
             "auto-close precision (benign of closed)",
-            m.auto_close_precision,
+            m.closing.auto_close_precision,
         ),
-        row("coverage (closed of benign)", m.coverage),
+        row("coverage (closed of benign)", m.closing.coverage),
+        row(
+            "coverage with proposals (also rightly proposed)",
+            m.closing.coverage_with_proposals,
+        ),
+        row(
+            "proposal precision (benign of proposed)",
+            m.closing.proposal_precision,
+        ),
         row("escalation rate (not closed)", m.escalation_rate),
         row(
             "verdict accuracy (benign = false positive)",
@@ -116,6 +141,19 @@ fn show(report: &LabReport, out: &Out) {
     }
     if !m.missed.is_empty() {
         out.line(&format!("  MISSED: {}", m.missed.join(", ")));
+    }
+    let bins = m.calibration.bins.iter().map(|b| {
+        vec![
+            format!("{:.1} to {:.1}", b.from, b.to),
+            b.n.to_string(),
+            format!("{:.2}", b.said),
+            format!("{:.2}", b.was),
+        ]
+    });
+    let header = ["probability said", "alerts", "mean", "malicious"];
+    out.line(&table(&header, bins.collect()));
+    if let Some(brier) = m.calibration.brier {
+        out.line(&format!("  Brier score {brier:.3}"));
     }
 }
 
@@ -169,8 +207,8 @@ fn totals(reports: &[LabReport], out: &Out) {
         let m = &report.metrics;
         let rates = [
             m.missed_true_positives,
-            m.auto_close_precision,
-            m.coverage,
+            m.closing.auto_close_precision,
+            m.closing.coverage,
             m.escalation_rate,
             m.verdict_accuracy,
             m.technique_f1,

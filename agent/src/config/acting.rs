@@ -37,6 +37,8 @@ pub struct ClosingConfig {
     pub pause_file: PathBuf,
     /// The known bad alert that must be escalated, or closing is switched off.
     pub canary: CanaryConfig,
+    /// How far people's words on earlier alerts carry a close.
+    pub precedents: PrecedentsConfig,
 }
 
 impl Default for ClosingConfig {
@@ -48,7 +50,39 @@ impl Default for ClosingConfig {
             proposal_expires: Span(Duration::from_secs(24 * 3600)),
             pause_file: PathBuf::from("nightdesk.pause"),
             canary: CanaryConfig::default(),
+            precedents: PrecedentsConfig::default(),
         }
+    }
+}
+
+/// `[closing.precedents]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrecedentsConfig {
+    /// Cases of the same rule, principal and content that people must have called harmless; 0 switches it off.
+    pub equal: usize,
+    /// Cases of the same rule, principal and normalised fields; 0 switches it off.
+    pub alike: usize,
+    /// Words on older alerts do not count.
+    pub max_age: Span,
+}
+
+impl Default for PrecedentsConfig {
+    fn default() -> Self {
+        Self {
+            equal: 1,
+            alike: 3,
+            max_age: Span(Duration::from_secs(90 * 24 * 3600)),
+        }
+    }
+}
+
+impl PrecedentsConfig {
+    /// How old the alert may be on which a word counts.
+    #[must_use]
+    pub fn oldest(&self) -> TimeDelta {
+        TimeDelta::from_std(self.max_age.0)
+            .map_or(TimeDelta::days(90), |age| age.min(TimeDelta::days(3650)))
     }
 }
 

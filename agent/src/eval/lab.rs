@@ -21,8 +21,9 @@ use crate::daemon::{assemble, pollable};
 use crate::report::{AlertResult, CaseFile};
 use crate::{pipeline, triage};
 
-use super::labels::read_labels;
+use super::labels::{Labels, read_labels};
 use super::score::{Metrics, score};
+use super::teach::{FeedbackUntil, Teacher};
 
 /// What an eval of one lab gave.
 #[derive(Debug, Clone, Serialize)]
@@ -33,8 +34,11 @@ pub struct LabReport {
     pub analyst: &'static str,
     /// One result an alert.
     pub alerts: Vec<AlertResult>,
-    /// The figures.
+    /// The figures; with labels given as feedback, over the alerts after them.
     pub metrics: Metrics,
+    /// The figures over the alerts whose labels were given as feedback, each before it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Metrics>,
     /// Alerts of the lab that nobody could read, with the reason; not printed when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<String>,
@@ -168,7 +172,11 @@ fn lab_toml(program: &Path, dir: &Path, manifest: &LabManifest) -> anyhow::Resul
 ///
 /// # Errors
 /// When the lab can't be served or the pipeline itself fails; a bad verdict is a result.
-pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result<LabReport> {
+pub async fn run_lab(
+    program: &Path,
+    dir: &Path,
+    (base, feedback): (Config, Option<FeedbackUntil>),
+) -> anyhow::Result<LabReport> {
     let dir = dir
         .canonicalize()
         .with_context(|| format!("{}: there is no such folder", dir.display()))?;
@@ -190,29 +198,61 @@ pub async fn run_lab(program: &Path, dir: &Path, base: Config) -> anyhow::Result
     config.closing.pause_file = scratch.0.join("nightdesk.pause");
     let store = Store::open(&scratch.url()).await?;
     let assembled = assemble(config, store).await?;
-    let worked = work(&assembled.ctx).await;
-    let report = match worked {
-        Ok((alerts, rejected)) => {
-            let labels = read_labels(&dir)?;
-            let metrics = score(&alerts, &labels, assembled.ctx.library.attack());
-            Ok(LabReport {
-                lab: manifest.name,
-                analyst,
-                alerts,
-                metrics,
-                rejected,
-            })
-        }
-        Err(e) => Err(e),
-    };
+    let worked = measure(&assembled.ctx, &dir, feedback).await;
     assembled.stop().await;
-    report
+    let (worked, scores) = worked?;
+    Ok(LabReport {
+        lab: manifest.name,
+        analyst,
+        alerts: worked.results,
+        metrics: scores.0,
+        learning: scores.1,
+        rejected: worked.rejected,
+    })
 }
 
-async fn work(ctx: &Arc<Ctx>) -> anyhow::Result<(Vec<AlertResult>, Vec<String>)> {
+/// Works the lab and scores it: the alerts after the feedback, and those before when there are any.
+async fn measure(
+    ctx: &Arc<Ctx>,
+    dir: &Path,
+    feedback: Option<FeedbackUntil>,
+) -> anyhow::Result<(Worked, (Metrics, Option<Metrics>))> {
+    let labels = read_labels(dir)?;
+    let worked = work(ctx, feedback.map(|until| (until, &labels))).await?;
+    let attack = ctx.library.attack();
+    let (first, rest) = worked.results.split_at(worked.taught);
+    let of = |results: &[AlertResult]| {
+        let all = worked.taught == 0;
+        let here = |id: &String| all || results.iter().any(|r| r.subject.source_alert_id == *id);
+        let labels = labels.clone().into_iter().filter(|(id, _)| here(id));
+        score(results, &labels.collect(), attack)
+    };
+    let learning = (worked.taught > 0).then(|| of(first));
+    let metrics = of(rest);
+    Ok((worked, (metrics, learning)))
+}
+
+/// What working a lab gave.
+struct Worked {
+    /// One result an alert; those that taught first.
+    results: Vec<AlertResult>,
+    /// Alerts whose label was given as feedback once their case was done.
+    taught: usize,
+    /// Alerts that nobody could read, with the reason.
+    rejected: Vec<String>,
+}
+
+async fn work(
+    ctx: &Arc<Ctx>,
+    feedback: Option<(FeedbackUntil, &Labels)>,
+) -> anyhow::Result<Worked> {
     for mut source in pollable(ctx)? {
         while pipeline::poll(ctx, source.source.as_mut()).await?.more {}
     }
+    let mut teacher = match feedback {
+        Some((until, labels)) => Some(Teacher::new(ctx, until, labels).await?),
+        None => None,
+    };
     let mut seconds: HashMap<String, f64> = HashMap::new();
     let mut cases: Vec<CaseId> = Vec::new();
     loop {
@@ -227,18 +267,29 @@ async fn work(ctx: &Arc<Ctx>) -> anyhow::Result<(Vec<AlertResult>, Vec<String>)>
         if !cases.contains(&case) {
             cases.push(case);
         }
-    }
-    let mut results = Vec::new();
-    for case in cases {
-        let file = CaseFile::read(&ctx.store, &ctx.library, case).await?;
-        for mut result in AlertResult::all(&file) {
-            let id = &result.subject.source_alert_id;
-            result.cost.seconds = seconds.get(id).copied().unwrap_or_default();
-            results.push(result);
+        if let Some(teacher) = &mut teacher {
+            teacher.teach(ctx, case, &alert).await?;
         }
     }
+    let mut results = teacher.map_or_else(Vec::new, |t| t.results);
+    let taught = results.len();
+    for case in cases {
+        let file = CaseFile::read(&ctx.store, &ctx.library, case).await?;
+        let id = |r: &AlertResult| r.subject.source_alert_id.clone();
+        let known: Vec<String> = results[..taught].iter().map(id).collect();
+        let of_case = AlertResult::all(&file).into_iter();
+        results.extend(of_case.filter(|r| !known.contains(&id(r))));
+    }
+    for result in &mut results {
+        let id = &result.subject.source_alert_id;
+        result.cost.seconds = seconds.get(id).copied().unwrap_or_default();
+    }
     let dead = ctx.store.dead_letters(1000).await?;
-    Ok((results, dead.into_iter().map(|d| d.letter.reason).collect()))
+    Ok(Worked {
+        results,
+        taught,
+        rejected: dead.into_iter().map(|d| d.letter.reason).collect(),
+    })
 }
 
 /// A folder that goes away with the eval.

@@ -16,16 +16,22 @@ pub struct Label {
     /// Techniques, when the labeller gives them.
     #[serde(default)]
     pub techniques: Vec<String>,
+    /// Why, in the labeller's words.
+    #[serde(default)]
+    pub note: String,
     /// Ids of the events that tell the story, in time order.
     #[serde(default)]
     pub key_events: Vec<String>,
 }
 
+/// Labels by the alert's id at its source.
+pub type Labels = BTreeMap<String, Label>;
+
 /// Reads the labels of a lab; a lab without the file has none.
 ///
 /// # Errors
 /// The file and line at fault.
-pub fn read_labels(dir: &Path) -> anyhow::Result<BTreeMap<String, Label>> {
+pub fn read_labels(dir: &Path) -> anyhow::Result<Labels> {
     let path = dir.join("labels.jsonl");
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

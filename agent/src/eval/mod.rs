@@ -1,9 +1,13 @@
 //! Verdict quality against labels that no server, prompt or analyst ever sees; it changes nothing outside its own scratch store.
 
+mod calibration;
 mod lab;
 mod labels;
 mod score;
+mod teach;
 
+pub use calibration::{Bin, Calibration};
 pub use lab::{DEMO_MARK, LabReport, lab_config, lab_settings, run_lab};
-pub use labels::{Label, read_labels};
+pub use labels::{Label, Labels, read_labels};
 pub use score::{Metrics, Rate, score, wilson};
+pub use teach::FeedbackUntil;

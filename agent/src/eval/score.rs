@@ -9,6 +9,7 @@ use crate::playbook::Attack;
 use crate::report::AlertResult;
 
 use super::Label;
+use super::calibration::Calibration;
 
 /// A share with its denominator and 95 % Wilson score interval; without a denominator nothing was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -79,10 +80,9 @@ pub struct Metrics {
     pub missed_true_positives: Rate,
     /// Their ids.
     pub missed: Vec<String>,
-    /// Benign of all closed.
-    pub auto_close_precision: Rate,
-    /// Closed of all benign.
-    pub coverage: Rate,
+    /// What was closed or proposed for closing.
+    #[serde(flatten)]
+    pub closing: Closing,
     /// Not closed, of all.
     pub escalation_rate: Rate,
     /// Malicious called true positive or suspicious, of all malicious.
@@ -90,8 +90,48 @@ pub struct Metrics {
     /// 2 tp / (2 tp + fp + fn) over the techniques of all labelled alerts, benign ones included; `n` is that denominator,
     /// and the interval treats it as a count of trials, which is an approximation.
     pub technique_f1: Rate,
+    /// How well the probabilities that were said agree with the labels.
+    pub calibration: Calibration,
     /// Labelled verdict to given verdict to count.
     pub confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>>,
+}
+
+/// What was closed without a person, or proposed to one for closing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Closing {
+    /// Benign of all closed.
+    pub auto_close_precision: Rate,
+    /// Closed of all benign.
+    pub coverage: Rate,
+    /// Closed, or rightly proposed for closing, of all benign.
+    pub coverage_with_proposals: Rate,
+    /// Benign of all proposed for closing.
+    pub proposal_precision: Rate,
+}
+
+impl Closing {
+    fn of(labelled: &[(&AlertResult, &Label)]) -> Self {
+        let benign = |l: &Label| class(l.verdict) == Class::Benign;
+        let proposed = |r: &AlertResult| {
+            r.judgement.verdict.is_benign() && r.judgement.outcome == Outcome::AwaitingApproval
+        };
+        let share = |of: &dyn Fn(&AlertResult, &Label) -> bool,
+                     has: &dyn Fn(&AlertResult, &Label) -> bool| {
+            let all = labelled.iter().filter(|(r, l)| of(r, l));
+            let having = all.clone().filter(|(r, l)| has(r, l));
+            Rate::of(having.count(), all.count())
+        };
+        Self {
+            auto_close_precision: share(&|r, _| closed(r), &|_, l| benign(l)),
+            coverage: share(&|_, l| benign(l), &|r, _| closed(r)),
+            coverage_with_proposals: share(&|_, l| benign(l), &|r, _| closed(r) || proposed(r)),
+            proposal_precision: share(&|r, _| proposed(r), &|_, l| benign(l)),
+        }
+    }
+}
+
+fn closed(result: &AlertResult) -> bool {
+    result.judgement.outcome == Outcome::Closed
 }
 
 /// Which of three classes a verdict is scored as.
@@ -124,7 +164,6 @@ pub fn score(
     let count = |wanted: &dyn Fn(&AlertResult, &Label) -> bool| {
         labelled.iter().filter(|(r, l)| wanted(r, l)).count()
     };
-    let closed = |r: &AlertResult| r.judgement.outcome == Outcome::Closed;
     let is = |l: &Label, c: Class| class(l.verdict) == c;
     let malicious = count(&|_, l| is(l, Class::Malicious));
     let mut confusion: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>> = BTreeMap::new();
@@ -161,14 +200,15 @@ pub fn score(
         ),
         missed_true_positives: Rate::of(missed.len(), malicious),
         missed,
-        auto_close_precision: Rate::of(
-            count(&|r, l| closed(r) && is(l, Class::Benign)),
-            count(&|r, _| closed(r)),
-        ),
-        coverage: Rate::of(
-            count(&|r, l| closed(r) && is(l, Class::Benign)),
-            count(&|_, l| is(l, Class::Benign)),
-        ),
+        closing: Closing::of(&labelled),
+        calibration: Calibration::of(labelled.iter().filter_map(|(r, l)| {
+            let malicious = match class(l.verdict) {
+                Class::Malicious => true,
+                Class::Benign => false,
+                Class::Open => return None,
+            };
+            Some((r.judgement.probability, malicious))
+        })),
         escalation_rate: Rate::of(results.iter().filter(|r| !closed(r)).count(), results.len()),
         detection: Rate::of(count(&detected), malicious),
         technique_f1: techniques(&labelled, attack),

@@ -9,6 +9,7 @@ use state::model::{
 use crate::ctx::Ctx;
 use crate::gate::{self, Called, Meter, Origin, Request};
 use crate::playbook::{Conditions, Roots, Step, StepTarget};
+use crate::precedent::History;
 use crate::scan::Scan;
 use crate::tier::{Dossier, Plan, Unasked};
 
@@ -72,6 +73,7 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
     };
     let scan = gate::scan(ctx, &own);
     dossier.add(own, scan);
+    remember(ctx, plan, &known, dossier).await?;
     if !same_playbook(ctx, plan).await? {
         return Ok(());
     }
@@ -88,6 +90,63 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+/// Puts on the desk what people said of earlier alerts of the rule; what was read once for an alert stays.
+async fn remember(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    known: &[Evidence],
+    dossier: &mut Dossier,
+) -> anyhow::Result<()> {
+    let label = format!("history:{}", plan.alert.id.0);
+    let evidence = match known.iter().find(|e| e.asked_by == label) {
+        Some(evidence) => evidence.clone(),
+        None => {
+            let rules = &ctx.config.closing.precedents;
+            let Some(history) = History::of(&ctx.store, rules, &plan.alert).await? else {
+                return Ok(());
+            };
+            let found = history_evidence(ctx, plan, &label, &history)?;
+            ctx.store.add_evidence(found).await?
+        }
+    };
+    let history = serde_json::from_value(evidence.value.clone())?;
+    let scan = gate::scan(ctx, &evidence);
+    dossier.history = Some((evidence.reference.clone(), history));
+    dossier.add(evidence, scan);
+    Ok(())
+}
+
+fn history_evidence(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    label: &str,
+    history: &History,
+) -> anyhow::Result<Evidence> {
+    let value = serde_json::to_value(history)?;
+    let summary = format!(
+        "how earlier alerts of the rule ended: in 30 days {} fired, {} of them for this principal; people called {} cases \
+         harmless and {} harmful",
+        history.fired,
+        history.fired_for_principal,
+        history.harmless_of_rule,
+        history.harmful_of_rule
+    );
+    Ok(Evidence {
+        case: plan.case,
+        reference: String::new(),
+        asked_by: label.to_owned(),
+        tool: "history".to_owned(),
+        call: None,
+        answer: Answer::Found,
+        summary,
+        digest: crate::data::sha256_hex(value.to_string()),
+        value,
+        activities: Vec::new(),
+        trust: Trust::Trusted,
+        at: ctx.now(),
+    })
 }
 
 /// Whether every attempt on this alert went by the playbook in force: an answer to another question is no answer.

@@ -52,6 +52,8 @@ pub struct Judged {
     pub verdict: VerdictKind,
     /// 0 to 100.
     pub confidence: i64,
+    /// Probability that the activity is malicious, 0 to 1; of a person's verdict what the daemon said before.
+    pub probability: f64,
     /// Outcome of its case.
     pub outcome: Outcome,
     /// Last tier reached.
@@ -202,6 +204,7 @@ impl AlertResult {
             judgement: Judged {
                 verdict: verdict.map_or(VerdictKind::Undetermined, |v| v.kind),
                 confidence: verdict.map_or(0, |v| v.confidence),
+                probability: verdict.map_or(0.5, |v| v.basis.probability),
                 outcome: file.case.outcome.unwrap_or(Outcome::Escalated),
                 tier: verdict.map_or(Tier::One, |v| v.provenance.tier),
                 analyst: verdict.map_or(Analyst::Playbook, |v| v.provenance.analyst),

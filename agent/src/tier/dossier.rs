@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use state::model::{Alert, Answer, CaseId, Entity, Evidence, Gap, Tier, Time};
+use state::model::{Alert, Answer, CaseId, Entity, Evidence, EvidenceRef, Gap, Tier, Time};
 
 use crate::gate::{SPEAKING, Subject};
 use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
+use crate::precedent::History;
 use crate::scan::Scan;
 
 /// What is to be done about one alert of a case.
@@ -46,6 +47,8 @@ pub struct Dossier {
     pub unasked: BTreeMap<String, Unasked>,
     /// What the scanner said of each piece of evidence, by its name.
     pub scans: BTreeMap<String, Scan>,
+    /// What people said of earlier alerts of the rule, and the evidence it stands in.
+    pub history: Option<(EvidenceRef, History)>,
 }
 
 impl Dossier {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use state::model::{Analyst, Assessment, Claim, Gap, Impact, Reason, Tier, VerdictKind};
 
 use crate::playbook::{CloseRule, ConditionError, Conditions, Lean, Roots, Signal};
+use crate::precedent::{Support, Word};
 
 use super::{Dossier, Plan};
 
@@ -17,7 +18,15 @@ pub struct PlaybookView {
     pub vetoes: Vec<String>,
     /// What the signals show of the impact.
     pub impact: Option<Impact>,
+    /// Harmless as it looks, though it may not be closed without a person: what to propose to one, and why.
+    pub suggests: Option<(VerdictKind, String)>,
 }
+
+/// Id of the reason that people's words on earlier alerts make.
+const HISTORY: &str = "history";
+
+/// The playbook of what no other is for.
+const DEFAULT: &str = "default";
 
 /// Longest sentence of a signal, characters.
 const LONGEST: usize = 400;
@@ -47,6 +56,7 @@ pub fn assess(
             Err(e) => heard.unheard(signal, &e, dossier),
         }
     }
+    let word = heard.remember(dossier);
     let prior = playbook.scoring.prior;
     let probability = sigmoid(prior + heard.sum);
     let trusted_probability = sigmoid(prior + heard.trusted_sum);
@@ -57,7 +67,13 @@ pub fn assess(
             && requirements_met(c, dossier)
             && holds_besides(c, &conditions)
     });
-    let verdict = verdict(plan, probability, close);
+    // Only when everything is asked that would speak against it; what no playbook is for is never closed.
+    let carried = match &word {
+        Word::Carries(support) if tier == Tier::Two && playbook.id != DEFAULT => Some(support.kind),
+        _ => None,
+    };
+    let verdict = verdict(plan, probability, close, carried);
+    let suggests = suggests(verdict, probability, (&word, &heard), &gaps);
     heard
         .reasons
         .sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
@@ -72,10 +88,11 @@ pub fn assess(
             reasons: heard.reasons,
             gaps,
             techniques,
-            close_allowed: close.is_some(),
+            close_allowed: close.is_some() || carried.is_some(),
         },
         vetoes: heard.vetoes,
         impact: heard.impact,
+        suggests,
     })
 }
 
@@ -122,6 +139,29 @@ impl Heard {
         });
     }
 
+    /// Adds what people said of earlier alerts of the rule.
+    fn remember(&mut self, dossier: &Dossier) -> Word {
+        let Some((reference, history)) = &dossier.history else {
+            return Word::Nothing;
+        };
+        let spoke = self.reasons.iter().filter(|r| r.weight > 0.0);
+        let word = history.weigh(&spoke.map(|r| r.id.as_str()).collect());
+        if let Some((weight, text)) = remembered(&word) {
+            self.sum += weight;
+            self.trusted_sum += weight;
+            self.reasons.push(Reason {
+                id: HISTORY.to_owned(),
+                weight,
+                claim: Claim {
+                    text,
+                    evidence: vec![reference.clone()],
+                    quote: None,
+                },
+            });
+        }
+        word
+    }
+
     /// A malicious-leaning signal that has no answer although its evidence is complete hides something: no close.
     fn unheard(&mut self, signal: &Signal, error: &ConditionError, dossier: &Dossier) {
         let complete = signal.evidence.iter().all(|s| dossier.is_complete(s));
@@ -135,6 +175,54 @@ impl Heard {
     }
 }
 
+/// Log-odds of people's words, and the sentence that tells them.
+fn remembered(word: &Word) -> Option<(f64, String)> {
+    let told = |support: &Support, what: &str| {
+        let cases: Vec<String> = support.cases.iter().map(ToString::to_string).collect();
+        let named = match cases.len() {
+            0 => String::new(),
+            n if n > 5 => format!(" ({} and {} more)", cases[n - 5..].join(", "), n - 5),
+            _ => format!(" ({})", cases.join(", ")),
+        };
+        format!(
+            "People called earlier alerts of {} {what}{named}.",
+            support.how
+        )
+    };
+    #[allow(clippy::cast_precision_loss, reason = "at most a thousand cases")]
+    let often = |support: &Support| (support.cases.len().max(1) as f64).ln();
+    match word {
+        Word::Carries(s) => Some((-(2.0 + often(s)).min(5.0), told(s, "harmless"))),
+        Word::Suggests(s) => Some((-1.0, told(s, "harmless"))),
+        Word::Warns(s) => Some((1.0, told(s, "malicious or suspicious"))),
+        Word::Nothing => None,
+    }
+}
+
+/// Highest probability at which signals alone let a close be proposed.
+const QUIET: f64 = 0.25;
+
+/// What to propose to a person where nothing carries a close.
+fn suggests(
+    verdict: VerdictKind,
+    probability: f64,
+    (word, heard): (&Word, &Heard),
+    gaps: &[Gap],
+) -> Option<(VerdictKind, String)> {
+    if verdict != VerdictKind::Undetermined || gaps.iter().any(|g| g.required) {
+        return None;
+    }
+    if let Word::Suggests(support) | Word::Carries(support) = word {
+        let why = format!("people called earlier alerts of {} harmless", support.how);
+        return Some((support.kind, why));
+    }
+    let speaks_for = heard.reasons.iter().any(|r| r.weight < 0.0);
+    let speaks_against = heard.reasons.iter().any(|r| r.weight > 0.0);
+    let why = "something speaks for it and nothing against it, which is not enough to close it";
+    (speaks_for && !speaks_against && probability <= QUIET)
+        .then(|| (VerdictKind::BenignPositive, why.to_owned()))
+}
+
 fn requirements_met(close: &CloseRule, dossier: &Dossier) -> bool {
     close.requires.iter().all(|step| dossier.is_complete(step))
 }
@@ -146,13 +234,19 @@ fn holds_besides(close: &CloseRule, conditions: &Conditions) -> bool {
         .is_none_or(|c| conditions.holds(c, Roots::Trusted) == Ok(true))
 }
 
-/// The verdict, where `close` is the rule that allows one, if it does.
-fn verdict(plan: &Plan<'_>, probability: f64, close: Option<&CloseRule>) -> VerdictKind {
+/// The verdict, where `close` is the rule that allows one, if it does, and `carried` what people's words carry.
+fn verdict(
+    plan: &Plan<'_>,
+    probability: f64,
+    close: Option<&CloseRule>,
+    carried: Option<VerdictKind>,
+) -> VerdictKind {
     if probability >= plan.entry.playbook.scoring.escalate.at_least {
         return VerdictKind::TruePositive;
     }
-    match close {
-        Some(close) if probability <= close.at_most => close.verdict,
+    match (close, carried) {
+        (Some(close), _) if probability <= close.at_most => close.verdict,
+        (_, Some(kind)) => kind,
         _ if probability >= 0.5 => VerdictKind::Suspicious,
         _ => VerdictKind::Undetermined,
     }

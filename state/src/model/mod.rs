@@ -12,6 +12,7 @@
 //! | [`Effect`] | `effect` | an outside effect that was proposed, and what became of it |
 //! | [`Assessment`] | `assessment` | what an analyst says of an alert at a tier |
 //! | [`Verdict`] | `verdict` | the accepted judgement of an alert; append-only |
+//! | [`Precedent`], [`Feedback`] | `precedent` | a person's word on an earlier alert |
 //! | [`Approval`] | `approval` | a person's answer to exactly one action |
 //! | [`TimelineEvent`] | `timeline` | what the daemon did, append-only |
 //! | [`StepRun`] | `step_run` | one execution of a playbook step |
@@ -69,6 +70,7 @@ pub mod effect;
 pub mod entity;
 pub mod evidence;
 pub mod pattern;
+pub mod precedent;
 pub mod step_run;
 pub mod switch;
 pub mod tier;
@@ -89,6 +91,7 @@ pub use effect::{Effect, EffectDecision};
 pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
 pub use pattern::{Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample};
+pub use precedent::{Feedback, Likeness, Precedent};
 pub use step_run::{StepRun, StepState};
 pub use switch::{Switch, SwitchState, Turn};
 pub use tier::Tier;

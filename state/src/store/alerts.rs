@@ -106,6 +106,25 @@ impl Store {
         rows::one("alerts", found.as_ref())
     }
 
+    /// The alerts with this id at their source, and the cases they are in; of every source when none is named.
+    pub async fn alerts_of_source_id(
+        &self,
+        source: Option<&str>,
+        source_alert_id: &str,
+    ) -> Result<Vec<(AlertId, Option<CaseId>)>> {
+        let found: Vec<(i64, Option<i64>)> = sqlx::query_as(
+            "SELECT id, case_id FROM alerts WHERE source_alert_id = ?1 AND (?2 IS NULL OR source = ?2) ORDER BY id",
+        )
+        .bind(source_alert_id)
+        .bind(source)
+        .fetch_all(&self.readers)
+        .await?;
+        let ids = found.into_iter();
+        Ok(ids
+            .map(|(id, case)| (AlertId(id), case.map(CaseId)))
+            .collect())
+    }
+
     /// The alerts of a case, oldest alert time first.
     pub async fn alerts_of(&self, case: CaseId) -> Result<Vec<Alert>> {
         let found = sqlx::query("SELECT * FROM alerts WHERE case_id = ?1 ORDER BY time, id")

@@ -5,9 +5,9 @@ use sqlx::SqliteConnection;
 
 use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, digest, effects, record, timeline};
+use super::{Result, Store, StoreError, digest, effects, feedback, record, timeline};
 use crate::model::{
-    Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, Time, TimelineEvent,
+    Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Feedback, Outcome, Time, TimelineEvent,
     TimelineKind,
 };
 
@@ -64,6 +64,8 @@ pub struct ApprovalAnswer {
     pub event: CaseEvent,
     /// What is thereby done with the case.
     pub outcome: Option<Outcome>,
+    /// What the answer says of the alerts of the case, for later ones like them.
+    pub feedback: Vec<Feedback>,
     /// For the timeline of the case.
     pub events: Vec<TimelineEvent>,
 }
@@ -134,6 +136,7 @@ impl Store {
             move_case(&mut tx, asked.case, answer.event, answer.at).await?;
             record::set_outcome(&mut tx, asked.case, answer.outcome).await?;
         }
+        feedback::keep(&mut tx, asked.case, &answer.feedback).await?;
         timeline::append_all(&mut tx, asked.case, &answer.events).await?;
         tx.commit().await?;
         Ok(asked)

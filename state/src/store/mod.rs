@@ -15,6 +15,7 @@ pub mod digest;
 pub mod effects;
 pub mod error;
 pub mod evidence;
+pub mod feedback;
 mod list;
 mod open;
 pub mod patterns;

@@ -7,11 +7,12 @@ use super::cases::move_case;
 use super::queue::{self, Claim};
 use super::rows::{Fields, micros, whole};
 use super::{
-    NewApproval, Result, Store, StoreError, approvals, effects, switches, timeline, verdicts,
+    NewApproval, Result, Store, StoreError, approvals, effects, feedback, switches, timeline,
+    verdicts,
 };
 use crate::model::{
-    CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Switch, Time, TimelineEvent,
-    TimelineKind, Verdict,
+    CaseEvent, CaseId, Effect, EffectDecision, Feedback, Outcome, Spent, Switch, Time,
+    TimelineEvent, TimelineKind, Verdict,
 };
 
 /// Everything a run leaves behind.
@@ -59,6 +60,8 @@ pub struct Intervention {
     pub outcome: Option<Outcome>,
     /// The person's verdicts.
     pub verdicts: Vec<Verdict>,
+    /// Their words on alerts, for later ones like them.
+    pub feedback: Vec<Feedback>,
     /// For the timeline.
     pub events: Vec<TimelineEvent>,
     /// When.
@@ -114,6 +117,7 @@ impl Store {
         for verdict in &done.verdicts {
             verdicts::give(&mut tx, done.case, verdict).await?;
         }
+        feedback::keep(&mut tx, done.case, &done.feedback).await?;
         if let Some(event) = done.event {
             move_case(&mut tx, done.case, event, done.now).await?;
             approvals::lapse_of_case(&mut tx, done.case, done.now).await?;

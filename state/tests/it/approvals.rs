@@ -28,6 +28,7 @@ fn answer(approval: i64, answered: Answered, event: CaseEvent, seconds: i64) -> 
         at: at(seconds),
         event,
         outcome: (event == CaseEvent::Closed).then_some(Outcome::Closed),
+        feedback: Vec::new(),
         events: vec![],
     }
 }

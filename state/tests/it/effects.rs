@@ -36,6 +36,7 @@ async fn answer(store: &Store, approval: i64, answered: Answered) {
         at: at(3),
         event: CaseEvent::Answered,
         outcome: None,
+        feedback: Vec::new(),
         events: vec![],
     };
     store.answer_approval(answer).await.unwrap();

@@ -5,6 +5,7 @@ mod approvals;
 mod audit;
 mod crash;
 mod effects;
+mod feedback;
 mod intake;
 mod make;
 mod queue;
@@ -77,4 +78,5 @@ contract!(
     watch::a_canary_goes_first_and_is_joined_by_nothing,
     watch::patterns_count_what_the_daemon_judged,
     watch::a_finding_is_open_once_and_accepted_once,
+    feedback::the_last_word_on_an_alert_counts,
 );

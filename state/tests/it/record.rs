@@ -89,6 +89,7 @@ pub(crate) async fn people_move_cases_only_where_they_may(store: &Store) {
         event: Some(event),
         outcome: None,
         verdicts: vec![],
+        feedback: Vec::new(),
         events: vec![],
         now: at(3),
     };
@@ -215,6 +216,7 @@ pub(crate) async fn verdicts_supersede_and_stay(store: &Store) {
         event: None,
         outcome: None,
         verdicts: vec![human.clone()],
+        feedback: Vec::new(),
         events: vec![],
         now: at(9),
     };
@@ -338,6 +340,7 @@ pub(crate) async fn people_move_cases_too(store: &Store) {
         event: Some(event),
         outcome,
         verdicts: vec![],
+        feedback: Vec::new(),
         events: vec![],
         now: at(5),
     };

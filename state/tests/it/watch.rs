@@ -264,6 +264,7 @@ async fn corrected(store: &Store, case: CaseId, alert: &Alert) {
         event: None,
         outcome: None,
         verdicts: vec![own],
+        feedback: Vec::new(),
         events: vec![],
         now: at(13),
     };

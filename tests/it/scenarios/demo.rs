@@ -105,13 +105,13 @@ fn nothing_was_sent(alerts: &[Value], run: &std::path::Path) {
 #[tokio::test]
 async fn no_labelled_attack_of_the_demo_is_closed_and_every_close_is_right() {
     let lab = Lab::demo().unwrap();
-    let report = run_lab(PROGRAM.as_ref(), lab.path(), config())
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (config(), None))
         .await
         .unwrap();
     assert_eq!(report.metrics.missed, Vec::<String>::new());
-    assert_eq!(report.metrics.auto_close_precision.value, Some(1.0));
+    assert_eq!(report.metrics.closing.auto_close_precision.value, Some(1.0));
     assert!(
-        report.metrics.auto_close_precision.n >= 5,
+        report.metrics.closing.auto_close_precision.n >= 5,
         "{:?}",
         report.metrics
     );
@@ -127,7 +127,7 @@ async fn no_labelled_attack_of_the_demo_is_closed_and_every_close_is_right() {
             )
         })
         .collect();
-    let again = run_lab(PROGRAM.as_ref(), lab.path(), config())
+    let again = run_lab(PROGRAM.as_ref(), lab.path(), (config(), None))
         .await
         .unwrap();
     let same = again
@@ -142,7 +142,7 @@ async fn no_labelled_attack_of_the_demo_is_closed_and_every_close_is_right() {
 #[tokio::test]
 async fn nothing_is_seeded_a_verdict_falls_with_its_evidence() {
     let lab = Lab::demo().unwrap();
-    let before = run_lab(PROGRAM.as_ref(), lab.path(), config())
+    let before = run_lab(PROGRAM.as_ref(), lab.path(), (config(), None))
         .await
         .unwrap();
     let closed = |r: &agent::eval::LabReport| -> BTreeSet<String> {
@@ -154,7 +154,7 @@ async fn nothing_is_seeded_a_verdict_falls_with_its_evidence() {
     };
     // Without change records nobody has approved anything any more.
     assert!(lab.remove("changes.jsonl", |_| true).unwrap() > 0);
-    let after = run_lab(PROGRAM.as_ref(), lab.path(), config())
+    let after = run_lab(PROGRAM.as_ref(), lab.path(), (config(), None))
         .await
         .unwrap();
     assert!(closed(&after).is_subset(&closed(&before)));

@@ -11,7 +11,9 @@ use tests::workbench::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
 async fn outcome(lab: &Lab, config: Config) -> (VerdictKind, Outcome, String) {
-    let report = run_lab(PROGRAM.as_ref(), lab.path(), config).await.unwrap();
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (config, None))
+        .await
+        .unwrap();
     let result = &report.alerts[0];
     (
         result.judgement.verdict,
@@ -142,7 +144,7 @@ async fn vetoes_no_verdict_removes() {
 #[tokio::test]
 async fn an_open_incident_keeps_later_alerts_of_its_user_open() {
     let lab = Lab::scenario(&[STRANGE, USUAL]).unwrap();
-    let report = run_lab(PROGRAM.as_ref(), lab.path(), scenario_config())
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (scenario_config(), None))
         .await
         .unwrap();
     assert_eq!(report.alerts.len(), 2);
@@ -167,7 +169,7 @@ async fn an_unreadable_alert_stops_only_itself() {
         &format!("not json at all\n{{\"id\": \"no-time\"}}\n{good}"),
     )
     .unwrap();
-    let report = run_lab(PROGRAM.as_ref(), lab.path(), scenario_config())
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (scenario_config(), None))
         .await
         .unwrap();
     assert_eq!(report.alerts.len(), 1);
@@ -236,7 +238,7 @@ async fn a_format_nobody_knows_still_gets_an_investigation_and_an_answer() {
             "name = \"odd\"\nclock = \"2026-03-02T12:00:00Z\"\n[alerts]\nfile = \"alerts.jsonl\"\nmapping = \"{mapping}\"\n{fields}"
         );
         lab.write("lab.toml", &manifest).unwrap();
-        let report = run_lab(PROGRAM.as_ref(), lab.path(), scenario_config())
+        let report = run_lab(PROGRAM.as_ref(), lab.path(), (scenario_config(), None))
             .await
             .unwrap();
         assert_eq!(report.rejected, Vec::<String>::new());

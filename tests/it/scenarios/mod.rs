@@ -5,6 +5,7 @@ mod daemon;
 mod demo;
 mod effects;
 mod faults;
+mod feedback;
 mod integrity;
 mod model;
 mod people;

@@ -51,7 +51,9 @@ struct Seen {
 async fn run(lab: &Lab, server: &ModelServer) -> Seen {
     let mut config = with_model(server.base_url()).unwrap();
     config.tiers.one.budget.seconds = 20;
-    let report = run_lab(PROGRAM.as_ref(), lab.path(), config).await.unwrap();
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (config, None))
+        .await
+        .unwrap();
     let result = &report.alerts[0];
     Seen {
         verdict: result.judgement.verdict,

@@ -73,12 +73,11 @@ pub async fn act(
         },
         (true, false) => match gate::stopped(ctx, Switch::Closing).await {
             Some(why) => format!("closing is off: {why}"),
-            None => ask(
-                ctx,
-                close,
-                &mut acted,
-                "the model thinks it harmless and the playbook does not decide",
-            ),
+            None => {
+                let why = verdicts.iter().flat_map(|v| &v.vetoes).next();
+                let why = why.map_or("the playbook does not decide", String::as_str);
+                ask(ctx, close, &mut acted, why)
+            }
         },
         (false, _) => "a person has to look".to_owned(),
     };

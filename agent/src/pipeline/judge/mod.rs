@@ -173,7 +173,7 @@ enum Decision {
     HandOn,
     /// All agree on harmless and nothing stands against it.
     Close,
-    /// A model alone thinks it harmless: a person is asked to confirm.
+    /// It looks harmless, and nothing carries a close: a person is asked to confirm.
     ProposeClose,
     /// A person gets it.
     Escalate,
@@ -202,9 +202,11 @@ fn decide(tier: Tier, first: &PlaybookView, second: &Second, vetoes: &[String]) 
         Tier::Two => {
             let real = playbook.probability >= 0.5
                 || model.is_some_and(|v| v.assessment.probability >= 0.5);
-            let proposes = model.is_some_and(|v| v.agrees_benign())
-                && playbook.probability < 0.5
-                && vetoes.is_empty();
+            let harmless = match model {
+                Some(view) => view.agrees_benign(),
+                None => first.suggests.is_some(),
+            };
+            let proposes = harmless && playbook.probability < 0.5 && vetoes.is_empty();
             match (real, proposes) {
                 (true, _) => Decision::HandOn,
                 (false, true) => Decision::ProposeClose,

@@ -38,14 +38,17 @@ pub(super) fn verdict(
         decision,
     } = opinions;
     if decision == Decision::ProposeClose {
-        vetoes.push(
-            "only the model thinks it harmless; the playbook analyst does not close it".to_owned(),
-        );
+        vetoes.push(match &first.suggests {
+            Some((_, why)) => format!("a person confirms it: {why}"),
+            None => "only the model thinks it harmless; the playbook analyst does not close it"
+                .to_owned(),
+        });
     }
+    let suggested = first.suggests.map(|(kind, _)| kind);
     let playbook = first.assessment;
     let (analyst, note, model) = said(second, playbook.verdict);
     let model = model.as_deref();
-    let kind = match accepted(&playbook, model, decision) {
+    let kind = match accepted(&playbook, (model, suggested), decision) {
         benign
             if benign.is_benign()
                 && !matches!(decision, Decision::Close | Decision::ProposeClose) =>
@@ -128,10 +131,17 @@ fn basis(playbook: &Assessment, model: Option<&ModelView>, kind: VerdictKind) ->
     }
 }
 
-/// The verdict that stands: the worse of both where they differ, except where a model's "harmless" is only proposed.
-fn accepted(playbook: &Assessment, model: Option<&ModelView>, decision: Decision) -> VerdictKind {
+/// The verdict that stands: the worse of both where they differ, except where a "harmless" is only proposed.
+fn accepted(
+    playbook: &Assessment,
+    (model, suggested): (Option<&ModelView>, Option<VerdictKind>),
+    decision: Decision,
+) -> VerdictKind {
     let Some(view) = model else {
-        return playbook.verdict;
+        return match decision {
+            Decision::ProposeClose => suggested.unwrap_or(playbook.verdict),
+            _ => playbook.verdict,
+        };
     };
     if decision == Decision::ProposeClose {
         return view.assessment.verdict;

@@ -1,0 +1,8 @@
+//! How earlier alerts of a rule ended by people's word, and how far that speaks for a new one; the daemon's own verdicts
+//! do not count, so it does not teach itself.
+
+mod history;
+mod likeness;
+
+pub use history::{History, Support, Word};
+pub use likeness::likeness;
