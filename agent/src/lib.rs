@@ -19,6 +19,7 @@ pub mod playbook;
 pub mod policy;
 pub mod precedent;
 pub mod prompt;
+pub mod replay;
 pub mod report;
 pub mod scan;
 pub mod selftest;

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod mappings;
 pub mod presets;
+pub mod recorded;
 pub mod result;
 pub mod session;
 pub mod sources;

@@ -1,6 +1,7 @@
 //! `nightdesk case`: stored cases for people and machines; `feedback` alone changes one.
 
 mod feedback;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ pub(super) enum Command {
     },
     /// Say what it really was: later alerts like it are judged by that
     Feedback(feedback::Feedback),
+    /// Judge it again on its recorded tool results and show what differs; nothing is asked or changed
+    Replay(replay::Replay),
     /// Print an incident report draft in Markdown
     Report {
         /// For instance ND-12
@@ -77,7 +80,7 @@ pub(super) struct List {
     limit: i64,
 }
 
-fn time(text: &str) -> Result<Time, String> {
+pub(super) fn time(text: &str) -> Result<Time, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.with_timezone(&Utc));
     }
@@ -101,6 +104,11 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
         Command::Timeline { id } => timeline(&CaseFile::read(&store, &library, id).await?, out),
         Command::Feedback(given) => {
             let done = feedback::feedback(&store, &config, given, out).await;
+            store.close().await;
+            return done;
+        }
+        Command::Replay(asked) => {
+            let done = replay::again(&store, config, asked, out).await;
             store.close().await;
             return done;
         }

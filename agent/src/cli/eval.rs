@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::config::{self, AnalystChoice, Config};
+use crate::config::{self, Config};
 use crate::eval::{FeedbackUntil, LabReport, Metrics, Rate, run_lab};
 
 use super::output::table;
-use super::{CONFIG, DATA, Done, Failed, Out};
+use super::{DATA, Done, Failed, Out};
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 /// Who judges in an eval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Who {
+pub(super) enum Who {
     /// Deterministic signals alone
     Playbook,
     /// The model of the configuration beside them
@@ -44,14 +44,8 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         Some(path) => config::load(&path)?,
         None => Config::default(),
     };
-    if args.analyst == Who::Model && base.model.is_none() {
-        let why = "--analyst model needs a [model] section: name the file with --config";
-        return Err(Failed::new(CONFIG, anyhow::anyhow!(why)));
-    }
-    base.tiers.set_analyst(match args.analyst {
-        Who::Playbook => AnalystChoice::Playbook,
-        Who::Model => AnalystChoice::Model,
-    });
+    base.tiers
+        .set_analyst(args.analyst.choice(base.model.is_some())?);
     let program = std::env::current_exe().context("the program's own path is not known")?;
     // All that can be known to be wrong is said before the first lab is worked.
     for dir in &args.labs {
@@ -101,7 +95,7 @@ fn show(report: &LabReport, out: &Out) {
     }
 }
 
-fn figures(what: &str, m: &Metrics, out: &Out) {
+pub(super) fn figures(what: &str, m: &Metrics, out: &Out) {
     out.line(&format!(
         "{what}: {} alerts, {} labelled",
         m.alerts, m.labelled
@@ -179,7 +173,7 @@ fn each(report: &LabReport, out: &Out) {
     }
 }
 
-fn row(name: &str, rate: Rate) -> Vec<String> {
+pub(super) fn row(name: &str, rate: Rate) -> Vec<String> {
     vec![
         name.to_owned(),
         percent(rate.value),

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod backtest;
 mod case;
 mod check;
 mod demo;
@@ -13,6 +14,7 @@ mod run;
 mod selftest;
 mod switch;
 mod tools;
+mod under;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +69,8 @@ enum Command {
     Drift(drift::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
+    /// Judge stored cases with people's verdicts again under the settings of now, and score them
+    Backtest(backtest::Args),
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
@@ -209,6 +213,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
+        Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => audit::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {

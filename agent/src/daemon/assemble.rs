@@ -150,16 +150,40 @@ pub async fn assemble_at(
     store: Store,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Assembled> {
+    let fleet = Arc::new(Fleet::start(config.servers.clone()));
+    let ctx = match context(config, store, (clock, fleet.clone())).await {
+        Ok(ctx) => Arc::new(ctx),
+        Err(e) => {
+            fleet.shutdown().await;
+            return Err(e);
+        }
+    };
+    let servers = fleet.wait_ready(READY).await;
+    definitions::watch(&ctx, &fleet);
+    Ok(Assembled {
+        ctx,
+        fleet,
+        servers,
+    })
+}
+
+/// What every room needs, over a toolbox of the caller's: nothing is started.
+///
+/// # Errors
+/// When data files are at fault or the model's key can't be had.
+pub async fn context(
+    config: Config,
+    store: Store,
+    (clock, toolbox): (Arc<dyn Clock>, Arc<dyn ToolBox>),
+) -> anyhow::Result<Ctx> {
     let integrity = Integrity::start(&config.paths);
     let data = data(&config)?;
     let lock = Pins::path(config.paths.lock.as_deref());
     let pins = Pins::load(&lock).map_err(|e| ConfigFaults(vec![fault("pins", &e)]))?;
     let dice = Dice::unforeseen();
     let llm = model(&config, &clock, &dice).await?;
-    let fleet = Arc::new(Fleet::start(config.servers.clone()));
-    let servers = fleet.wait_ready(READY).await;
     let owner = format!("{}-{}", std::process::id(), &dice.word()[..8]);
-    let ctx = Ctx {
+    Ok(Ctx {
         store,
         catalogue: Catalogue::of(&config.servers, pins),
         guard: Guard {
@@ -167,7 +191,7 @@ pub async fn assemble_at(
             scanner: Arc::new(data.scanner),
             integrity,
         },
-        toolbox: fleet.clone() as Arc<dyn ToolBox>,
+        toolbox,
         mappings: Arc::new(data.mappings),
         library: Arc::new(data.library),
         prompts: Arc::new(data.prompts),
@@ -176,13 +200,6 @@ pub async fn assemble_at(
         dice,
         owner,
         config,
-    };
-    let ctx = Arc::new(ctx);
-    definitions::watch(&ctx, &fleet);
-    Ok(Assembled {
-        ctx,
-        fleet,
-        servers,
     })
 }
 

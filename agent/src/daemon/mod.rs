@@ -10,7 +10,7 @@ mod run;
 mod sources;
 mod watch;
 
-pub use assemble::{Assembled, Data, assemble, assemble_at, data};
+pub use assemble::{Assembled, Data, assemble, assemble_at, context, data};
 pub use canary::beat;
 pub use effects::{carry_out, take_stock};
 pub use off_pattern::look;

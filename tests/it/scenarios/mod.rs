@@ -9,5 +9,6 @@ mod feedback;
 mod integrity;
 mod model;
 mod people;
+mod replay;
 mod selftest;
 mod watch;

@@ -1,0 +1,75 @@
+//! `nightdesk backtest`: stored cases with people's verdicts judged again under the settings of now, and scored.
+
+use std::process::ExitCode;
+
+use state::model::Time;
+use state::store::Store;
+
+use crate::config::Config;
+use crate::replay::{Backtest, Desk, backtest as again};
+use crate::text::oneline;
+
+use super::case::time;
+use super::eval::{figures, row};
+use super::output::table;
+use super::under::Under;
+use super::{Done, FAILED, Out};
+
+/// Which cases, and under which settings.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Verdicts given at or after this: RFC 3339 or YYYY-MM-DD [default: all]
+    #[arg(long, value_parser = time)]
+    since: Option<Time>,
+    #[command(flatten)]
+    under: Under,
+}
+
+/// Exit code 1 when an attack would be closed.
+pub(super) async fn backtest(config: Config, args: Args, out: &Out) -> Done {
+    let store = Store::open(&config.store.url).await?;
+    let desk = Desk::open(args.under.over(config)?).await?;
+    let report = again(&desk, &store, args.since.unwrap_or(Time::MIN_UTC)).await;
+    store.close().await;
+    let report = report?;
+    if out.is_json() {
+        out.value(&report);
+    } else {
+        show(&report, out);
+    }
+    match report.metrics.missed.is_empty() {
+        true => Ok(ExitCode::SUCCESS),
+        false => Ok(ExitCode::from(FAILED)),
+    }
+}
+
+fn show(report: &Backtest, out: &Out) {
+    for (case, why) in &report.failed {
+        out.complain(&format!(
+            "{case} could not be judged again: {}",
+            oneline(why, 300)
+        ));
+    }
+    if report.cases == 0 {
+        out.say("no case has a person's verdict yet: `nightdesk case feedback` gives one");
+        return;
+    }
+    figures(
+        &format!("{} cases judged again", report.cases),
+        &report.metrics,
+        out,
+    );
+    let rows = vec![
+        row(
+            "abstention (neither closed nor called malicious)",
+            report.abstention,
+        ),
+        row("another verdict than then", report.disagreement),
+    ];
+    out.line(&table(&["figure", "value", "k/n", "95 % Wilson"], rows));
+    out.line(&format!(
+        "  cost: {} tool calls, answered from the record; {} model turns",
+        report.cost.tool_calls, report.cost.model_turns
+    ));
+    out.say("what other cases stood open then is not replayed");
+}

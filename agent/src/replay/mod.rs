@@ -1,0 +1,163 @@
+//! Stored cases judged again, on the tool results that were recorded: nothing is asked, sent or changed.
+
+mod backtest;
+mod desk;
+
+use serde::Serialize;
+use state::model::{Analyst, CaseId, Tier, Verdict, VerdictKind};
+use state::store::Store;
+
+use crate::report::AlertResult;
+
+pub use backtest::{Backtest, backtest};
+pub use desk::Desk;
+
+/// One alert as it was judged and as it is judged now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Replayed {
+    /// Its id at the source.
+    pub source_alert_id: String,
+    /// The daemon's last verdict on it; none when it gave up.
+    pub before: Option<Opinion>,
+    /// The verdict now; none when it gives up.
+    pub after: Option<Opinion>,
+    /// What differs, one sentence each; empty when nothing does.
+    pub differs: Vec<String>,
+}
+
+/// A verdict, as far as replays compare it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Opinion {
+    /// The verdict.
+    pub verdict: VerdictKind,
+    /// Probability that the activity is malicious, 0 to 1.
+    pub probability: f64,
+    /// Whether trusted facts alone allow a close.
+    pub close_allowed: bool,
+    /// Last tier reached.
+    pub tier: Tier,
+    /// Who judged.
+    pub analyst: Analyst,
+    /// Playbook id.
+    pub playbook: String,
+    /// Ids of the signals and claims that spoke, with their log-odds, by id.
+    pub reasons: Vec<(String, f64)>,
+}
+
+impl Opinion {
+    fn of(verdict: &Verdict) -> Self {
+        let spoke = verdict.basis.reasons.iter();
+        let mut reasons: Vec<(String, f64)> = spoke.map(|r| (r.id.clone(), r.weight)).collect();
+        reasons.sort_by(|a, b| a.0.cmp(&b.0));
+        Self {
+            verdict: verdict.kind,
+            probability: verdict.basis.probability,
+            close_allowed: verdict.close_allowed,
+            tier: verdict.provenance.tier,
+            analyst: verdict.provenance.analyst,
+            playbook: verdict.provenance.playbook.clone(),
+            reasons,
+        }
+    }
+}
+
+/// A case judged again.
+#[derive(Debug)]
+pub struct Replay {
+    /// The case.
+    pub case: CaseId,
+    /// Its alerts.
+    pub alerts: Vec<Replayed>,
+    /// What would become of each alert, as an eval scores it.
+    pub results: Vec<AlertResult>,
+}
+
+/// Judges a stored case again.
+///
+/// What other cases stood open then is not part of it: a close that such a case forbade is allowed here.
+///
+/// # Errors
+/// When there is no such case, or it can't be worked at the desk.
+pub async fn replay(desk: &Desk, store: &Store, case: CaseId) -> anyhow::Result<Replay> {
+    let stored = store.verdicts_of(case).await?;
+    let judged_again = desk.work(store, case).await?;
+    let mut alerts = Vec::new();
+    let mut results = Vec::new();
+    for file in &judged_again {
+        results.extend(AlertResult::all(file));
+        for alert in &file.alerts {
+            let id = &alert.alert.source_alert_id;
+            let original = store.alert_by_source_id(&alert.alert.source, id).await?;
+            let ours = |v: &&Verdict| {
+                Some(v.alert) == original.as_ref().map(|a| a.id)
+                    && v.provenance.analyst != Analyst::Human
+            };
+            let before = stored
+                .iter()
+                .rev()
+                .map(|v| &v.verdict)
+                .find(ours)
+                .map(Opinion::of);
+            let after = alert.verdict.as_ref().map(Opinion::of);
+            alerts.push(Replayed {
+                source_alert_id: id.clone(),
+                differs: differs(before.as_ref(), after.as_ref()),
+                before,
+                after,
+            });
+        }
+    }
+    Ok(Replay {
+        case,
+        alerts,
+        results,
+    })
+}
+
+fn differs(before: Option<&Opinion>, after: Option<&Opinion>) -> Vec<String> {
+    let (before, after) = match (before, after) {
+        (Some(before), Some(after)) => (before, after),
+        (None, None) => return Vec::new(),
+        (None, Some(_)) => return vec!["there was no verdict".to_owned()],
+        (Some(_), None) => return vec!["there is no verdict any more".to_owned()],
+    };
+    let mut told = Vec::new();
+    let mut tell = |what: &str, was: String, is: String| {
+        if was != is {
+            told.push(format!("{what}: was {was}, is {is}"));
+        }
+    };
+    tell(
+        "verdict",
+        before.verdict.to_string(),
+        after.verdict.to_string(),
+    );
+    tell(
+        "close allowed",
+        before.close_allowed.to_string(),
+        after.close_allowed.to_string(),
+    );
+    tell("tier", before.tier.to_string(), after.tier.to_string());
+    tell(
+        "analyst",
+        before.analyst.to_string(),
+        after.analyst.to_string(),
+    );
+    tell("playbook", before.playbook.clone(), after.playbook.clone());
+    let percent = |p: f64| format!("{:.1} %", p * 100.0);
+    tell(
+        "probability",
+        percent(before.probability),
+        percent(after.probability),
+    );
+    let weight = |reasons: &[(String, f64)], id: &str| {
+        let found = reasons.iter().find(|(r, _)| r == id);
+        found.map_or("silent".to_owned(), |(_, w)| format!("{w:+.2}"))
+    };
+    let all = before.reasons.iter().chain(&after.reasons);
+    let ids: std::collections::BTreeSet<&String> = all.map(|(id, _)| id).collect();
+    for id in ids {
+        tell(id, weight(&before.reasons, id), weight(&after.reasons, id));
+    }
+    told
+}
