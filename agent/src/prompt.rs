@@ -69,6 +69,12 @@ impl Prompts {
         }
     }
 
+    /// SHA-256 over all prompts, hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        sha256_hex(format!("{:?}\n{:?}", self.texts, self.shared))
+    }
+
     /// Whether there is a prompt of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -12,6 +12,7 @@ mod output;
 mod pin;
 mod run;
 mod selftest;
+mod shadow;
 mod switch;
 mod tools;
 mod under;
@@ -71,6 +72,8 @@ enum Command {
     Eval(eval::Args),
     /// Judge stored cases with people's verdicts again under the settings of now, and score them
     Backtest(backtest::Args),
+    /// Show how far the shadow of [run.shadow] agrees with the live verdicts
+    Shadow(shadow::Args),
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
@@ -214,6 +217,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
+        Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => audit::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {

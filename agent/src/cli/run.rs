@@ -14,10 +14,11 @@ use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
 use crate::pipeline::{Polled, principal};
+use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
 
 use super::output::{Tone, column};
-use super::{Done, Out};
+use super::{CONFIG, Done, Failed, Out};
 
 /// How to run.
 #[derive(Debug, clap::Args)]
@@ -37,14 +38,30 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         () = stop.cancelled() => return stopped(&args),
     };
     let ctx = assembled.ctx.clone();
+    let shadow = match Shadow::of(&ctx.config).await {
+        Ok(shadow) => shadow,
+        Err(e) => {
+            assembled.stop().await;
+            return Err(Failed::new(CONFIG, e.context("[run.shadow]")));
+        }
+    };
     let watch = Arc::new(Watch::new(ctx.clone()));
     let ended = if args.once {
         watch.look().await;
         let ended = once(&ctx, out, (began, stop)).await;
+        if let Some(mut shadow) = shadow {
+            while shadow.look(&ctx.store).await? > 0 {}
+        }
         watch.anchor().await;
         ended
     } else {
-        let ran = daemon::run(ctx, watch, stop).await;
+        let beside = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), stop.clone())));
+        let ran = daemon::run(ctx, watch, stop.clone()).await;
+        // It holds the store and ends with the daemon, whatever made it end.
+        stop.cancel();
+        if let Some(beside) = beside {
+            beside.await.context("the shadow broke off")?;
+        }
         ran.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;

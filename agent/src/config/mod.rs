@@ -83,6 +83,20 @@ pub struct RunConfig {
     pub max_attempts: i64,
     /// Alerts of one principal within this time, joined by rule or incident, are one case.
     pub join_window: Span,
+    /// Other settings that judge beside the live ones, without effect.
+    pub shadow: Option<ShadowConfig>,
+}
+
+/// `[run.shadow]`: what is different there.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShadowConfig {
+    /// Who judges.
+    pub analyst: Option<AnalystChoice>,
+    /// Folder of playbooks instead of `[paths] playbooks`.
+    pub playbooks: Option<PathBuf>,
+    /// Folder of prompts instead of `[paths] prompts`.
+    pub prompts: Option<PathBuf>,
 }
 
 impl Default for RunConfig {
@@ -94,6 +108,7 @@ impl Default for RunConfig {
             drain: Span(Duration::from_secs(30)),
             max_attempts: 3,
             join_window: Span(Duration::from_secs(24 * 3600)),
+            shadow: None,
         }
     }
 }

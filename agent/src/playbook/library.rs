@@ -152,6 +152,13 @@ impl Library {
         &self.dialect
     }
 
+    /// SHA-256 over all playbooks, hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let hashes: Vec<&str> = self.entries.iter().map(|e| e.hash.as_str()).collect();
+        sha256_hex(hashes.join("\n"))
+    }
+
     /// The technique table.
     #[must_use]
     pub fn attack(&self) -> &Attack {

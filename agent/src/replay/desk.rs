@@ -53,6 +53,17 @@ impl Desk {
         })
     }
 
+    /// What decides at this desk: digests of its playbooks and prompts, and its model.
+    pub(super) fn identity(&self) -> String {
+        let model = self.base.config.model.as_ref().map(|m| m.model.as_str());
+        format!(
+            "{}\n{}\n{}",
+            self.base.library.digest(),
+            self.base.prompts.digest(),
+            model.unwrap_or_default()
+        )
+    }
+
     /// The ATT&CK table in force.
     pub(super) fn attack(&self) -> &Attack {
         self.base.library.attack()

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod desk;
+mod shadow;
 
 use serde::Serialize;
 use state::model::{Analyst, CaseId, Tier, Verdict, VerdictKind};
@@ -11,6 +12,7 @@ use crate::report::AlertResult;
 
 pub use backtest::{Backtest, backtest};
 pub use desk::Desk;
+pub use shadow::{Agreement, Shadow, agreement};
 
 /// One alert as it was judged and as it is judged now.
 #[derive(Debug, Clone, Serialize)]

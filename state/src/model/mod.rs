@@ -13,6 +13,7 @@
 //! | [`Assessment`] | `assessment` | what an analyst says of an alert at a tier |
 //! | [`Verdict`] | `verdict` | the accepted judgement of an alert; append-only |
 //! | [`Precedent`], [`Feedback`] | `precedent` | a person's word on an earlier alert |
+//! | [`ShadowVerdict`] | `shadow` | what other settings would have said; decides nothing |
 //! | [`Approval`] | `approval` | a person's answer to exactly one action |
 //! | [`TimelineEvent`] | `timeline` | what the daemon did, append-only |
 //! | [`StepRun`] | `step_run` | one execution of a playbook step |
@@ -71,6 +72,7 @@ pub mod entity;
 pub mod evidence;
 pub mod pattern;
 pub mod precedent;
+pub mod shadow;
 pub mod step_run;
 pub mod switch;
 pub mod tier;
@@ -92,6 +94,7 @@ pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
 pub use pattern::{Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample};
 pub use precedent::{Feedback, Likeness, Precedent};
+pub use shadow::{ShadowPair, ShadowVerdict};
 pub use step_run::{StepRun, StepState};
 pub use switch::{Switch, SwitchState, Turn};
 pub use tier::Tier;

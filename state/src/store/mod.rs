@@ -22,6 +22,7 @@ pub mod patterns;
 pub mod queue;
 pub mod record;
 mod rows;
+pub mod shadow;
 pub mod steps;
 pub mod switches;
 pub mod timeline;

@@ -28,6 +28,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "feedback",
         include_str!("../../migrations/0003_feedback.sql"),
     ),
+    (
+        5,
+        "shadow",
+        include_str!("../../migrations/0005_shadow.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

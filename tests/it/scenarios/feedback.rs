@@ -1,8 +1,9 @@
 //! What people say of alerts: it is kept, it closes and reopens cases, and later alerts like them are judged by it.
 
+use agent::eval::{FeedbackUntil, run_lab};
 use serde_json::{Value, json};
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, scenario_config, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
@@ -30,13 +31,8 @@ impl Story {
 
     /// Another alert of the rule, `n` hours later.
     fn comes(&self, n: usize, change: impl Fn(&mut Value)) -> Value {
-        let mut alert = self.first.clone();
-        let at = format!("2026-03-02T0{}:00:00.000Z", n + 1);
+        let mut alert = like(&self.first, n);
         let id = format!("alert-{n}");
-        alert["id"] = json!(id);
-        alert["created_at"] = json!(at);
-        alert["events"][0]["uuid"] = json!(format!("9f1c{n}d"));
-        alert["events"][0]["published"] = json!(at);
         change(&mut alert);
         let mut all = self.site.lab.read("alerts.jsonl").unwrap();
         all.push(alert);
@@ -228,4 +224,53 @@ fn only_those_who_may_answer_closes_may_say_so() {
     assert_eq!(story.case("ND-1")["case"]["status"], "escalated");
     let next = story.comes(1, |_| {});
     assert_ne!(next["outcome"], "closed", "{next}");
+}
+
+#[tokio::test]
+async fn labels_teach_after_their_case_is_done_and_the_rest_is_scored_apart() {
+    let lab = Lab::scenario(&[STRANGE]).unwrap();
+    let first = lab.read("alerts.jsonl").unwrap().remove(0);
+    let alerts: Vec<Value> = (0..6).map(|n| like(&first, n)).collect();
+    lab.lines("alerts.jsonl", &alerts).unwrap();
+    let labels: Vec<Value> = (0..6)
+        .map(|n| json!({"source_alert_id": format!("alert-{n}"), "verdict": "benign_positive"}))
+        .collect();
+    lab.lines("labels.jsonl", &labels).unwrap();
+    let run = async |until: Option<&str>| {
+        let until = until.map(|u| u.parse::<FeedbackUntil>().unwrap());
+        run_lab(PROGRAM.as_ref(), lab.path(), (scenario_config(), until))
+            .await
+            .unwrap()
+    };
+    let without = run(None).await;
+    assert_eq!(without.metrics.closing.coverage.k, 0);
+    assert!(without.learning.is_none());
+    let report = run(Some("50%")).await;
+    let learning = report.learning.unwrap();
+    assert_eq!(
+        (learning.closing.coverage.k, learning.alerts),
+        (2, 3),
+        "one word carries the next ones"
+    );
+    assert_eq!(
+        (report.metrics.closing.coverage.k, report.metrics.alerts),
+        (3, 3)
+    );
+    let none = run(Some("2026-03-02T00:00:00Z")).await;
+    assert_eq!(none.metrics.closing.coverage.k, 0, "no label was given");
+    for wrong in ["", "110%", "-1%", "x%", "yesterday"] {
+        assert!(wrong.parse::<FeedbackUntil>().is_err(), "{wrong}");
+    }
+}
+
+/// The alert as it comes again `n` hours later.
+fn like(first: &Value, n: usize) -> Value {
+    let mut alert = first.clone();
+    let at = format!("2026-03-02T0{}:00:00.000Z", n + 1);
+    alert["rule_id"] = json!("scenario-repeated");
+    alert["id"] = json!(format!("alert-{n}"));
+    alert["created_at"] = json!(at);
+    alert["events"][0]["uuid"] = json!(format!("9f1c{n}d"));
+    alert["events"][0]["published"] = json!(at);
+    alert
 }

@@ -144,3 +144,45 @@ fn a_backtest_names_the_attack_that_would_be_closed_first() {
         "{report}"
     );
 }
+
+#[test]
+fn a_shadow_judges_beside_the_live_verdicts_and_changes_nothing() {
+    let site = Site::new(PROGRAM, Lab::scenario(&[USUAL]).unwrap()).unwrap();
+    let none = value(&site.run(&["shadow", "--json"]).unwrap());
+    assert_eq!(none, json!({"shadows": []}));
+    let folder = doubting(&site.dir());
+    site.add(&format!("[run.shadow]\nplaybooks = {}", json!(folder)))
+        .unwrap();
+    let result = site.once().unwrap();
+    assert_eq!(result["alerts"][0]["outcome"], "closed", "{result}");
+    let told = value(&site.run(&["shadow", "--json"]).unwrap());
+    let shadow = &told["shadows"][0];
+    assert_eq!(shadow["same_verdict"]["k"], 0, "{told}");
+    assert_eq!(shadow["same_verdict"]["n"], 1, "{told}");
+    assert_eq!(
+        shadow["matrix"]["benign_positive"]["undetermined"], 1,
+        "{told}"
+    );
+    let case = value(&site.run(&["case", "show", "ND-1", "--json"]).unwrap());
+    assert_eq!(
+        case["alerts"][0]["verdict"]["kind"], "benign_positive",
+        "{case}"
+    );
+    // Said once; another run adds nothing.
+    site.once().unwrap();
+    let again = value(&site.run(&["shadow", "--json"]).unwrap());
+    assert_eq!(again, told);
+    let shown = stdout(&site.run(&["shadow"]).unwrap());
+    assert!(
+        shown.contains("ND-1 scenario-login: benign_positive here, undetermined by the shadow"),
+        "{shown}"
+    );
+    site.add("analyst = \"model\"").unwrap();
+    let refused = site.run(&["run", "--once"]).unwrap();
+    assert_eq!(refused.status.code(), Some(78), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("[run.shadow]"),
+        "{}",
+        stderr(&refused)
+    );
+}
