@@ -7,7 +7,7 @@ use crate::data::DataFile;
 use super::attack::Attack;
 use super::form::{Lean, Playbook, Step, StepTarget};
 use super::library::PlaybookFault;
-use super::queries::Dialect;
+use super::queries::{Dialect, Dialects};
 use super::slots::Slots;
 
 /// Every fault of one playbook.
@@ -88,6 +88,32 @@ fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>)
     }
 }
 
+/// Shipped playbooks work in every shipped dialect: each has their queries or says why not.
+pub(super) fn lacking(
+    file: &DataFile,
+    playbook: &Playbook,
+    dialects: &Dialects,
+) -> Vec<PlaybookFault> {
+    if file.overridden {
+        return Vec::new();
+    }
+    let asked = playbook.steps.iter().filter_map(|s| match &s.target {
+        StepTarget::Query(name) => Some((&s.id, name)),
+        StepTarget::Tool(_) => None,
+    });
+    let fault = |(step, name): (&String, &String)| {
+        let lacking = dialects.lacking(name);
+        (!lacking.is_empty()).then(|| {
+            let message = format!(
+                "step `{step}`: query `{name}` is neither in nor declared `not_available` by {}",
+                lacking.join(", ")
+            );
+            PlaybookFault::new(&file.name, message)
+        })
+    };
+    asked.filter_map(fault).collect()
+}
+
 fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
     match &step.target {
         StepTarget::Tool(name) => {
@@ -110,6 +136,12 @@ fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
                 if !step.args.contains_key(slot) {
                     found.push(format!("step `{}`: query `{name}` needs `{slot}`", step.id));
                 }
+            }
+            for slot in step.args.keys().filter(|s| !dialect.takes(name, s)) {
+                found.push(format!(
+                    "step `{}`: query `{name}` has no slot `{slot}`",
+                    step.id
+                ));
             }
         }
     }
