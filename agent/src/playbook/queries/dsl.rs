@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::slots::rfc3339;
 use super::QueryError;
 use super::template::{self, Piece, pieces};
 use super::values::{Typed, Values, tail};
@@ -75,7 +76,7 @@ fn whole(slot: (&str, Option<&str>), values: &Values) -> Result<Value, QueryErro
         (Typed::Text(text), Some("tail_glob")) => json!(glob(tail(text))),
         (Typed::Texts(texts), None) => json!(texts),
         (Typed::Count(n), None) => json!(n),
-        (Typed::Time(time), None) => json!(super::rfc3339(*time)),
+        (Typed::Time(time), None) => json!(rfc3339(*time)),
         (_, way) => {
             let way = way.unwrap_or_default();
             return Err(QueryError::Misfit(format!(

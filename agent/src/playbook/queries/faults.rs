@@ -131,8 +131,10 @@ fn names(dialect: &Dialect, words: &Value, out: &mut BTreeSet<String>) {
 /// That it can be written, with any values: SQL must be one reading statement, SPL a chain of reading commands.
 fn trial(dialect: &Dialect, named: (&str, &QueryForm), found: &mut Vec<String>) {
     let (name, query) = named;
-    if dialect.silent(query).is_some() {
-        return;
+    // Families that the operator has still to name are tried with a name.
+    let mut dialect = dialect.clone();
+    for tables in dialect.form.tables.values_mut().filter(|t| t.is_empty()) {
+        tables.push("named".to_owned());
     }
     let values: Map<String, Value> = query
         .slots

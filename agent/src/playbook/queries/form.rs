@@ -49,7 +49,8 @@ pub(in crate::playbook) struct DialectForm {
     pub(super) tables: BTreeMap<String, Vec<String>>,
     /// What queries share, a text or JSON: `{@NAME}`.
     pub(super) parts: BTreeMap<String, Value>,
-    /// Arguments of the tool: `{query}`, `{tables}`, `{limit}`, `{from}` and `{until}` as whole values.
+    /// Arguments of the tool; as whole values `{query}`, `{tables}`, `{limit}`, `{size}` (the body's own), and `{from}` and
+    /// `{until}` in seconds.
     pub(super) call: Map<String, Value>,
     /// How rows stand in an answer; as the embedded siem gives them unless said.
     pub(super) answer: Option<AnswerForm>,

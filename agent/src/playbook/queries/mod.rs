@@ -9,17 +9,16 @@ mod spl;
 mod sql;
 mod template;
 mod values;
+mod write;
 
 use serde_json::{Map, Value, json};
 use state::model::Time;
-
-use super::slots::rfc3339;
 
 pub use answer::Rows;
 pub(super) use load::{Dialects, dialects};
 
 use form::{DialectForm, Form, QueryForm, SlotType};
-use values::{Typed, Values};
+use values::Values;
 
 /// Why a named query can't be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -228,102 +227,6 @@ impl Dialect {
         })
     }
 
-    fn write(&self, query: &QueryForm, values: &Values) -> Result<Value, QueryError> {
-        match (&query.body, &query.text) {
-            (Some(body), None) => dsl::Filling {
-                parts: &self.form.parts,
-                values,
-                depth: 4,
-            }
-            .fill(body),
-            (None, Some(text)) => {
-                let text = self.text(query, text, values)?;
-                let checked = match self.language {
-                    Form::Spl => spl::only_searches(&text),
-                    _ => sql::reads_once(self.language, &text),
-                };
-                checked.map_err(|why| QueryError::Misfit(format!("what was written {why}")))?;
-                Ok(Value::String(text))
-            }
-            _ => Err(QueryError::Misfit(
-                "it has neither text nor body".to_owned(),
-            )),
-        }
-    }
-
-    fn text(&self, query: &QueryForm, text: &str, values: &Values) -> Result<String, QueryError> {
-        template::fill(text, |slot, way| {
-            let strange = || QueryError::Misfit(format!("`{{{slot}}}` is not among the slots"));
-            match slot.strip_prefix('@') {
-                Some(part) => {
-                    let part = self.part(part).ok_or_else(strange)?;
-                    template::fill(part, |slot, way| self.slot((slot, way), values))
-                }
-                None if slot == "tables" => self.tables_text(query, values),
-                None => self.slot((slot, way), values),
-            }
-        })
-    }
-
-    /// A shared text.
-    fn part(&self, name: &str) -> Option<&str> {
-        self.form.parts.get(name)?.as_str()
-    }
-
-    /// The tables of a query as its language names them together.
-    fn tables_text(&self, query: &QueryForm, values: &Values) -> Result<String, QueryError> {
-        let tables = self.tables_of(query);
-        if self.language == Form::Spl {
-            let named: Vec<String> = tables.iter().map(|t| format!("index=\"{t}\"")).collect();
-            return Ok(format!("({})", named.join(" OR ")));
-        }
-        let each = query.each.as_deref().or(self.part("each"));
-        let each = each.unwrap_or("{table}").trim();
-        let written: Result<Vec<String>, QueryError> = tables
-            .iter()
-            .map(|table| {
-                template::fill(each, |slot, way| match slot {
-                    "table" => Ok((*table).to_owned()),
-                    _ => self.slot((slot, way), values),
-                })
-            })
-            .collect();
-        Ok(written?.join("\nUNION ALL "))
-    }
-
-    fn slot(&self, slot: (&str, Option<&str>), values: &Values) -> Result<String, QueryError> {
-        let (name, way) = slot;
-        let value = values
-            .get(name)
-            .ok_or_else(|| QueryError::Misfit(format!("`{{{name}}}` is not among the slots")))?;
-        let quoted = |text: &str| match self.language {
-            Form::Spl => spl::quoted(text).map_err(|why| QueryError::Unquotable {
-                slot: name.to_owned(),
-                why,
-            }),
-            form => Ok(sql::quoted(form, text)),
-        };
-        match (value, way) {
-            (Typed::Text(text), None) => quoted(text),
-            (Typed::Text(text), Some("tail")) => quoted(values::tail(text)),
-            (Typed::Texts(texts), None) => {
-                let texts: Result<Vec<String>, QueryError> =
-                    texts.iter().map(|t| quoted(t)).collect();
-                Ok(texts?.join(", "))
-            }
-            (Typed::Count(n), None) => Ok(n.to_string()),
-            // Splunk's bounds are read in the zone of its user unless they are seconds.
-            (Typed::Time(time), None) if self.language == Form::Spl => {
-                Ok(time.timestamp().to_string())
-            }
-            (Typed::Time(time), None) => quoted(&rfc3339(*time)),
-            (_, way) => Err(QueryError::Misfit(format!(
-                "`{{{name}:{}}}`: a slot of this type is not written that way",
-                way.unwrap_or_default()
-            ))),
-        }
-    }
-
     /// The arguments of the call that carries a query.
     #[must_use]
     pub fn arguments(&self, asked: &Asked) -> Map<String, Value> {
@@ -332,6 +235,7 @@ impl Dialect {
             Some("{query}") => asked.query.clone(),
             Some("{tables}") => json!(asked.tables),
             Some("{limit}") => json!(asked.limit.unwrap_or(1)),
+            Some("{size}") => asked.query.get("size").cloned().unwrap_or_default(),
             Some("{from}") => json!(from.timestamp().to_string()),
             // Up to the end of the second in which the last moment lies.
             Some("{until}") => json!((until.timestamp() + 1).to_string()),
