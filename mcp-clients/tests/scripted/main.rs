@@ -1,7 +1,8 @@
 //! A scripted MCP server for tests: its first argument says how it misbehaves. Apart from `modern` it uses no SDK: every byte is chosen here.
 //!
 //! `SCRIPTED_LOG` names a file to which every method received is appended, one a line, and the pid of a grandchild.
-//! `from-file` offers one tool, `SCRIPTED_TOOL`, answers each call with what stands in `SCRIPTED_ANSWER`, and logs the arguments.
+//! `from-file` offers one tool, `SCRIPTED_TOOL`, that takes the arguments `SCRIPTED_TAKES` and answers each call with what
+//! stands in `SCRIPTED_ANSWER`; it logs the arguments.
 
 #![allow(
     clippy::disallowed_methods,
@@ -113,8 +114,15 @@ impl Server {
         match (self.behaviour.as_str(), params["cursor"].as_str()) {
             ("slow-list", _) => Ok(()),
             ("from-file", _) => {
-                let name = std::env::var("SCRIPTED_TOOL").unwrap_or_default();
-                reply(id, &json!({ "tools": [tool(&name)] }))
+                let of = |name| std::env::var(name).unwrap_or_default();
+                let takes = of("SCRIPTED_TAKES");
+                let properties: Map<String, Value> = takes
+                    .split(',')
+                    .map(|t| (t.to_owned(), json!({})))
+                    .collect();
+                let mut tool = tool(&of("SCRIPTED_TOOL"));
+                tool["inputSchema"]["properties"] = properties.into();
+                reply(id, &json!({ "tools": [tool] }))
             }
             ("endless-list", _) => reply(
                 id,

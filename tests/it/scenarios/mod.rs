@@ -8,5 +8,6 @@ mod faults;
 mod integrity;
 mod model;
 mod people;
+mod queries;
 mod selftest;
 mod watch;
