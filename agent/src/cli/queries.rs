@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use state::model::Time;
@@ -50,13 +50,11 @@ pub(super) fn queries(config: Config, command: Command, out: &Out) -> Done {
             slots,
             at,
         } => {
+            let at = at.unwrap_or_else(Utc::now);
+            let ahead = TimeDelta::from_std(config.run.look_ahead.0).unwrap_or_default();
+            let as_of = at.checked_add_signed(ahead).unwrap_or(at);
             let library = library(config, dialect)?;
-            show(
-                library.dialect(),
-                (&name, &slots),
-                at.unwrap_or_else(Utc::now),
-                out,
-            )
+            show(library.dialect(), (&name, &slots), (at, as_of), out)
         }
     }
 }
@@ -95,7 +93,7 @@ fn list(dialect: &Dialect, out: &Out) {
     out.line(&table(&["query", "slots", "finds"], rows));
 }
 
-fn show(dialect: &Dialect, asked: (&str, &[String]), at: Time, out: &Out) -> Done {
+fn show(dialect: &Dialect, asked: (&str, &[String]), moments: (Time, Time), out: &Out) -> Done {
     let (name, given) = asked;
     let usage = |message: String| Failed::new(USAGE, anyhow::anyhow!(message));
     let mut slots = Map::new();
@@ -116,7 +114,7 @@ fn show(dialect: &Dialect, asked: (&str, &[String]), at: Time, out: &Out) -> Don
         slots.entry(slot).or_insert_with(|| json!(slot));
     }
     let asked = dialect
-        .ask(name, &slots, at)
+        .ask(name, &slots, moments.0, moments.1)
         .map_err(|e| Failed::new(DATA, e))?;
     let arguments = dialect.arguments(&asked);
     match (&asked.query, out.is_json()) {

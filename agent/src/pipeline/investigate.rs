@@ -167,7 +167,7 @@ fn wish(
         StepTarget::Query(name) => {
             let dialect = ctx.library.dialect();
             let asked = dialect
-                .ask(name, &filled.arguments, plan.alert.time)
+                .ask(name, &filled.arguments, plan.alert.time, plan.as_of)
                 .map_err(|e| gap(e.to_string()))?;
             if !untrusted.is_empty() {
                 untrusted = vec![dialect.argument().to_owned()];

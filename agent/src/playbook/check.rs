@@ -202,3 +202,46 @@ fn signals(playbook: &Playbook, steps: &BTreeSet<&str>, attack: &Attack, found: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::QueriesConfig;
+    use crate::playbook::queries::dialects;
+
+    fn file(name: &str, text: &str) -> DataFile {
+        DataFile {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            overridden: false,
+        }
+    }
+
+    #[test]
+    fn every_shipped_dialect_has_a_query_or_says_why_not() {
+        let text = "form: sqlite\ncall: {sql: \"{query}\"}\nqueries:\n  silent: {finds: nothing, not_available: no such log}\n";
+        let files = ["queries/a.yaml", "queries/b.yaml"]
+            .map(|name| (file(name, text), serde_saphyr::from_str(text).unwrap()));
+        let mut found = Vec::new();
+        let all = dialects(files.into(), &QueriesConfig::default(), &mut found);
+        assert_eq!(found, []);
+        let playbook = |query: &str| {
+            let text = format!(
+                "id: p\ntitle: P\nselect: 'true'\nscoring: {{prior: 0.0, escalate: {{at_least: 0.9, reason: malicious_activity}}}}\n\
+                 fallback: Look.\nsignals: []\nsteps: [{{id: s, tier: 1, query: {query}, asks: What?}}]\n"
+            );
+            serde_saphyr::from_str::<Playbook>(&text).unwrap()
+        };
+        let shipped = file("p.yaml", "");
+        assert_eq!(lacking(&shipped, &playbook("silent"), &all), []);
+        let told = lacking(&shipped, &playbook("other"), &all);
+        let said = "step `s`: query `other` is neither in nor declared `not_available` by a, b";
+        assert_eq!(told, [PlaybookFault::new("p.yaml", said)]);
+        let own = DataFile {
+            overridden: true,
+            ..shipped
+        };
+        assert_eq!(lacking(&own, &playbook("other"), &all), []);
+    }
+}

@@ -4,7 +4,7 @@ use agent::config::{Config, from_text};
 use agent::daemon::{Data, data};
 use serde_json::json;
 
-use super::at;
+use super::{at, late};
 
 const GOOD: &str = r#"
 form: sqlite
@@ -93,7 +93,7 @@ fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
     let library = loaded(ours, settings).unwrap().library;
     let dialect = library.dialect();
     let gap = dialect
-        .ask("around", &serde_json::Map::new(), at())
+        .ask("around", &serde_json::Map::new(), at(), late())
         .unwrap_err();
     assert_eq!(
         gap.to_string(),
@@ -101,7 +101,7 @@ fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
     );
     let slots = json!({"value": "ana"});
     let asked = dialect
-        .ask("events_of", slots.as_object().unwrap(), at())
+        .ask("events_of", slots.as_object().unwrap(), at(), late())
         .unwrap();
     let arguments = dialect.arguments(&asked);
     let sql = arguments["statement"].as_str().unwrap();
@@ -113,7 +113,7 @@ fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
     assert!(!arguments.contains_key("sql"));
     let slots = json!({"process": "1", "host": "h"});
     let gap = dialect
-        .ask("processes_under", slots.as_object().unwrap(), at())
+        .ask("processes_under", slots.as_object().unwrap(), at(), late())
         .unwrap_err();
     assert!(gap.to_string().contains("[queries.tables]"), "{gap}");
 }

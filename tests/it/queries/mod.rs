@@ -42,6 +42,11 @@ fn at() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().unwrap()
 }
 
+/// Later than any query looks.
+fn late() -> DateTime<Utc> {
+    "2026-04-02T12:00:00Z".parse().unwrap()
+}
+
 /// Values that mean something to one of the languages.
 const ADVERSARIAL: &[&str] = &[
     "' OR 1=1 --",
@@ -77,7 +82,7 @@ fn asked(dialect: &Dialect, query: &str, text: &str) -> Result<Asked, QueryError
         .into_iter()
         .map(|slot| (slot.to_owned(), json!(text)))
         .collect();
-    dialect.ask(query, &slots, at())
+    dialect.ask(query, &slots, at(), late())
 }
 
 fn each(mut check: impl FnMut(&Dialect, &str)) {
@@ -201,9 +206,21 @@ fn a_limit_is_cut_to_what_the_product_gives() {
     for (name, most) in [("lab-sql", 900), ("opensearch", 100), ("splunk-spl", 200)] {
         let dialect = DIALECTS[name].dialect();
         let asked = dialect
-            .ask("events_of", slots.as_object().unwrap(), at())
+            .ask("events_of", slots.as_object().unwrap(), at(), late())
             .unwrap();
         assert_eq!(asked.limit, Some(most), "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_looked_at_after_the_last_moment_that_may_be() {
+    for library in DIALECTS.values() {
+        let slots = json!({"value": "ana", "after": "48h"});
+        let (at, as_of) = (at(), at() + chrono::TimeDelta::minutes(15));
+        let asked = library
+            .dialect()
+            .ask("events_of", slots.as_object().unwrap(), at, as_of);
+        assert_eq!(asked.unwrap().bounds.1, as_of);
     }
 }
 
@@ -213,7 +230,7 @@ fn one_question_in_every_dialect() {
     for (name, library) in DIALECTS.iter() {
         let dialect = library.dialect();
         let asked = dialect
-            .ask("others_using", slots.as_object().unwrap(), at())
+            .ask("others_using", slots.as_object().unwrap(), at(), late())
             .unwrap();
         let mut arguments = dialect.arguments(&asked);
         let query = arguments.remove(dialect.argument()).unwrap();

@@ -150,7 +150,7 @@ fn trial(dialect: &Dialect, named: (&str, &QueryForm), found: &mut Vec<String>) 
             (slot.clone(), value)
         })
         .collect();
-    if let Err(e) = dialect.ask(name, &values, DateTime::UNIX_EPOCH) {
+    if let Err(e) = dialect.ask(name, &values, DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH) {
         found.push(format!("can't be written: {e}"));
     }
 }

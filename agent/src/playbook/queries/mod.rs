@@ -199,7 +199,8 @@ impl Dialect {
         tables
     }
 
-    /// A query with its slots filled; values are typed and quoted, never pasted. `at` is the alert's time.
+    /// A query with its slots filled; values are typed and quoted, never pasted. `at` is the alert's time, `as_of` the last
+    /// moment that may be looked at.
     ///
     /// # Errors
     /// When the query is unknown or not available, or a value is missing, extra, of another type or can't be quoted.
@@ -208,6 +209,7 @@ impl Dialect {
         name: &str,
         values: &Map<String, Value>,
         at: Time,
+        as_of: Time,
     ) -> Result<Asked, QueryError> {
         let query = self.form.queries.get(name);
         let query = query.ok_or_else(|| QueryError::Unknown(name.to_owned()))?;
@@ -217,7 +219,7 @@ impl Dialect {
                 reason,
             });
         }
-        let values = Values::of((name, query), values, at, self.form.most)?;
+        let values = Values::of((name, query), values, (at, as_of), self.form.most)?;
         let unbounded = || QueryError::Misfit(format!("query `{name}` has no bounds in time"));
         Ok(Asked {
             query: self.write(query, &values)?,

@@ -33,14 +33,15 @@ pub(super) struct Values {
 pub(super) const LIMIT: &str = "limit";
 
 impl Values {
-    /// Types the values given and the defaults of the rest; `limit` is cut to `most`.
+    /// Types the values given and the defaults of the rest; `limit` is cut to `most`, and a moment to the last that may
+    /// be looked at.
     ///
     /// # Errors
     /// The first value that is missing, extra or of another type.
     pub(super) fn of(
         named: (&str, &QueryForm),
         given: &Map<String, Value>,
-        at: Time,
+        moments: (Time, Time),
         most: Option<u64>,
     ) -> Result<Self, QueryError> {
         let (name, query) = named;
@@ -57,13 +58,16 @@ impl Values {
                 query: name.to_owned(),
                 slot: slot.clone(),
             })?;
-            let mut typed = typed(*kind, value, at).map_err(|expected| QueryError::Type {
-                query: name.to_owned(),
-                slot: slot.clone(),
-                expected,
-            })?;
-            if let (LIMIT, Typed::Count(n), Some(most)) = (slot.as_str(), &mut typed, most) {
-                *n = (*n).min(most);
+            let mut typed =
+                typed(*kind, value, moments.0).map_err(|expected| QueryError::Type {
+                    query: name.to_owned(),
+                    slot: slot.clone(),
+                    expected,
+                })?;
+            match (slot.as_str(), &mut typed) {
+                (LIMIT, Typed::Count(n)) => *n = most.map_or(*n, |most| most.min(*n)),
+                (_, Typed::Time(time)) => *time = (*time).min(moments.1),
+                _ => {}
             }
             slots.insert(slot.clone(), typed);
         }
