@@ -18,80 +18,74 @@ fn ecs() -> Value {
 }
 
 /// Dialect, query, answer; then the schema of each row, its user and its id.
-fn readable() -> Vec<(&'static str, &'static str, Value, Vec<[&'static str; 3]>)> {
+type Readable = (&'static str, &'static str, Value, Vec<[&'static str; 3]>);
+
+fn searches() -> Vec<Readable> {
     let hit = json!({"_index": "logs-1", "_id": "h1", "_score": null, "_source": ecs()});
     let days = json!({"buckets": [{"key": {"day": 1}, "doc_count": 9, "newest": {"hits": {"hits": [hit, hit]}}},
         {"key": {"day": 0}, "doc_count": 1, "newest": {"hits": {"hits": [hit]}}}]});
-    let mut wide = serde_json::Map::new();
-    for (key, value) in trail().as_object().unwrap() {
-        wide.insert(key.to_uppercase(), value.clone());
-    }
-    let row = |raw: Value| json!({"EVENT_UID": "r1", "EVENT_TIME": "2026-03-01T08:00:00.000Z", "TABLE_NAME": "AWS.CloudTrail", "RAW": raw});
-    let (elastic, trail_row) = (["ecs", "ana", "h1"], ["cloudtrail", "ana", "r1"]);
     let own = json!({"text": "Total results: 1, showing 1.", "results": [ecs()]});
-    let logged = json!({"_raw": trail().to_string(), "event_uid": "s1", "event_time": "2026-03-01T08:00:00.000+00:00", "index": "aws"});
-    let fields = json!({"_raw": "<Event/>", "event_uid": "s2", "event_time": "2026-03-01T08:00:00.000+00:00", "EventID": "4624",
-        "Channel": "Security", "Computer": "dc1", "TargetUserName": "ana"});
+    let (text, read) = ("Aggregations results:", ["ecs", "ana", "h1"]);
+    let none = json!({"text": "Total results: 0, showing 0."});
+    let sampled = json!({"text": text, "results": [{"days": days}]});
+    let aggregated = json!({"aggregations": {"days": days}, "hits": {"hits": []}});
     vec![
         ("elastic", "events_of", own, vec![["ecs", "ana", ""]]),
         (
             "elastic",
             "events_of",
             json!({"hits": {"hits": [hit]}}),
-            vec![elastic],
+            vec![read],
         ),
-        (
-            "elastic",
-            "events_of",
-            json!({"text": "Total results: 0, showing 0."}),
-            vec![],
-        ),
-        (
-            "elastic",
-            "history_of",
-            json!({"text": "Aggregations results:", "results": [{"days": days}]}),
-            vec![elastic; 3],
-        ),
-        (
-            "opensearch",
-            "history_of",
-            json!({"aggregations": {"days": days}, "hits": {"hits": []}}),
-            vec![elastic; 3],
-        ),
+        ("elastic", "events_of", none, vec![]),
+        ("elastic", "history_of", sampled, vec![read; 3]),
+        ("opensearch", "history_of", aggregated, vec![read; 3]),
         (
             "opensearch",
             "events_of",
             json!({"hits": {"hits": []}}),
             vec![],
         ),
+    ]
+}
+
+fn tables() -> Vec<Readable> {
+    let mut wide = serde_json::Map::new();
+    for (key, value) in trail().as_object().unwrap() {
+        wide.insert(key.to_uppercase(), value.clone());
+    }
+    let time = "2026-03-01T08:00:00.000+00:00";
+    let row = |raw: Value| json!({"success": true, "results": [{"EVENT_UID": "r1", "EVENT_TIME": time, "TABLE_NAME": "AWS.CloudTrail", "RAW": raw}]});
+    let logged = |row: Value| json!({"success": true, "results": [row]});
+    let of_json =
+        json!({"_raw": trail().to_string(), "event_uid": "s1", "event_time": time, "index": "aws"});
+    let of_fields = json!({"_raw": "<Event/>", "event_uid": "s2", "event_time": time, "EventID": "4624",
+        "Channel": "Security", "Computer": "dc1", "TargetUserName": "ana"});
+    let (lake, read) = ("panther-sql", ["cloudtrail", "ana", "r1"]);
+    vec![
+        (lake, "events_of", row(Value::Object(wide)), vec![read]),
         (
-            "panther-sql",
+            lake,
             "events_of",
-            json!({"success": true, "results": [row(Value::Object(wide))]}),
-            vec![trail_row],
+            row(json!(trail().to_string())),
+            vec![read],
         ),
         (
-            "panther-sql",
+            lake,
             "events_of",
-            json!({"success": true, "results": [row(json!(trail().to_string()))]}),
-            vec![trail_row],
-        ),
-        (
-            "panther-sql",
-            "events_of",
-            json!({"success": true, "results": [row(Value::Null)]}),
+            row(Value::Null),
             vec![["unknown", "", "r1"]],
         ),
         (
             "splunk-spl",
             "events_of",
-            json!({"success": true, "results": [logged]}),
+            logged(of_json),
             vec![["cloudtrail", "ana", "s1"]],
         ),
         (
             "splunk-spl",
             "events_of",
-            json!({"success": true, "results": [fields]}),
+            logged(of_fields),
             vec![["windows_security", "ana", "s2"]],
         ),
     ]
@@ -100,7 +94,7 @@ fn readable() -> Vec<(&'static str, &'static str, Value, Vec<[&'static str; 3]>)
 #[test]
 fn rows_of_every_product_read_as_events() {
     let mappings = Mappings::load(None).unwrap();
-    for (name, query, answer, expected) in readable() {
+    for (name, query, answer, expected) in searches().into_iter().chain(tables()) {
         let found = DIALECTS[name]
             .dialect()
             .rows(query, &answer)
