@@ -119,6 +119,18 @@ fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
 }
 
 #[test]
+fn what_stands_on_the_operators_dialect_is_not_held_to_be_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("queries")).unwrap();
+    let elastic = "form: search_dsl\ncall: {body: \"{query}\"}\n";
+    std::fs::write(dir.path().join("queries/elastic.yaml"), elastic).unwrap();
+    let mut config = Config::default();
+    config.paths.playbooks = Some(dir.path().to_owned());
+    let library = data(&config).map_err(|e| e.to_string()).map(|d| d.library);
+    assert_eq!(library.unwrap().dialect().name(), "lab-sql");
+}
+
+#[test]
 fn settings_that_mean_nothing_are_faults() {
     for (settings, said) in [
         (

@@ -24,6 +24,15 @@ enum Shipped {
     No,
 }
 
+impl Shipped {
+    fn of(file: &DataFile) -> Self {
+        match file.overridden {
+            true => Self::No,
+            false => Self::Yes,
+        }
+    }
+}
+
 impl Dialects {
     /// Names of shipped dialects that neither have a query nor say that it is not available.
     pub(in crate::playbook) fn lacking(&self, query: &str) -> Vec<&str> {
@@ -47,15 +56,16 @@ pub(in crate::playbook) fn dialects(
     settings: &QueriesConfig,
     found: &mut Vec<PlaybookFault>,
 ) -> Dialects {
-    let forms: BTreeMap<String, DialectForm> = files
+    let forms: BTreeMap<String, (DialectForm, Shipped)> = files
         .iter()
-        .map(|(file, form)| (file.stem().to_owned(), form.clone()))
+        .map(|(file, form)| (file.stem().to_owned(), (form.clone(), Shipped::of(file))))
         .collect();
     let mut all = BTreeMap::new();
     for (file, form) in files {
         let mut fault = |message: String| found.push(PlaybookFault::new(&file.name, message));
         let name = file.stem().to_owned();
-        let Some(mut form) = based(form, &forms, &mut fault) else {
+        let based = based((form, Shipped::of(&file)), &forms, &mut fault);
+        let Some((mut form, shipped)) = based else {
             continue;
         };
         if name == settings.dialect {
@@ -64,10 +74,6 @@ pub(in crate::playbook) fn dialects(
         let Some(language) = form.form else {
             fault("says no `form`: sqlite, snowflake, search_dsl or spl".to_owned());
             continue;
-        };
-        let shipped = match file.overridden {
-            true => Shipped::No,
-            false => Shipped::Yes,
         };
         let dialect = Dialect {
             name: name.clone(),
@@ -83,22 +89,25 @@ pub(in crate::playbook) fn dialects(
     }
 }
 
-/// The dialect over the one that it stands on, and that over the next.
+/// The dialect over the one that it stands on, and that over the next; shipped is what stands on nothing of the operator's.
 fn based(
-    mut form: DialectForm,
-    forms: &BTreeMap<String, DialectForm>,
+    (mut form, mut shipped): (DialectForm, Shipped),
+    forms: &BTreeMap<String, (DialectForm, Shipped)>,
     fault: &mut impl FnMut(String),
-) -> Option<DialectForm> {
+) -> Option<(DialectForm, Shipped)> {
     for _ in 0..=forms.len() {
         let Some(base) = form.extends.take() else {
-            return Some(form);
+            return Some((form, shipped));
         };
-        let Some(under) = forms.get(&base) else {
+        let Some((under, whose)) = forms.get(&base) else {
             fault(format!(
                 "extends `{base}`, but there is no queries/{base}.yaml"
             ));
             return None;
         };
+        if *whose == Shipped::No {
+            shipped = Shipped::No;
+        }
         form = form.over(under.clone());
     }
     fault("extends itself".to_owned());
