@@ -62,35 +62,46 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("form: sqlite", "extends: ours", "extends itself"),
 ];
 
-fn loaded(text: &str, settings: &str) -> Result<Data, String> {
+/// What the daemon reads when the operator's folder holds these dialects.
+fn loaded(dialects: &[(String, String)], settings: &str) -> Result<Data, String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("queries")).unwrap();
-    std::fs::write(dir.path().join("queries/ours.yaml"), text).unwrap();
+    for (name, text) in dialects {
+        std::fs::write(dir.path().join(format!("queries/{name}.yaml")), text).unwrap();
+    }
     let mut config: Config = from_text(settings, "test").map_err(|e| e.to_string())?;
     config.paths.playbooks = Some(dir.path().to_owned());
     data(&config).map_err(|e| e.to_string())
 }
 
+fn ours(text: &str) -> [(String, String); 1] {
+    [("ours".to_owned(), text.to_owned())]
+}
+
 #[test]
 fn what_must_be_refused_is_refused_by_name() {
-    loaded(GOOD, "").map(drop).unwrap();
-    for (from, to, said) in BROKEN {
-        let broken = GOOD.replacen(from, to, 1);
-        assert_ne!(broken, GOOD, "{from} does not stand in the dialect");
-        let found = loaded(&broken, "").map_or_else(|e| e, |_| String::new());
-        assert!(
-            found.contains("ours.yaml") && found.contains(said),
-            "{to}: expected {said:?}, got {found:?}"
-        );
+    loaded(&ours(GOOD), "").map(drop).unwrap();
+    let mut broken = Vec::new();
+    for (i, (from, to, _)) in BROKEN.iter().enumerate() {
+        let name = format!("broken-{i}");
+        let text = GOOD.replacen(from, &to.replace("ours", &name), 1);
+        assert_ne!(text, GOOD, "{from} does not stand in the dialect");
+        broken.push((name, text));
+    }
+    let found = loaded(&broken, "").map(drop).unwrap_err();
+    for ((name, _), (_, to, said)) in broken.iter().zip(BROKEN) {
+        let mut faults = found.split("playbooks/queries/");
+        let told = faults.any(|f| f.starts_with(&format!("{name}.yaml")) && f.contains(said));
+        assert!(told, "{to}: expected {said:?} of {name}, got {found}");
     }
 }
 
 #[test]
 fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
-    let ours = "extends: panther-sql\nqueries:\n  around:\n    finds: nothing here\n    not_available: we keep no such log\n";
+    let ours_text = "extends: panther-sql\nqueries:\n  around:\n    finds: nothing here\n    not_available: we keep no such log\n";
     let settings = "[queries]\ntool = \"panther.query_data_lake\"\ndialect = \"ours\"\nargument = \"statement\"\n\
                     arguments = { timeout = 90 }\n[queries.tables]\ncloud = [\"lake.logs.trail\"]\nidentity = []\n";
-    let library = loaded(ours, settings).unwrap().library;
+    let library = loaded(&ours(ours_text), settings).unwrap().library;
     let dialect = library.dialect();
     let gap = dialect
         .ask("around", &serde_json::Map::new(), at(), late())
@@ -120,13 +131,8 @@ fn an_operator_lays_one_query_tables_and_arguments_over_a_dialect() {
 
 #[test]
 fn what_stands_on_the_operators_dialect_is_not_held_to_be_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("queries")).unwrap();
-    let elastic = "form: search_dsl\ncall: {body: \"{query}\"}\n";
-    std::fs::write(dir.path().join("queries/elastic.yaml"), elastic).unwrap();
-    let mut config = Config::default();
-    config.paths.playbooks = Some(dir.path().to_owned());
-    let library = data(&config).map_err(|e| e.to_string()).map(|d| d.library);
+    let elastic = "form: search_dsl\ncall: {body: \"{query}\"}\n".to_owned();
+    let library = loaded(&[("elastic".to_owned(), elastic)], "").map(|d| d.library);
     assert_eq!(library.unwrap().dialect().name(), "lab-sql");
 }
 
@@ -146,7 +152,7 @@ fn settings_that_mean_nothing_are_faults() {
             "`x y` is not the name",
         ),
     ] {
-        let found = loaded(GOOD, settings).map_or_else(|e| e, |_| String::new());
+        let found = loaded(&ours(GOOD), settings).map_or_else(|e| e, |_| String::new());
         assert!(found.contains(said), "{settings}: {found}");
     }
 }
