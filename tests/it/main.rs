@@ -7,6 +7,7 @@ mod llm;
 mod playbooks;
 mod policy;
 mod prompts;
+mod queries;
 mod scanner;
 mod scanner_report;
 mod scanner_texts;

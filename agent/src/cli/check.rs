@@ -1,6 +1,7 @@
 //! `nightdesk check`: what is configured against what is there; each failing line names its fix.
 
 mod integrity;
+mod queries;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -182,6 +183,7 @@ async fn live(config: Config, lines: &mut Lines) {
     };
     servers(&assembled, lines).await;
     steps(&assembled, lines);
+    queries::line(&assembled, lines);
     model(&assembled, lines).await;
     sources(&assembled, lines).await;
     assembled.stop().await;

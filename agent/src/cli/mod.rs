@@ -10,6 +10,7 @@ mod drift;
 mod eval;
 mod output;
 mod pin;
+mod queries;
 mod run;
 mod selftest;
 mod shadow;
@@ -77,6 +78,9 @@ enum Command {
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
+    /// List the named queries of the query dialect, and show one as it would be sent
+    #[command(subcommand)]
+    Queries(queries::Command),
     /// Verify, anchor or export the audit chain
     #[command(subcommand)]
     Audit(audit::Command),
@@ -219,6 +223,9 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
         Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
+        Command::Queries(command) => {
+            queries::queries(configured_or_default(cli.config.as_deref())?, command, out)
+        }
         Command::Audit(command) => audit::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {
             lab::serve(server, &dir)
@@ -226,6 +233,14 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
                 .map_err(|e| Failed::new(DATA, e))?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// The configuration in force, or the defaults where there is none.
+fn configured_or_default(named: Option<&std::path::Path>) -> Result<Config, Failed> {
+    match config::find(named) {
+        Some(path) => Ok(config::load(&path)?),
+        None => Ok(Config::default()),
     }
 }
 

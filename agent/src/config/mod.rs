@@ -119,18 +119,24 @@ impl Default for RunConfig {
 pub struct QueriesConfig {
     /// `server.tool` that takes the query.
     pub tool: String,
-    /// Argument that carries it.
-    pub argument: String,
+    /// Argument that carries it, where the server calls it otherwise than the dialect.
+    pub argument: Option<String>,
     /// File in `playbooks/queries/` without its ending.
     pub dialect: String,
+    /// Further arguments of the tool; they win over the dialect's.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+    /// Tables or indices by family of events; they replace the dialect's.
+    pub tables: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for QueriesConfig {
     fn default() -> Self {
         Self {
             tool: "siem.query_logs".to_owned(),
-            argument: "sql".to_owned(),
+            argument: None,
             dialect: "lab-sql".to_owned(),
+            arguments: serde_json::Map::new(),
+            tables: BTreeMap::new(),
         }
     }
 }

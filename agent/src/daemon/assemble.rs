@@ -77,7 +77,7 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     let prompts_folder = open(&PROMPTS, config.paths.prompts.as_deref());
     let policy_folder = open(&POLICY, config.paths.policy.as_deref());
     let scanner_folder = open(&SCANNER, config.paths.scanner.as_deref());
-    let library = Library::load(&playbooks, &config.queries.dialect)
+    let library = Library::load(&playbooks, &config.queries)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("playbooks", f))));
     let prompts = Prompts::load(&prompts_folder)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("prompts", f))));

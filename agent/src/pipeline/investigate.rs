@@ -3,7 +3,8 @@
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use state::model::{
-    Answer, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolClass, Trust,
+    Answer, CallOutcome, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind,
+    ToolClass, Trust,
 };
 
 use crate::ctx::Ctx;
@@ -224,15 +225,13 @@ fn wish(
         StepTarget::Tool(tool) => (tool.clone(), filled.arguments),
         StepTarget::Query(name) => {
             let dialect = ctx.library.dialect();
-            let text = dialect
-                .render(name, &filled.arguments, plan.alert.time)
+            let asked = dialect
+                .ask(name, &filled.arguments, plan.alert.time, plan.as_of)
                 .map_err(|e| gap(e.to_string()))?;
-            let queries = &ctx.config.queries;
             if !untrusted.is_empty() {
-                untrusted = vec![queries.argument.clone()];
+                untrusted = vec![dialect.argument().to_owned()];
             }
-            let arguments = Map::from_iter([(queries.argument.clone(), Value::String(text))]);
-            (queries.tool.clone(), arguments)
+            (ctx.config.queries.tool.clone(), dialect.arguments(&asked))
         }
     };
     let server = tool.split('.').next().unwrap_or_default();
@@ -281,6 +280,32 @@ async fn begin(
     Ok((run, gate::call(ctx, meter, request).await))
 }
 
+/// The answer to a named query with its rows where the catalogue says they stand; one that can't be read is no answer.
+fn in_rows(ctx: &Ctx, query: &str, tool: &str, mut called: Called) -> Called {
+    let (Some(reply), CallOutcome::Ok) = (&mut called.reply, called.outcome) else {
+        return called;
+    };
+    match ctx.library.dialect().rows(query, &reply.value) {
+        None => {}
+        Some(Ok(found)) => {
+            let place = ctx.catalogue.get(tool).map(|e| e.spec.answer.rows.clone());
+            let mut value = json!(found.rows);
+            for key in place.unwrap_or_default().rsplit('.').filter(|k| *k != "*") {
+                value = json!({key: value});
+            }
+            if found.more {
+                reply.cut.get_or_insert_default();
+            }
+            reply.value = value;
+        }
+        Some(Err(why)) => {
+            called.outcome = CallOutcome::Unknown;
+            called.reason = Some(why);
+        }
+    }
+    called
+}
+
 async fn finish(
     ctx: &Ctx,
     plan: &Plan<'_>,
@@ -289,6 +314,10 @@ async fn finish(
     called: Called,
 ) -> anyhow::Result<(Evidence, Scan)> {
     let (step, wish) = asked;
+    let called = match &step.target {
+        StepTarget::Query(name) => in_rows(ctx, name, &wish.tool, called),
+        StepTarget::Tool(_) => called,
+    };
     let mut evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
     if evidence.answer.is_complete() {
         evidence.summary = format!("{} {}", step.asks, evidence.summary);

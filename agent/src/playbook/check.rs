@@ -7,7 +7,7 @@ use crate::data::DataFile;
 use super::attack::Attack;
 use super::form::{Lean, Playbook, Step, StepTarget};
 use super::library::PlaybookFault;
-use super::queries::Dialect;
+use super::queries::{Dialect, Dialects};
 use super::slots::Slots;
 
 /// Every fault of one playbook.
@@ -88,6 +88,32 @@ fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>)
     }
 }
 
+/// Shipped playbooks work in every shipped dialect: each has their queries or says why not.
+pub(super) fn lacking(
+    file: &DataFile,
+    playbook: &Playbook,
+    dialects: &Dialects,
+) -> Vec<PlaybookFault> {
+    if file.overridden {
+        return Vec::new();
+    }
+    let asked = playbook.steps.iter().filter_map(|s| match &s.target {
+        StepTarget::Query(name) => Some((&s.id, name)),
+        StepTarget::Tool(_) => None,
+    });
+    let fault = |(step, name): (&String, &String)| {
+        let lacking = dialects.lacking(name);
+        (!lacking.is_empty()).then(|| {
+            let message = format!(
+                "step `{step}`: query `{name}` is neither in nor declared `not_available` by {}",
+                lacking.join(", ")
+            );
+            PlaybookFault::new(&file.name, message)
+        })
+    };
+    asked.filter_map(fault).collect()
+}
+
 fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
     match &step.target {
         StepTarget::Tool(name) => {
@@ -110,6 +136,12 @@ fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
                 if !step.args.contains_key(slot) {
                     found.push(format!("step `{}`: query `{name}` needs `{slot}`", step.id));
                 }
+            }
+            for slot in step.args.keys().filter(|s| !dialect.takes(name, s)) {
+                found.push(format!(
+                    "step `{}`: query `{name}` has no slot `{slot}`",
+                    step.id
+                ));
             }
         }
     }
@@ -168,5 +200,48 @@ fn signals(playbook: &Playbook, steps: &BTreeSet<&str>, attack: &Attack, found: 
                 "signal `{id}`: technique `{technique}` is not in attack/techniques.csv"
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::QueriesConfig;
+    use crate::playbook::queries::dialects;
+
+    fn file(name: &str, text: &str) -> DataFile {
+        DataFile {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            overridden: false,
+        }
+    }
+
+    #[test]
+    fn every_shipped_dialect_has_a_query_or_says_why_not() {
+        let text = "form: sqlite\ncall: {sql: \"{query}\"}\nqueries:\n  silent: {finds: nothing, not_available: no such log}\n";
+        let files = ["queries/a.yaml", "queries/b.yaml"]
+            .map(|name| (file(name, text), serde_saphyr::from_str(text).unwrap()));
+        let mut found = Vec::new();
+        let all = dialects(files.into(), &QueriesConfig::default(), &mut found);
+        assert_eq!(found, []);
+        let playbook = |query: &str| {
+            let text = format!(
+                "id: p\ntitle: P\nselect: 'true'\nscoring: {{prior: 0.0, escalate: {{at_least: 0.9, reason: malicious_activity}}}}\n\
+                 fallback: Look.\nsignals: []\nsteps: [{{id: s, tier: 1, query: {query}, asks: What?}}]\n"
+            );
+            serde_saphyr::from_str::<Playbook>(&text).unwrap()
+        };
+        let shipped = file("p.yaml", "");
+        assert_eq!(lacking(&shipped, &playbook("silent"), &all), []);
+        let told = lacking(&shipped, &playbook("other"), &all);
+        let said = "step `s`: query `other` is neither in nor declared `not_available` by a, b";
+        assert_eq!(told, [PlaybookFault::new("p.yaml", said)]);
+        let own = DataFile {
+            overridden: true,
+            ..shipped
+        };
+        assert_eq!(lacking(&own, &playbook("other"), &all), []);
     }
 }

@@ -1,7 +1,6 @@
 //! All playbooks in force and which one an alert gets; the form is `form`, the checks are `check`.
 
-use std::collections::BTreeMap;
-
+use crate::config::QueriesConfig;
 use crate::data::{DataFile, Folder, sha256_hex};
 
 use super::attack::Attack;
@@ -9,7 +8,7 @@ use super::check;
 use super::condition::{Conditions, Roots};
 use super::form::{Playbook, Shared};
 use super::graph::Graph;
-use super::queries::Dialect;
+use super::queries::{Dialect, Dialects, dialects};
 use super::reads::Reads;
 
 /// Something wrong with a data file of the playbooks folder.
@@ -60,14 +59,12 @@ impl Library {
     ///
     /// # Errors
     /// Every fault found in any file.
-    pub fn load(folder: &Folder, dialect: &str) -> Result<Self, Vec<PlaybookFault>> {
+    pub fn load(folder: &Folder, queries: &QueriesConfig) -> Result<Self, Vec<PlaybookFault>> {
         let mut faults = Vec::new();
         let shared = read_all::<Shared>(folder, "shared", &mut faults);
-        let (dialect, attack) = (
-            dialect_of(folder, dialect, &mut faults),
-            attack_of(folder, &mut faults),
-        );
-        let (Some(dialect), Some(attack)) = (dialect, attack) else {
+        let dialects = dialects_of(folder, queries, &mut faults);
+        let attack = attack_of(folder, &mut faults);
+        let (Some(dialect), Some(attack)) = (dialects.in_force().cloned(), attack) else {
             return Err(faults);
         };
         let mut entries = Vec::new();
@@ -87,6 +84,7 @@ impl Library {
                 }
             }
             faults.extend(check::faults(&file, &playbook, &dialect, &attack));
+            faults.extend(check::lacking(&file, &playbook, &dialects));
             let reads = Reads::of(&playbook);
             match (Graph::of(&playbook.steps), reads) {
                 (Ok(graph), Ok(reads)) => entries.push(Entry {
@@ -193,29 +191,24 @@ fn read_all<T: serde::de::DeserializeOwned>(
     read
 }
 
-fn dialect_of(folder: &Folder, name: &str, faults: &mut Vec<PlaybookFault>) -> Option<Dialect> {
-    let all: BTreeMap<String, Dialect> = read_all::<Dialect>(folder, "queries", faults)
-        .into_iter()
-        .map(|(file, dialect)| {
-            faults.extend(
-                dialect
-                    .faults()
-                    .into_iter()
-                    .map(|m| PlaybookFault::new(&file.name, m)),
-            );
-            (file.stem().to_owned(), dialect)
-        })
-        .collect();
-    let found = all.get(name).cloned();
-    if found.is_none() {
-        let known: Vec<&str> = all.keys().map(String::as_str).collect();
+/// The dialects, and the fault that the one asked for is not among them.
+fn dialects_of(
+    folder: &Folder,
+    settings: &QueriesConfig,
+    faults: &mut Vec<PlaybookFault>,
+) -> Dialects {
+    let read = read_all(folder, "queries", faults);
+    let known: Vec<String> = read.iter().map(|(f, _)| f.stem().to_owned()).collect();
+    let all = dialects(read, settings, faults);
+    if !known.contains(&settings.dialect) {
         let message = format!(
             "there is no such query dialect; `[queries] dialect` may be {}",
             known.join(", ")
         );
-        faults.push(PlaybookFault::new(&format!("queries/{name}.yaml"), message));
+        let file = format!("queries/{}.yaml", settings.dialect);
+        faults.push(PlaybookFault::new(&file, message));
     }
-    found
+    all
 }
 
 fn attack_of(folder: &Folder, faults: &mut Vec<PlaybookFault>) -> Option<Attack> {

@@ -17,7 +17,7 @@ pub use condition::{Condition, ConditionError, Conditions, Roots};
 pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, StepTarget};
 pub use graph::Graph;
 pub use library::{Entry, Library, PlaybookFault};
-pub use queries::{Dialect, QueryError};
+pub use queries::{Asked, Dialect, Listed, QueryError, Rows};
 pub use reads::Reads;
 pub use slots::{Filled, SlotError, Slots, rfc3339};
 pub use view::{Scene, TRUSTED_ROWS, activity_view, rows_of};

@@ -151,7 +151,11 @@ fn blocks(texts: Vec<String>) -> Shaped {
     }
     if json + 1 == texts.len() && parsed.first().is_some_and(Option::is_none) {
         let lead = texts.into_iter().next();
-        let rows: Vec<Value> = parsed.into_iter().flatten().collect();
+        let mut rows: Vec<Value> = parsed.into_iter().flatten().collect();
+        // One list after the prose is the list, not its only element.
+        if let [Value::Array(list)] = rows.as_mut_slice() {
+            rows = std::mem::take(list);
+        }
         let value = json!({ "text": lead, "results": rows });
         return Shaped {
             value,

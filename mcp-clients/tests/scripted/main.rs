@@ -1,6 +1,8 @@
 //! A scripted MCP server for tests: its first argument says how it misbehaves. Apart from `modern` it uses no SDK: every byte is chosen here.
 //!
 //! `SCRIPTED_LOG` names a file to which every method received is appended, one a line, and the pid of a grandchild.
+//! `from-file` offers one tool, `SCRIPTED_TOOL`, that takes the arguments `SCRIPTED_TAKES` and answers each call with what
+//! stands in `SCRIPTED_ANSWER`; it logs the arguments.
 
 #![allow(
     clippy::disallowed_methods,
@@ -111,6 +113,17 @@ impl Server {
         };
         match (self.behaviour.as_str(), params["cursor"].as_str()) {
             ("slow-list", _) => Ok(()),
+            ("from-file", _) => {
+                let of = |name| std::env::var(name).unwrap_or_default();
+                let takes = of("SCRIPTED_TAKES");
+                let properties: Map<String, Value> = takes
+                    .split(',')
+                    .map(|t| (t.to_owned(), json!({})))
+                    .collect();
+                let mut tool = tool(&of("SCRIPTED_TOOL"));
+                tool["inputSchema"]["properties"] = properties.into();
+                reply(id, &json!({ "tools": [tool] }))
+            }
             ("endless-list", _) => reply(
                 id,
                 &json!({ "tools": [tool("echo")], "nextCursor": "again" }),
@@ -171,6 +184,11 @@ impl Server {
                 id,
                 &json!({ "content": [], "structuredContent": { "done": "no one to ask" } }),
             ),
+            "from-file" => {
+                log(&arguments.to_string())?;
+                let path = std::env::var_os("SCRIPTED_ANSWER").unwrap_or_default();
+                reply(id, &serde_json::from_str(&std::fs::read_to_string(path)?)?)
+            }
             "rpc-error" => refuse(id, -32603, "Invalid arguments: merged_at"),
             "environment" => {
                 let all: Map<String, Value> =

@@ -9,6 +9,7 @@ mod feedback;
 mod integrity;
 mod model;
 mod people;
+mod queries;
 mod replay;
 mod selftest;
 mod watch;
