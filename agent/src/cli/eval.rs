@@ -93,6 +93,12 @@ fn show(report: &LabReport, out: &Out) {
     } else {
         figures("all", &report.metrics, out);
     }
+    for effort in &report.effort {
+        out.line(&format!(
+            "  tier {}: {} tool calls at the median of {} cases, {} at most",
+            effort.tier, effort.median, effort.cases, effort.most
+        ));
+    }
 }
 
 pub(super) fn figures(what: &str, m: &Metrics, out: &Out) {

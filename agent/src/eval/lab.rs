@@ -1,6 +1,6 @@
 //! Runs every alert of a lab through the real pipeline in a fresh store, each as of its own time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use lab::manifest::LabManifest;
 use mcp_clients::mappings::{GENERIC, Mappings, is_field_key};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use state::model::CaseId;
+use state::model::{CaseId, Tier};
 use state::store::Store;
 
 use crate::config::{self, CloseMode, Config};
@@ -39,9 +39,24 @@ pub struct LabReport {
     /// The figures over the alerts whose labels were given as feedback, each before it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning: Option<Metrics>,
+    /// Tool calls of the cases that reached a tier.
+    pub effort: Vec<Effort>,
     /// Alerts of the lab that nobody could read, with the reason; not printed when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<String>,
+}
+
+/// Tool calls that cases took at a tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effort {
+    /// The tier.
+    pub tier: Tier,
+    /// Cases that made a call there.
+    pub cases: usize,
+    /// Median of their calls; of an even number of cases the higher one.
+    pub median: usize,
+    /// Most calls of one case.
+    pub most: usize,
 }
 
 /// Configuration that serves a lab folder by itself: its eight servers as children of `program`, a source for each feed.
@@ -207,6 +222,7 @@ pub async fn run_lab(
         alerts: worked.results,
         metrics: scores.0,
         learning: scores.1,
+        effort: worked.effort,
         rejected: worked.rejected,
     })
 }
@@ -238,6 +254,8 @@ struct Worked {
     results: Vec<AlertResult>,
     /// Alerts whose label was given as feedback once their case was done.
     taught: usize,
+    /// Tool calls of the cases by tier.
+    effort: Vec<Effort>,
     /// Alerts that nobody could read, with the reason.
     rejected: Vec<String>,
 }
@@ -273,8 +291,16 @@ async fn work(
     }
     let mut results = teacher.map_or_else(Vec::new, |t| t.results);
     let taught = results.len();
+    let mut calls: BTreeMap<Tier, Vec<usize>> = BTreeMap::new();
     for case in cases {
         let file = CaseFile::read(&ctx.store, &ctx.library, case).await?;
+        for tier in Tier::ALL {
+            let made = file.calls.iter().filter(|c| c.tier == tier).count();
+            calls
+                .entry(tier)
+                .or_default()
+                .extend((made > 0).then_some(made));
+        }
         let id = |r: &AlertResult| r.subject.source_alert_id.clone();
         let known: Vec<String> = results[..taught].iter().map(id).collect();
         let of_case = AlertResult::all(&file).into_iter();
@@ -288,7 +314,18 @@ async fn work(
     Ok(Worked {
         results,
         taught,
+        effort: calls.into_iter().filter_map(effort).collect(),
         rejected: dead.into_iter().map(|d| d.letter.reason).collect(),
+    })
+}
+
+fn effort((tier, mut calls): (Tier, Vec<usize>)) -> Option<Effort> {
+    calls.sort_unstable();
+    Some(Effort {
+        tier,
+        cases: calls.len(),
+        median: *calls.get(calls.len() / 2)?,
+        most: *calls.last()?,
     })
 }
 

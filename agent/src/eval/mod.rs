@@ -7,7 +7,7 @@ mod score;
 mod teach;
 
 pub use calibration::{Bin, Calibration};
-pub use lab::{DEMO_MARK, LabReport, lab_config, lab_settings, run_lab};
+pub use lab::{DEMO_MARK, Effort, LabReport, lab_config, lab_settings, run_lab};
 pub use labels::{Label, Labels, read_labels};
 pub use score::{Metrics, Rate, score, wilson};
 pub use teach::FeedbackUntil;
