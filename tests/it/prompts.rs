@@ -9,7 +9,7 @@ const FENCE: &str = "k3Vw9QpZ71LmXc0d";
 /// What a case of this tier fills in; `evil` stands wherever an attacker's words can get to.
 fn variables(tier: u8, evil: &str) -> Value {
     json!({
-        "tier": tier, "tier_name": "some tier", "fence": FENCE,
+        "tier": tier, "tier_name": "some tier", "fence": FENCE, "mark": "¬",
         "alert": evil, "alert_ref": "E1",
         "evidence": [{"ref": "E2", "tool": "siem.query_logs", "answer": "found", "summary": evil, "value": evil}],
         "gaps": [{"what": evil, "why": evil}],

@@ -6,6 +6,7 @@ mod model_analyst;
 mod model_context;
 mod playbook_analyst;
 mod reconstruct;
+mod veil;
 
 pub use dossier::{Dossier, Plan, Unasked};
 pub use grounding::{Grounded, ground};

@@ -12,7 +12,8 @@ use crate::llm::schema::{self, SUBMIT, Submitted};
 use crate::llm::{Ask, Call, Finish, Llm, LlmError, Message, ToolChoice, ToolSpec, Turn};
 
 use super::grounding::{Grounded, ground};
-use super::model_context::{offered, shown, variables};
+use super::model_context::{LINE, offered, shown, variables};
+use super::veil::Veil;
 use super::{Dossier, Plan};
 
 /// What the model says, checked.
@@ -107,12 +108,12 @@ pub async fn assess(
         .as_ref()
         .ok_or_else(|| setup("no [model] is configured"))?;
     let settings = ctx.config.tiers.of(tier);
-    let fence = ctx.dice.word()[..16].to_owned();
+    let veil = Veil::drawn(&ctx.dice, &dossier.evidence);
     let name = settings
         .prompt
         .clone()
         .unwrap_or_else(|| format!("tier{tier}"));
-    let variables = variables(plan, tier, dossier, (first, meter, &fence));
+    let variables = variables(plan, tier, dossier, (first, meter, &veil));
     let prompt = ctx
         .prompts
         .render(&name, &variables)
@@ -123,7 +124,7 @@ pub async fn assess(
         tier,
         meter,
         llm: llm.as_ref(),
-        fence,
+        veil,
         offered: offered(ctx, tier).await,
         model: settings
             .model
@@ -148,7 +149,7 @@ struct Talk<'a, 'c> {
     tier: Tier,
     meter: &'a Meter,
     llm: &'a dyn Llm,
-    fence: String,
+    veil: Veil,
     offered: Vec<ToolSpec>,
     model: String,
     messages: Vec<Message>,
@@ -255,10 +256,12 @@ impl Talk<'_, '_> {
         }
         let mut submits = turn.calls.iter().filter(|c| c.name == SUBMIT);
         match (submits.next(), submits.next()) {
-            (Some(call), None) => Ok(match Submitted::parse(&call.arguments, self.tier) {
-                Ok(submitted) => Said::Submitted(Box::new(submitted)),
-                Err(e) => Said::Wrong(format!("{e}. Call {SUBMIT} again, corrected.")),
-            }),
+            (Some(call), None) => Ok(
+                match Submitted::parse(&self.veil.off(&call.arguments), self.tier) {
+                    Ok(submitted) => Said::Submitted(Box::new(submitted)),
+                    Err(e) => Said::Wrong(format!("{e}. Call {SUBMIT} again, corrected.")),
+                },
+            ),
             (Some(_), Some(_)) => Ok(Said::Wrong(format!("call {SUBMIT} exactly once"))),
             (None, _) if turn.calls.is_empty() => Ok(Said::Wrong(format!(
                 "text is not an answer: call {SUBMIT}, or a tool you were given"
@@ -274,14 +277,15 @@ impl Talk<'_, '_> {
         if Instant::now() >= self.deadline {
             return Err(self.too_long());
         }
-        let arguments: Map<String, Value> = match serde_json::from_str(&call.arguments) {
-            Ok(Value::Object(map)) => map,
-            // No schema has such an argument: the gate refuses it, and that is on record.
-            _ => {
-                let said: String = call.arguments.chars().take(200).collect();
-                Map::from_iter([("(no JSON object)".to_owned(), Value::String(said))])
-            }
-        };
+        let arguments: Map<String, Value> =
+            match serde_json::from_str(&self.veil.off(&call.arguments)) {
+                Ok(Value::Object(map)) => map,
+                // No schema has such an argument: the gate refuses it, and that is on record.
+                _ => {
+                    let said: String = call.arguments.chars().take(200).collect();
+                    Map::from_iter([("(no JSON object)".to_owned(), Value::String(said))])
+                }
+            };
         let asked_by = format!("model:{}", self.meter.spent().turns);
         let request = Request {
             subject: &self.plan.subject,
@@ -298,10 +302,14 @@ impl Talk<'_, '_> {
         let found = self.ctx.store.add_evidence(found).await?;
         let events = gate::flagged(self.ctx, &found, &scan);
         self.ctx.store.add_events(events).await?;
-        let shown = shown(&found, &self.fence);
+        let (fence, reference) = (&self.veil.fence, &found.reference);
+        let (summary, shown) = (
+            self.veil.over(&found.summary, LINE),
+            shown(&found, &self.veil),
+        );
         let text = format!(
-            "{}: {}\n<<<{} {}\n{}\n{shown}\n{}>>>",
-            found.reference, found.answer, self.fence, found.reference, found.summary, self.fence
+            "{reference}: {}\n<<<{fence} {reference}\n{summary}\n{shown}\n{fence}>>>",
+            found.answer
         );
         dossier.add(found, scan);
         Ok(text)

@@ -8,10 +8,14 @@ use crate::ctx::Ctx;
 use crate::gate::Meter;
 use crate::llm::ToolSpec;
 
+use super::veil::Veil;
 use super::{Dossier, Plan};
 
 /// Largest argument schema that is shown, bytes.
 const LARGEST_SCHEMA: usize = 16 * 1024;
+
+/// Longest line of a summary or gap that is shown, characters.
+pub(super) const LINE: usize = 2_000;
 
 /// Reading tools of the tier that are there as they were pinned, described as the operator reviewed them.
 pub(super) async fn offered(ctx: &Ctx, tier: Tier) -> Vec<ToolSpec> {
@@ -57,22 +61,22 @@ pub(super) fn variables(
     plan: &Plan<'_>,
     tier: Tier,
     dossier: &Dossier,
-    more: (&Assessment, &Meter, &str),
+    more: (&Assessment, &Meter, &Veil),
 ) -> Value {
-    let (first, meter, fence) = more;
+    let (first, meter, veil) = more;
     let evidence: Vec<Value> = dossier
         .evidence
         .iter()
         .skip(1)
         .map(|e| {
             json!({"ref": e.reference, "tool": e.tool, "answer": e.answer,
-                   "summary": e.summary.replace(fence, ""), "value": shown(e, fence)})
+                   "summary": veil.over(&e.summary, LINE), "value": shown(e, veil)})
         })
         .collect();
     let gaps = dossier.gaps(plan, tier);
     let gaps: Vec<Value> = gaps
         .iter()
-        .map(|g| json!({"what": g.what, "why": g.why.replace(fence, "")}))
+        .map(|g| json!({"what": veil.over(&g.what, LINE), "why": veil.over(&g.why, LINE)}))
         .collect();
     let reasons: Vec<Value> = first
         .reasons
@@ -81,41 +85,30 @@ pub(super) fn variables(
         .collect();
     let said = json!({"verdict": first.verdict, "probability_malicious": first.probability,
                       "confidence": first.confidence, "reasons": reasons});
-    let said = (tier != Tier::One).then(|| said.to_string().replace(fence, ""));
+    let said = (tier != Tier::One).then(|| veil.over(&said.to_string(), 24_000));
     let guidance = plan.entry.playbook.guidance.trim();
     json!({
         "tier": tier.number(),
         "tier_name": tier.name(),
-        "alert": clip(&plan.alert.raw.replace(fence, ""), 24_000),
+        "alert": veil.over(&plan.alert.raw, 24_000),
         "alert_ref": dossier.alert_ref(),
         "playbook_guidance": (!guidance.is_empty()).then_some(guidance),
         "evidence": evidence,
         "gaps": gaps,
         "playbook_assessment": said,
-        "fence": fence,
+        "fence": veil.fence,
+        "mark": veil.mark.to_string(),
         "budget": {"tool_calls": meter.budget().tool_calls.saturating_sub(meter.spent().tool_calls),
                    "turns": meter.budget().turns},
     })
 }
 
-/// What of a piece of evidence the model sees, bounded; what was cut is said, and the fence can't stand in it.
-pub(super) fn shown(evidence: &Evidence, fence: &str) -> String {
+/// What of a piece of evidence the model sees, bounded; what was cut is said.
+pub(super) fn shown(evidence: &Evidence, veil: &Veil) -> String {
     let value = if evidence.activities.is_empty() {
         evidence.value.clone()
     } else {
         evidence.activities.iter().map(|a| a.raw.clone()).collect()
     };
-    clip(&value.to_string().replace(fence, ""), 12_000)
-}
-
-fn clip(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!(
-            "{}… [cut: {} of {} bytes shown]",
-            &text[..at],
-            at,
-            text.len()
-        ),
-        None => text.to_owned(),
-    }
+    veil.over(&value.to_string(), 12_000)
 }
