@@ -11,6 +11,7 @@ use super::form::{Playbook, Shared};
 use super::graph::Graph;
 use super::queries::Dialect;
 use super::reads::Reads;
+use super::terms::Terms;
 
 /// Something wrong with a data file of the playbooks folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +63,9 @@ impl Library {
     /// Every fault found in any file.
     pub fn load(folder: &Folder, dialect: &str) -> Result<Self, Vec<PlaybookFault>> {
         let mut faults = Vec::new();
-        let shared = read_all::<Shared>(folder, "shared", &mut faults);
+        let terms = Terms::read(folder, &mut faults)
+            .map_err(|e| vec![PlaybookFault::new("terms", e.to_string())])?;
+        let shared = read_all::<Shared>(folder, "shared", |f| terms.put_in(f), &mut faults);
         let (dialect, attack) = (
             dialect_of(folder, dialect, &mut faults),
             attack_of(folder, &mut faults),
@@ -71,7 +74,9 @@ impl Library {
             return Err(faults);
         };
         let mut entries = Vec::new();
-        for (file, mut playbook) in read_all::<Playbook>(folder, "", &mut faults) {
+        for (file, mut playbook) in
+            read_all::<Playbook>(folder, "", |f| terms.put_in(f), &mut faults)
+        {
             let mut hashed = file.text.clone();
             for name in playbook.uses.clone().iter().rev() {
                 match shared.iter().find(|(f, _)| f.stem() == name) {
@@ -174,12 +179,20 @@ fn default_fault(entries: &[Entry]) -> Option<PlaybookFault> {
 fn read_all<T: serde::de::DeserializeOwned>(
     folder: &Folder,
     under: &str,
+    made: impl Fn(&DataFile) -> Result<DataFile, PlaybookFault>,
     faults: &mut Vec<PlaybookFault>,
 ) -> Vec<(DataFile, T)> {
     let mut read = Vec::new();
     for file in folder.list(under, ".yaml") {
+        let file = match made(file) {
+            Ok(file) => file,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
         match serde_saphyr::from_str::<T>(&file.text) {
-            Ok(value) => read.push((file.clone(), value)),
+            Ok(value) => read.push((file, value)),
             Err(e) => faults.push(PlaybookFault::new(&file.name, e.to_string())),
         }
     }
@@ -187,7 +200,8 @@ fn read_all<T: serde::de::DeserializeOwned>(
 }
 
 fn dialect_of(folder: &Folder, name: &str, faults: &mut Vec<PlaybookFault>) -> Option<Dialect> {
-    let all: BTreeMap<String, Dialect> = read_all::<Dialect>(folder, "queries", faults)
+    let as_is = |f: &DataFile| Ok(f.clone());
+    let all: BTreeMap<String, Dialect> = read_all::<Dialect>(folder, "queries", as_is, faults)
         .into_iter()
         .map(|(file, dialect)| {
             faults.extend(
