@@ -168,7 +168,7 @@ const ROOMS: [&[&str]; 15] = [
     &["report", "export", "approvals"],
     &["daemon"],
     &["eval"],
-    &["selftest"],
+    &["selftest", "drill"],
     &["cli"],
     &["main"],
 ];

@@ -9,6 +9,7 @@ mod drift;
 mod eval;
 mod output;
 mod pin;
+mod playbook;
 mod run;
 mod selftest;
 mod switch;
@@ -65,6 +66,9 @@ enum Command {
     /// List and accept findings that a rule's alerts are judged otherwise than before
     #[command(subcommand)]
     Drift(drift::Command),
+    /// List, show, check and test playbooks
+    #[command(subcommand)]
+    Playbook(playbook::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
     /// Show the tool catalogue beside what the servers offer
@@ -164,7 +168,7 @@ pub fn main() -> ExitCode {
     });
     let default = match cli.command {
         Command::Run(_) => "info,rmcp=warn",
-        Command::Demo(_) | Command::Eval(_) => "error",
+        Command::Demo(_) | Command::Eval(_) | Command::Playbook(_) => "error",
         // What it provokes is told as results.
         Command::Selftest(_) => "off",
         _ => "warn",
@@ -208,6 +212,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
+        Command::Playbook(command) => playbook::playbook(cli.config.as_deref(), command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => audit::audit(configured()?, command, out).await,

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+use state::model::NewAlert;
+
 use crate::data::{DataFile, Folder, sha256_hex};
 
 use super::attack::Attack;
 use super::check;
-use super::condition::{Conditions, Roots};
+use super::condition::{ConditionError, Conditions, Roots};
 use super::form::{Playbook, Shared};
 use super::graph::Graph;
 use super::queries::Dialect;
 use super::reads::Reads;
 use super::terms::Terms;
+use super::view::Scene;
 
 /// Something wrong with a data file of the playbooks folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +45,10 @@ pub struct Entry {
     pub graph: Graph,
     /// Which steps its conditions read.
     pub reads: Reads,
-    /// SHA-256 over the file and the shared groups it uses, hex.
+    /// SHA-256 over the file and the shared groups it uses, their terms put in, hex.
     pub hash: String,
+    /// Whether the file lies in the operator's own folder.
+    pub own: bool,
 }
 
 /// All playbooks in force.
@@ -51,6 +57,7 @@ pub struct Library {
     entries: Vec<Entry>,
     dialect: Dialect,
     attack: Attack,
+    terms: Terms,
 }
 
 /// Name of the playbook that catches what no other does.
@@ -99,6 +106,7 @@ impl Library {
                     graph,
                     reads,
                     hash: sha256_hex(&hashed),
+                    own: file.overridden,
                 }),
                 (Err(found), _) => {
                     let told = found.into_iter().map(|e| e.to_string());
@@ -122,6 +130,7 @@ impl Library {
                 entries,
                 dialect,
                 attack,
+                terms,
             })
         } else {
             Err(faults)
@@ -130,13 +139,21 @@ impl Library {
 
     /// The playbook for an alert: the highest priority whose selector holds, else `default`. A selector without an answer
     /// (it reads a field that is not trusted here) does not hold.
-    #[must_use]
-    pub fn choose(&self, conditions: &Conditions) -> Option<&Entry> {
+    ///
+    /// # Errors
+    /// When the alert can't be read into conditions.
+    pub fn choose(&self, alert: &NewAlert) -> Result<&Entry, ConditionError> {
+        let conditions = Conditions::new(&Scene::bare(alert).trusted(), &Value::Null)?;
+        let default = || {
+            let missing =
+                || ConditionError::Evaluation(DEFAULT.to_owned(), "it is missing".to_owned());
+            self.get(DEFAULT).ok_or_else(missing)
+        };
         self.entries
             .iter()
             .filter(|e| e.playbook.id != DEFAULT)
             .find(|e| conditions.holds(&e.playbook.select, Roots::Trusted) == Ok(true))
-            .or_else(|| self.get(DEFAULT))
+            .map_or_else(default, Ok)
     }
 
     /// A playbook by id.
@@ -155,6 +172,12 @@ impl Library {
     #[must_use]
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
+    }
+
+    /// A condition as it was written: each shared term by its name again.
+    #[must_use]
+    pub fn in_terms(&self, condition: &str) -> String {
+        self.terms.take_out(condition)
     }
 
     /// The technique table.

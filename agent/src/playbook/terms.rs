@@ -103,6 +103,17 @@ impl Terms {
         }
     }
 
+    /// The text with what the terms stand for under their names again, the longest first.
+    pub(super) fn take_out(&self, text: &str) -> String {
+        let mut terms: Vec<(&String, &String)> = self.named.iter().collect();
+        terms.sort_by_key(|(_, condition)| std::cmp::Reverse(condition.len()));
+        terms
+            .iter()
+            .fold(text.to_owned(), |text, (name, condition)| {
+                text.replace(&format!("({condition})"), &format!("is({name})"))
+            })
+    }
+
     fn replace(
         &self,
         text: &str,
