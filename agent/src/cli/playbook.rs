@@ -121,10 +121,13 @@ async fn check(mut config: Config, what: &[String], out: &Out) -> Done {
         true => drill::run(&config.paths, &only).await?,
         false => Vec::new(),
     };
-    let ok = faults.is_empty() && outcomes.iter().all(|o| o.passed);
+    let code = match faults.as_slice() {
+        [] => ended(&outcomes),
+        _ => ExitCode::from(FAILED),
+    };
     if out.is_json() {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        out.value(&json!({"ok": ok, "faults": faults, "tests": outcomes}));
+        out.value(&json!({"ok": code == ExitCode::SUCCESS, "faults": faults, "tests": outcomes}));
     } else {
         for fault in &faults {
             let mark = out.paint(Tone::Bad, "FAIL");
@@ -136,7 +139,7 @@ async fn check(mut config: Config, what: &[String], out: &Out) -> Done {
             told(&outcomes, out);
         }
     }
-    Ok(ended(ok))
+    Ok(code)
 }
 
 /// A name is a file when it looks like one: a playbook's id has neither ending nor folder.
@@ -225,7 +228,7 @@ async fn test(config: &Config, names: &[String], out: &Out) -> Done {
     } else {
         told(&outcomes, out);
     }
-    Ok(ended(outcomes.iter().all(|o| o.passed)))
+    Ok(ended(&outcomes))
 }
 
 /// Each case with what was missed, and the sum.
@@ -244,8 +247,8 @@ fn told(outcomes: &[Outcome], out: &Out) {
     out.line(&format!("{passed} of {} cases pass", outcomes.len()));
 }
 
-fn ended(ok: bool) -> ExitCode {
-    match ok {
+fn ended(outcomes: &[Outcome]) -> ExitCode {
+    match outcomes.iter().all(|o| o.passed) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(FAILED),
     }

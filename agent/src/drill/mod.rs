@@ -4,6 +4,7 @@ mod answers;
 mod form;
 mod run;
 
+use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use crate::config::PathsConfig;
@@ -37,6 +38,9 @@ impl Outcome {
     }
 }
 
+/// Cases worked side by side.
+const AT_ONCE: usize = 4;
+
 /// Runs the tests in force, of the named playbooks or of all.
 ///
 /// # Errors
@@ -45,42 +49,44 @@ pub async fn run(paths: &PathsConfig, only: &[String]) -> anyhow::Result<Vec<Out
     let folder = Folder::open(&PLAYBOOKS, paths.playbooks.as_deref());
     let folder = folder.map_err(|e| anyhow::anyhow!(e))?;
     let room = Room::open(paths)?;
-    let mut outcomes = Vec::new();
+    let mut work = Vec::new();
     for file in folder.list("tests", ".yaml") {
         let playbook = file.stem();
         if !only.is_empty() && only.iter().all(|o| o != playbook) {
             continue;
         }
+        let unreadable = |why: String| {
+            let fault = vec![format!("{}: {why}", file.name)];
+            (playbook, Err(Outcome::of(playbook, &file.name, fault)))
+        };
         if room.library.get(playbook).is_none() {
-            let why = format!("{}: there is no playbook `{playbook}`", file.name);
-            outcomes.push(Outcome::of(playbook, &file.name, vec![why]));
+            work.push(unreadable(format!("there is no playbook `{playbook}`")));
             continue;
         }
         match serde_saphyr::from_str::<File>(&file.text) {
-            Ok(tests) => {
-                for case in &tests.cases {
-                    outcomes.push(one(&room, playbook, case).await);
-                }
-            }
-            Err(e) => {
-                let why = format!("{}: {e}", file.name);
-                outcomes.push(Outcome::of(playbook, &file.name, vec![why]));
-            }
+            Ok(tests) => work.extend(tests.cases.into_iter().map(|c| (playbook, Ok(c)))),
+            Err(e) => work.push(unreadable(e.to_string())),
         }
     }
-    Ok(outcomes)
+    let worked = work.into_iter().map(|(playbook, case)| async {
+        match case {
+            Ok(case) => one(&room, playbook, &case).await,
+            Err(unreadable) => unreadable,
+        }
+    });
+    Ok(stream::iter(worked).buffered(AT_ONCE).collect().await)
 }
 
 async fn one(room: &Room, playbook: &str, case: &Case) -> Outcome {
-    let faults = match room.work(case).await {
-        Ok(ended) => differences(playbook, &case.expect, &ended),
+    let faults = match room.work(playbook, case).await {
+        Ok(ended) => differences(&case.expect, &ended),
         Err(e) => vec![format!("could not be worked: {e:#}")],
     };
     Outcome::of(playbook, &case.name, faults)
 }
 
 /// What was expected and did not come.
-fn differences(playbook: &str, expect: &Expect, ended: &Ended) -> Vec<String> {
+fn differences(expect: &Expect, ended: &Ended) -> Vec<String> {
     let verdict = &ended.verdict;
     let spoke: Vec<&str> = verdict
         .basis
@@ -94,12 +100,6 @@ fn differences(playbook: &str, expect: &Expect, ended: &Ended) -> Vec<String> {
             faults.push(format!("{what} is {got}, expected {want}"));
         }
     };
-    let wanted = expect.playbook.as_deref().unwrap_or(playbook);
-    differ(
-        "the playbook",
-        wanted.to_owned(),
-        verdict.provenance.playbook.clone(),
-    );
     differ(
         "the verdict",
         expect.verdict.to_string(),

@@ -72,15 +72,18 @@ impl Room {
         })
     }
 
-    /// Works one case to its end.
+    /// Works one case of a playbook's tests to its end.
     ///
     /// # Errors
-    /// When the record can't be read, an answer is for no step, or the pipeline itself fails.
-    pub(super) async fn work(&self, case: &Case) -> anyhow::Result<Ended> {
+    /// When the record can't be read or gets another playbook, an answer is for no step, or the pipeline itself fails.
+    pub(super) async fn work(&self, playbook: &str, case: &Case) -> anyhow::Result<Ended> {
         let raw = case.alert.to_string();
         let alert = self.mappings.read(&case.mapping, SOURCE, &raw);
         let alert = alert.map_err(|e| anyhow::anyhow!("the alert can't be read: {}", e.reason))?;
         let entry = self.library.choose(&alert)?;
+        let (got, want) = (&entry.playbook.id, case.expect.playbook.as_deref());
+        let want = want.unwrap_or(playbook);
+        anyhow::ensure!(got == want, "the playbook is {got}, expected {want}");
         let with = (self.library.dialect(), &self.config.queries);
         let answers = Answers::of(&alert, entry, &case.answers, with);
         let answers = answers.map_err(|why| anyhow::anyhow!(why))?;

@@ -93,6 +93,13 @@ impl Terms {
     /// # Errors
     /// The first term that there is not.
     pub(super) fn put_in(&self, file: &DataFile) -> Result<DataFile, PlaybookFault> {
+        if let Some(line) = file.text.lines().position(|l| self.is_inline(l)) {
+            let why = format!(
+                "line {}: a condition with `is(…)` is written as block text: `when: >-` and the condition below",
+                line + 1
+            );
+            return Err(PlaybookFault::new(&file.name, why));
+        }
         let known = |name: &str| self.named.get(name).cloned().ok_or_else(|| unknown(name));
         match self.replace(&file.text, known) {
             Ok(text) => Ok(DataFile {
@@ -101,6 +108,12 @@ impl Terms {
             }),
             Err(why) => Err(PlaybookFault::new(&file.name, why)),
         }
+    }
+
+    /// Whether a term stands beside its key, where the quotes of what it stands for would end the YAML text.
+    fn is_inline(&self, line: &str) -> bool {
+        let beside = self.call.find(line).map(|found| &line[..found.start()]);
+        beside.is_some_and(|before| before.contains("when: ") || before.contains("select: "))
     }
 
     /// The text with what the terms stand for under their names again, the longest first.
