@@ -43,6 +43,7 @@ scoring:
   escalate: { at_least: 0.9, reason: malicious_activity }
 steps:
   - { id: who, tier: 1, tool: identity.get_user, args: { id: $user }, asks: "Who?" }
+  - { id: again, tier: 2, tool: identity.get_user, args: { id: $user }, needs: [who], asks: "Who, again?" }
 signals:
   - { id: known, lean: benign, weight: 4.0, when: "trusted.steps.who.complete && trusted.steps.who.rows.size() > 0", says: "known", evidence: [who] }
   - { id: loud, lean: malicious, weight: 6.0, when: "any.act.action == 'DeleteTrail'", says: "loud", techniques: [T1562.008] }
@@ -98,7 +99,9 @@ fn an_operators_playbook_is_listed_shown_checked_and_tested() {
     }
     let (_, text, _) = run(dir.path(), &["show", "own", "--format", "mermaid"]);
     assert!(
-        text.starts_with("flowchart TB\n") && text.contains("--> j1"),
+        text.starts_with("flowchart TB\n")
+            && text.contains("--> j1")
+            && text.contains("\n  s1 --> s2\n"),
         "{text}"
     );
     assert!(text.contains("Lock #34;it#34; #124; now."), "{text}");
@@ -179,6 +182,11 @@ fn what_is_wrong_is_told_with_its_place() {
         "answers: { who:",
         "answers: { whom:",
         "answers `whom`, which is not a step of own",
+    );
+    wrong(
+        "{ id: u, status: active }] } }",
+        "{ id: u, status: active }] }, again: empty }",
+        "answers `again` otherwise than a step that asks the same",
     );
     wrong(
         "mapping: panther",

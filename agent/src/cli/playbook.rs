@@ -102,15 +102,15 @@ async fn check(mut config: Config, what: &[String], out: &Out) -> Done {
     // Kept until the tests have run.
     let _scratch = laid_over(&mut config, &files)?;
     let mut only: Vec<String> = names.into_iter().cloned().collect();
-    only.extend(
-        files
-            .iter()
-            .filter_map(|f| Some(f.file_stem()?.to_string_lossy().into_owned())),
-    );
+    let stems = files.iter().filter_map(|f| f.file_stem());
+    only.extend(stems.map(|s| s.to_string_lossy().into_owned()));
+    // What several playbooks use is tried on all of them.
+    if files.iter().filter_map(|f| under(f)).any(|u| u != "tests") {
+        only.clear();
+    }
     let faults = match data(&config) {
         Ok(data) => {
-            let known = |name: &&String| data.library.get(name).is_none() && !shared(&files, name);
-            if let Some(name) = only.iter().find(known) {
+            if let Some(name) = only.iter().find(|n| data.library.get(n).is_none()) {
                 return Err(no_such(name));
             }
             Vec::new()
@@ -145,13 +145,6 @@ async fn check(mut config: Config, what: &[String], out: &Out) -> Done {
 /// A name is a file when it looks like one: a playbook's id has neither ending nor folder.
 fn is_file(what: &str) -> bool {
     what.contains(['/', '\\']) || what.ends_with(".yaml")
-}
-
-/// Whether the name is that of a file which is no playbook itself.
-fn shared(files: &[PathBuf], name: &str) -> bool {
-    files
-        .iter()
-        .any(|f| f.file_stem().is_some_and(|s| s == name) && under(f).is_some())
 }
 
 /// The folder of the playbooks in which a file belongs, when it is not the top.

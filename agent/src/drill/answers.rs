@@ -64,7 +64,13 @@ impl Answers {
                     (queries.tool.clone(), key(arguments))
                 }
             };
-            given.insert(question, answer.clone());
+            let other = given.insert(question, answer.clone());
+            if other.is_some_and(|other| other != *answer) {
+                return Err(format!(
+                    "answers `{}` otherwise than a step that asks the same",
+                    step.id
+                ));
+            }
         }
         Ok(Self {
             tools: BTreeMap::new(),

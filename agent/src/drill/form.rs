@@ -32,7 +32,7 @@ pub(super) struct Case {
 }
 
 /// How a question is answered.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Given {
     /// Without rows.
@@ -54,7 +54,7 @@ pub(super) enum Word {
 }
 
 /// An answer with rows.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Rows {
     /// Rows as the tool gives them: raw events of a log query, records of an inventory.
