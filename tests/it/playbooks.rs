@@ -217,6 +217,7 @@ fn panther(title: &str, event: Value) -> (&'static str, Value) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn every_kind_of_alert_gets_the_playbook_of_its_family() {
     let sysmon = |image: &str| json!({"Channel": "Microsoft-Windows-Sysmon/Operational", "EventID": 1, "Computer": "h1", "UtcTime": "2026-03-01 10:00:00.000", "Image": image, "User": "C\\u"});
     let entra = |operation: &str| json!({"Id": "x", "TimeGenerated": "2026-03-01T10:00:00Z", "OperationName": operation, "LoggedByService": "Core Directory", "InitiatedBy": {"user": {"userPrincipalName": "u@c.example"}}, "TargetResources": []});

@@ -126,6 +126,7 @@ fn an_operators_playbook_is_listed_shown_checked_and_tested() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_is_told_with_its_place() {
     let file = |name: &str, text: &str| {
         let dir = site(&[]);

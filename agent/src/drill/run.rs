@@ -152,9 +152,12 @@ fn settings(paths: &PathsConfig) -> anyhow::Result<Config> {
     config.closing.cap_per_hour = Some(i64::MAX);
     config.closing.pause_file = std::path::PathBuf::new();
     config.tiers.set_analyst(AnalystChoice::Playbook);
+    // What narrows a site's closing has tests of its own: it makes no playbook wrong.
     config.paths = PathsConfig {
         file: None,
         manifest: None,
+        policy: None,
+        scanner: None,
         ..paths.clone()
     };
     Ok(config)
