@@ -8,6 +8,7 @@ pub mod config;
 pub mod ctx;
 pub mod daemon;
 pub mod data;
+pub mod drill;
 pub mod eval;
 pub mod export;
 pub mod feedback;

@@ -3,8 +3,10 @@
 
 mod disguises;
 mod gate;
+mod lab_names;
 mod llm;
 mod playbooks;
+mod playbooks_cli;
 mod policy;
 mod prompts;
 mod queries;

@@ -2,6 +2,8 @@
 
 use agent::config::Config;
 use agent::daemon::data;
+use agent::playbook::Lean;
+use serde_json::{Value, json};
 
 /// A playbook that is right, in which each row of the table breaks one thing.
 const GOOD: &str = r#"
@@ -84,6 +86,21 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "is not a CEL condition",
     ),
     (
+        "select: trusted.alert.rule_id == 'trial'",
+        "select: >-\n  is(no_such_term)",
+        "`is(no_such_term)`: there is no such term",
+    ),
+    (
+        "when: trusted.steps.who.count > 0",
+        "when: is(usual_address)",
+        "line 13: a condition with `is(…)` is written as block text",
+    ),
+    (
+        "fallback: Look.",
+        "responses: [{ does: Lock it., d3fend: D3-al }]\nfallback: Look.",
+        "`D3-al` is not a D3FEND id",
+    ),
+    (
         "title: Trial",
         "title: Trial\nuse: [no-such-group]",
         "no shared/no-such-group.yaml",
@@ -93,7 +110,9 @@ const BROKEN: &[(&str, &str, &str)] = &[
 /// What the loader says when an operator's folder holds this file.
 fn faults(name: &str, text: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join(name), text).unwrap();
+    let file = dir.path().join(name);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
     let mut config = Config::default();
     config.paths.playbooks = Some(dir.path().to_owned());
     data(&config).map_or_else(|faults| faults.to_string(), |_| String::new())
@@ -116,7 +135,28 @@ fn what_must_be_refused_is_refused_by_name() {
 #[test]
 fn the_default_catches_everything_and_never_closes() {
     let library = data(&Config::default()).unwrap().library;
-    assert!(library.entries().len() >= 20);
+    assert!(library.entries().len() >= 55);
+    for entry in library
+        .entries()
+        .iter()
+        .filter(|e| e.playbook.id != "default")
+    {
+        let p = &entry.playbook;
+        assert!(!p.responses.is_empty(), "{} proposes nothing", p.id);
+        assert!(!p.guidance.trim().is_empty(), "{} guides nobody", p.id);
+        let close = p.scoring.close.as_ref();
+        assert!(
+            close.is_some_and(|c| c.when.is_some()),
+            "{} closes without a reason",
+            p.id
+        );
+        let leans = |lean| p.signals.iter().any(|s| s.lean == lean);
+        assert!(
+            leans(Lean::Benign) && leans(Lean::Malicious),
+            "{} looks one way",
+            p.id
+        );
+    }
     assert!(
         library
             .get("default")
@@ -128,4 +168,194 @@ fn the_default_catches_everything_and_never_closes() {
     );
     let closing = GOOD.replace("id: trial", "id: default");
     assert!(faults("default.yaml", &closing).contains("the default never closes"));
+}
+
+#[test]
+fn terms_are_checked_and_a_condition_is_told_as_it_was_written() {
+    let terms = |text: &str| faults("terms/own.yaml", text);
+    let term = |when: &str| format!("own_term: {{ means: Mine, when: \"{when}\" }}");
+    assert_eq!(terms(&term("is(usual_address) || is(listed_address)")), "");
+    for (text, said) in [
+        (term("is(own_term) || true"), "it stands in itself"),
+        (term("is(nothing_like_it)"), "there is no such term"),
+        (
+            term("true").replace("own_term", "usual_address"),
+            "is defined twice",
+        ),
+        (term("true").replace("means", "meens"), "unknown field"),
+    ] {
+        let found = terms(&text);
+        assert!(
+            found.contains("terms/own.yaml") && found.contains(said),
+            "{text}: {found}"
+        );
+    }
+    let library = data(&Config::default()).unwrap().library;
+    let close = &library
+        .get("identity-sign-in")
+        .unwrap()
+        .playbook
+        .scoring
+        .close;
+    let when = close.as_ref().unwrap().when.as_ref().unwrap();
+    assert!(when.source().contains("usual_addresses") && !when.source().contains("is("));
+    let told = library.in_terms(when.source());
+    assert!(told.contains("is(listed_address)") && !told.contains("usual_addresses"));
+}
+
+/// An alert as a Sigma engine writes it.
+fn sigma(product: &str, title: &str, event: Value) -> (&'static str, Value) {
+    let rule = json!({"id": "r1", "title": title, "level": "medium"});
+    let alert = json!({"id": "a1", "time": "2026-03-01T10:00:00Z", "rule": rule, "logsource": {"product": product}, "event": event});
+    ("sigma", alert)
+}
+
+/// An alert as Panther writes it.
+fn panther(title: &str, event: Value) -> (&'static str, Value) {
+    let alert = json!({"id": "a1", "rule_id": "R.1", "title": title, "severity": "HIGH", "created_at": "2026-03-01T10:00:00Z", "events": [event]});
+    ("panther", alert)
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
+fn every_kind_of_alert_gets_the_playbook_of_its_family() {
+    let sysmon = |image: &str| json!({"Channel": "Microsoft-Windows-Sysmon/Operational", "EventID": 1, "Computer": "h1", "UtcTime": "2026-03-01 10:00:00.000", "Image": image, "User": "C\\u"});
+    let entra = |operation: &str| json!({"Id": "x", "TimeGenerated": "2026-03-01T10:00:00Z", "OperationName": operation, "LoggedByService": "Core Directory", "InitiatedBy": {"user": {"userPrincipalName": "u@c.example"}}, "TargetResources": []});
+    let sign_in = json!({"Id": "x", "TimeGenerated": "2026-03-01T10:00:00Z", "UserPrincipalName": "u@c.example", "IPAddress": "192.0.2.1", "AppDisplayName": "A", "ResultType": "0"});
+    let trail = |name: &str| json!({"eventVersion": "1.11", "eventID": "e", "eventTime": "2026-03-01T10:00:00Z", "eventSource": "s.amazonaws.com", "eventName": name, "awsRegion": "eu-west-1", "sourceIPAddress": "192.0.2.1", "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/u", "userName": "u"}});
+    let github = |action: &str| json!({"@timestamp": 1772359200000_i64, "_document_id": "d", "action": action, "actor": "u", "org": "o", "repo": "o/r"});
+    let mail = json!({"message_id": "m", "from": "a@b.example", "subject": "s", "recipients": ["u@c.example"]});
+    let eve = |kind: &str, signature: &str| {
+        (
+            "suricata",
+            json!({"timestamp": "2026-03-01T10:00:00+00:00", "flow_id": 1, "event_type": kind, "src_ip": "10.0.0.1", "dest_ip": "10.0.0.2", "dest_port": 53, "alert": {"signature_id": 1, "signature": signature, "category": "Misc", "severity": 2}}),
+        )
+    };
+    let shares = json!({"Id": "x", "CreationTime": "2026-03-01T10:00:00Z", "Operation": "AnonymousLinkCreated", "Workload": "SharePoint", "RecordType": 14, "UserId": "u@c.example"});
+    let ps = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe";
+    let made = json!({"Channel": "Security", "EventID": 4720, "Computer": "h1", "TimeCreated": "2026-03-01T10:00:00Z", "SubjectUserName": "u", "TargetUserName": "n"});
+    let table = [
+        (
+            "identity-travel",
+            sigma("azure", "Atypical travel", sign_in.clone()),
+        ),
+        (
+            "identity-token-theft",
+            sigma("azure", "Anomalous token", sign_in.clone()),
+        ),
+        (
+            "identity-unusual-account",
+            sigma("azure", "Dormant account signed in", sign_in.clone()),
+        ),
+        (
+            "identity-sign-in",
+            sigma("azure", "Unfamiliar client", sign_in),
+        ),
+        (
+            "identity-oauth-consent",
+            sigma("azure", "App consent", entra("Consent to application")),
+        ),
+        (
+            "identity-application-change",
+            sigma(
+                "azure",
+                "Secret added",
+                entra("Add service principal credentials"),
+            ),
+        ),
+        (
+            "identity-admin-granted",
+            sigma("azure", "Role given", entra("Add member to role")),
+        ),
+        (
+            "endpoint-ransomware",
+            sigma("windows", "Shadow copies deleted", sysmon("C:\\x.exe")),
+        ),
+        (
+            "endpoint-ransomware",
+            sigma(
+                "windows",
+                "Mass file rename by one process",
+                sysmon("C:\\x.exe"),
+            ),
+        ),
+        (
+            "endpoint-tampering",
+            sigma("windows", "Defender disabled", sysmon(ps)),
+        ),
+        (
+            "endpoint-tampering",
+            sigma("linux", "Audit log cleared", sysmon("/bin/rm")),
+        ),
+        (
+            "endpoint-local-admin",
+            sigma("windows", "New local user", made),
+        ),
+        (
+            "endpoint-script",
+            sigma("windows", "Encoded PowerShell", sysmon(ps)),
+        ),
+        (
+            "email-business-compromise",
+            sigma("email", "Invoice fraud", mail.clone()),
+        ),
+        ("email-reported", sigma("email", "Reported by a user", mail)),
+        (
+            "network-dns-tunnel",
+            eve("alert", "LOCAL DNS tunnel long names"),
+        ),
+        (
+            "network-upload",
+            eve("alert", "LOCAL large upload to the outside"),
+        ),
+        ("network-scan", eve("alert", "LOCAL port scan")),
+        ("generic-suricata", eve("alert", "LOCAL something odd")),
+        ("data-loss", panther("Document shared externally", shares)),
+        (
+            "cloud-storage-read",
+            panther("Objects read", trail("GetObject")),
+        ),
+        (
+            "cloud-secrets-read",
+            panther("Secrets read", trail("GetSecretValue")),
+        ),
+        (
+            "cloud-compute-use",
+            panther("Machines started", trail("RunInstances")),
+        ),
+        (
+            "cloud-logging-disabled",
+            panther("Trail stopped", trail("StopLogging")),
+        ),
+        (
+            "generic-cloudtrail",
+            panther("Something new", trail("TagResource")),
+        ),
+        (
+            "scm-secret",
+            panther("Bypass", github("secret_scanning_push_protection.bypass")),
+        ),
+        (
+            "scm-workflow",
+            panther("Runner", github("org.register_self_hosted_runner")),
+        ),
+        ("scm-visibility", panther("Opened", github("repo.access"))),
+        (
+            "generic-panther",
+            panther("Custom rule", json!({"what": "nobody knows"})),
+        ),
+        (
+            "default",
+            sigma("toaster", "Custom rule", json!({"what": "nobody knows"})),
+        ),
+    ];
+    let data = data(&Config::default()).unwrap();
+    for (want, (mapping, alert)) in table {
+        let alert = data
+            .mappings
+            .read(mapping, "test", &alert.to_string())
+            .unwrap();
+        let chosen = &data.library.choose(&alert).unwrap().playbook.id;
+        assert_eq!(chosen, want, "{}", alert.rule.name);
+    }
 }

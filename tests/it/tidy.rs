@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
         .to_owned()
 }
 
-fn files(dir: &Path, ending: &str, out: &mut Vec<PathBuf>) {
+pub(crate) fn files(dir: &Path, ending: &str, out: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -171,7 +171,7 @@ const ROOMS: [&[&str]; 17] = [
     &["daemon"],
     &["eval"],
     &["replay"],
-    &["selftest"],
+    &["selftest", "drill"],
     &["cli"],
     &["main"],
 ];

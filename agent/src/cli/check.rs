@@ -19,7 +19,7 @@ use crate::llm::{Ask, Message, ToolChoice};
 use crate::playbook::StepTarget;
 
 use super::output::Tone;
-use super::{CONFIG, Done, FAILED, Out, switch};
+use super::{CONFIG, Done, FAILED, Out, playbook, switch};
 use integrity::Reviewed;
 
 #[derive(Debug, Serialize)]
@@ -78,7 +78,10 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
     // Taken before anything is read, so that what is accepted is what was checked.
     let reviewed = Reviewed::read(&config);
     match files(&config, &mut lines) {
-        Ok(data) => policy(&data, &mut lines).await,
+        Ok(data) => {
+            policy(&data, &mut lines).await;
+            playbook::tests(&config, &mut lines).await;
+        }
         Err(ConfigFaults(faults)) => {
             faults
                 .iter()

@@ -10,6 +10,7 @@ mod drift;
 mod eval;
 mod output;
 mod pin;
+mod playbook;
 mod queries;
 mod run;
 mod selftest;
@@ -69,6 +70,9 @@ enum Command {
     /// List and accept findings that a rule's alerts are judged otherwise than before
     #[command(subcommand)]
     Drift(drift::Command),
+    /// List, show, check and test playbooks
+    #[command(subcommand)]
+    Playbook(playbook::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
     /// Judge stored cases with people's verdicts again under the settings of now, and score them
@@ -175,7 +179,7 @@ pub fn main() -> ExitCode {
     });
     let default = match cli.command {
         Command::Run(_) => "info,rmcp=warn",
-        Command::Demo(_) | Command::Eval(_) => "error",
+        Command::Demo(_) | Command::Eval(_) | Command::Playbook(_) => "error",
         // What it provokes is told as results.
         Command::Selftest(_) => "off",
         _ => "warn",
@@ -219,6 +223,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
+        Command::Playbook(command) => playbook::playbook(cli.config.as_deref(), command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
         Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use state::model::Time;
@@ -51,8 +51,7 @@ pub(super) fn queries(config: Config, command: Command, out: &Out) -> Done {
             at,
         } => {
             let at = at.unwrap_or_else(Utc::now);
-            let ahead = TimeDelta::from_std(config.run.look_ahead.0).unwrap_or_default();
-            let as_of = at.checked_add_signed(ahead).unwrap_or(at);
+            let as_of = config.run.as_of(at);
             let library = library(config, dialect)?;
             show(library.dialect(), (&name, &slots), (at, as_of), out)
         }

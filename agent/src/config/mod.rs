@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use mcp_clients::config::{ServerSpec, Span};
 use mcp_clients::sources::SourceConfig;
 use serde::Deserialize;
-use state::model::{Budget, Tier};
+use state::model::{Budget, Tier, Time};
 
 mod acting;
 mod load;
@@ -97,6 +98,15 @@ pub struct ShadowConfig {
     pub playbooks: Option<PathBuf>,
     /// Folder of prompts instead of `[paths] prompts`.
     pub prompts: Option<PathBuf>,
+}
+
+impl RunConfig {
+    /// The "now" of a case: an alert's own time and the look-ahead.
+    #[must_use]
+    pub fn as_of(&self, alert: Time) -> Time {
+        let ahead = TimeDelta::from_std(self.look_ahead.0).unwrap_or_default();
+        alert.checked_add_signed(ahead).unwrap_or(alert)
+    }
 }
 
 impl Default for RunConfig {

@@ -1,12 +1,11 @@
 //! Room `plan`: case to playbook graph, for each alert of the case that has no verdict yet.
 
-use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 use state::model::{Alert, Case, Entity, TimelineEvent, TimelineKind};
 
 use crate::ctx::Ctx;
 use crate::gate::Subject;
-use crate::playbook::{Conditions, Scene, Slots};
+use crate::playbook::Slots;
 use crate::tier::Plan;
 
 /// Chooses the playbook of an alert and says why.
@@ -19,12 +18,7 @@ pub async fn plan<'c>(
     alert: Alert,
     entities: &[Entity],
 ) -> anyhow::Result<Plan<'c>> {
-    let scene = Scene::bare(&alert);
-    let conditions = Conditions::new(&scene.trusted(), &Value::Null)?;
-    let entry = ctx
-        .library
-        .choose(&conditions)
-        .ok_or_else(|| anyhow::anyhow!("there is no default playbook"))?;
+    let entry = ctx.library.choose(&alert)?;
     let playbook = &entry.playbook;
     let (steps, edges) = entry.graph.size();
     let message = format!(
@@ -41,14 +35,10 @@ pub async fn plan<'c>(
             "edges": edges,
         }));
     ctx.store.add_events(vec![event]).await?;
-    let look_ahead = TimeDelta::from_std(ctx.config.run.look_ahead.0)?;
     Ok(Plan {
         case: case.id,
         slots: Slots::of(&alert),
-        as_of: alert
-            .time
-            .checked_add_signed(look_ahead)
-            .unwrap_or(alert.time),
+        as_of: ctx.config.run.as_of(alert.time),
         subject: Subject::of(case.id, std::slice::from_ref(&alert), entities, &[]),
         entry,
         alert,

@@ -46,7 +46,7 @@ pub(super) fn faults(
         for arg in response.args.values() {
             slot_fault("a response", arg, &mut found);
         }
-        if !response.d3fend.starts_with("D3-") {
+        if !is_d3fend(&response.d3fend) {
             found.push(format!(
                 "response `{}`: `{}` is not a D3FEND id such as D3-AL",
                 response.does, response.d3fend
@@ -57,6 +57,12 @@ pub(super) fn faults(
         .into_iter()
         .map(|m| PlaybookFault::new(&file.name, m))
         .collect()
+}
+
+/// `D3-` and two to eight capital letters, as MITRE writes them.
+fn is_d3fend(id: &str) -> bool {
+    let letters = id.strip_prefix("D3-").unwrap_or_default();
+    (2..=8).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_uppercase())
 }
 
 fn scoring(playbook: &Playbook, steps: &BTreeSet<&str>, found: &mut Vec<String>) {

@@ -1,15 +1,20 @@
 //! All playbooks in force and which one an alert gets; the form is `form`, the checks are `check`.
 
+use serde_json::Value;
+use state::model::NewAlert;
+
 use crate::config::QueriesConfig;
 use crate::data::{DataFile, Folder, sha256_hex};
 
 use super::attack::Attack;
 use super::check;
-use super::condition::{Conditions, Roots};
+use super::condition::{ConditionError, Conditions, Roots};
 use super::form::{Playbook, Shared};
 use super::graph::Graph;
 use super::queries::{Dialect, Dialects, dialects};
 use super::reads::Reads;
+use super::terms::Terms;
+use super::view::Scene;
 
 /// Something wrong with a data file of the playbooks folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,8 +44,10 @@ pub struct Entry {
     pub graph: Graph,
     /// Which steps its conditions read.
     pub reads: Reads,
-    /// SHA-256 over the file and the shared groups it uses, hex.
+    /// SHA-256 over the file and the shared groups it uses, their terms put in, hex.
     pub hash: String,
+    /// Whether the file lies in the operator's own folder.
+    pub own: bool,
 }
 
 /// All playbooks in force.
@@ -49,6 +56,7 @@ pub struct Library {
     entries: Vec<Entry>,
     dialect: Dialect,
     attack: Attack,
+    terms: Terms,
 }
 
 /// Name of the playbook that catches what no other does.
@@ -61,14 +69,18 @@ impl Library {
     /// Every fault found in any file.
     pub fn load(folder: &Folder, queries: &QueriesConfig) -> Result<Self, Vec<PlaybookFault>> {
         let mut faults = Vec::new();
-        let shared = read_all::<Shared>(folder, "shared", &mut faults);
+        let terms = Terms::read(folder, &mut faults)
+            .map_err(|e| vec![PlaybookFault::new("terms", e.to_string())])?;
+        let shared = read_all::<Shared>(folder, "shared", |f| terms.put_in(f), &mut faults);
         let dialects = dialects_of(folder, queries, &mut faults);
         let attack = attack_of(folder, &mut faults);
         let (Some(dialect), Some(attack)) = (dialects.in_force().cloned(), attack) else {
             return Err(faults);
         };
         let mut entries = Vec::new();
-        for (file, mut playbook) in read_all::<Playbook>(folder, "", &mut faults) {
+        for (file, mut playbook) in
+            read_all::<Playbook>(folder, "", |f| terms.put_in(f), &mut faults)
+        {
             let mut hashed = file.text.clone();
             for name in playbook.uses.clone().iter().rev() {
                 match shared.iter().find(|(f, _)| f.stem() == name) {
@@ -92,6 +104,7 @@ impl Library {
                     graph,
                     reads,
                     hash: sha256_hex(&hashed),
+                    own: file.overridden,
                 }),
                 (Err(found), _) => {
                     let told = found.into_iter().map(|e| e.to_string());
@@ -115,6 +128,7 @@ impl Library {
                 entries,
                 dialect,
                 attack,
+                terms,
             })
         } else {
             Err(faults)
@@ -123,13 +137,21 @@ impl Library {
 
     /// The playbook for an alert: the highest priority whose selector holds, else `default`. A selector without an answer
     /// (it reads a field that is not trusted here) does not hold.
-    #[must_use]
-    pub fn choose(&self, conditions: &Conditions) -> Option<&Entry> {
+    ///
+    /// # Errors
+    /// When the alert can't be read into conditions.
+    pub fn choose(&self, alert: &NewAlert) -> Result<&Entry, ConditionError> {
+        let conditions = Conditions::new(&Scene::bare(alert).trusted(), &Value::Null)?;
+        let default = || {
+            let missing =
+                || ConditionError::Evaluation(DEFAULT.to_owned(), "it is missing".to_owned());
+            self.get(DEFAULT).ok_or_else(missing)
+        };
         self.entries
             .iter()
             .filter(|e| e.playbook.id != DEFAULT)
             .find(|e| conditions.holds(&e.playbook.select, Roots::Trusted) == Ok(true))
-            .or_else(|| self.get(DEFAULT))
+            .map_or_else(default, Ok)
     }
 
     /// A playbook by id.
@@ -157,6 +179,12 @@ impl Library {
         sha256_hex(hashes.join("\n"))
     }
 
+    /// A condition as it was written: each shared term by its name again.
+    #[must_use]
+    pub fn in_terms(&self, condition: &str) -> String {
+        self.terms.take_out(condition)
+    }
+
     /// The technique table.
     #[must_use]
     pub fn attack(&self) -> &Attack {
@@ -179,12 +207,20 @@ fn default_fault(entries: &[Entry]) -> Option<PlaybookFault> {
 fn read_all<T: serde::de::DeserializeOwned>(
     folder: &Folder,
     under: &str,
+    made: impl Fn(&DataFile) -> Result<DataFile, PlaybookFault>,
     faults: &mut Vec<PlaybookFault>,
 ) -> Vec<(DataFile, T)> {
     let mut read = Vec::new();
     for file in folder.list(under, ".yaml") {
+        let file = match made(file) {
+            Ok(file) => file,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
         match serde_saphyr::from_str::<T>(&file.text) {
-            Ok(value) => read.push((file.clone(), value)),
+            Ok(value) => read.push((file, value)),
             Err(e) => faults.push(PlaybookFault::new(&file.name, e.to_string())),
         }
     }
@@ -197,7 +233,7 @@ fn dialects_of(
     settings: &QueriesConfig,
     faults: &mut Vec<PlaybookFault>,
 ) -> Dialects {
-    let read = read_all(folder, "queries", faults);
+    let read = read_all(folder, "queries", |f: &DataFile| Ok(f.clone()), faults);
     let known: Vec<String> = read.iter().map(|(f, _)| f.stem().to_owned()).collect();
     let all = dialects(read, settings, faults);
     if !known.contains(&settings.dialect) {

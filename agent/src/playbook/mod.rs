@@ -10,6 +10,7 @@ mod library;
 mod queries;
 mod reads;
 mod slots;
+mod terms;
 mod view;
 
 pub use attack::{Attack, Technique};

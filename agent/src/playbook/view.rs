@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, Timelike};
 use serde_json::{Map, Value, json};
-use state::model::{Activity, Alert, Evidence, Field, Time, Trust};
+use state::model::{Activity, Evidence, Field, NewAlert, Time, Trust};
 
 use super::reads::Reads;
 use super::slots::{best_hash, rfc3339};
@@ -12,7 +12,7 @@ use super::slots::{best_hash, rfc3339};
 /// An alert and what was found about it, keyed by step.
 pub struct Scene<'a> {
     /// The alert under judgement.
-    pub alert: &'a Alert,
+    pub alert: &'a NewAlert,
     /// Evidence by step id.
     pub evidence: BTreeMap<&'a str, &'a Evidence>,
     /// Ids of all steps of the playbook, so that one that was not asked can be told from one that is misspelt.
@@ -26,7 +26,7 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// An alert of which nothing is known but itself.
     #[must_use]
-    pub fn bare(alert: &'a Alert) -> Self {
+    pub fn bare(alert: &'a NewAlert) -> Self {
         Self {
             alert,
             evidence: BTreeMap::new(),

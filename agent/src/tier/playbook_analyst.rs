@@ -269,7 +269,11 @@ fn techniques(plan: &Plan<'_>, heard: &Heard, verdict: VerdictKind) -> Vec<Strin
         return Vec::new();
     }
     let mut ids: Vec<String> = heard.techniques.clone();
-    ids.extend(plan.entry.playbook.techniques.iter().cloned());
+    // What the family is about, and what the product's rule is about, is claimed once the alert is called real.
+    if verdict == VerdictKind::TruePositive {
+        ids.extend(plan.entry.playbook.techniques.iter().cloned());
+        ids.extend(plan.alert.attacks.iter().cloned());
+    }
     let mut seen = std::collections::BTreeSet::new();
     ids.retain(|id| seen.insert(id.clone()));
     ids

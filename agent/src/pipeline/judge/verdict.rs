@@ -1,8 +1,7 @@
 //! The verdict that is stored: what both analysts said, put together; deciding what follows is the room's.
 
-use chrono::TimeDelta;
 use state::model::{
-    Analyst, Assessment, Basis, Impact, Provenance, Reason, Tier, Time, Verdict, VerdictKind,
+    Analyst, Assessment, Basis, Impact, Provenance, Reason, Tier, Verdict, VerdictKind,
     VerdictReason,
 };
 
@@ -159,20 +158,16 @@ fn accepted(
     }
 }
 
-/// Events within this time of the alert are part of what it shows; the rest of the timeline is its surroundings.
-const NEAR: TimeDelta = TimeDelta::minutes(30);
-
-/// Techniques that the alert's own events and those of the timeline next to it show.
+/// Techniques that the alert's own events show. What happened around it is on the timeline, each line with its own technique,
+/// and counts here only where a signal made something of it.
 fn shown_by_events(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier) -> Vec<String> {
     let lines = tier::reconstruct(
         ctx.library.attack(),
         &plan.alert,
-        dossier.evidence.iter(),
+        dossier.of_ref(dossier.alert_ref()).into_iter(),
         &plan.entry.playbook,
     );
-    let near = |at: Time| (at - plan.alert.time).abs() <= NEAR;
-    let shown = lines.into_iter().filter(|l| near(l.at));
-    shown.filter_map(|l| l.technique).collect()
+    lines.into_iter().filter_map(|l| l.technique).collect()
 }
 
 fn reason(plan: &Plan<'_>, kind: VerdictKind, vetoes: &[String]) -> VerdictReason {
