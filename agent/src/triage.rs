@@ -11,14 +11,19 @@ use crate::gate::{self, Meter, Subject};
 use crate::pipeline::{self, Held, Judgement};
 use crate::tier::{Dossier, Plan};
 
+/// Most alerts that are taken in, and so correlated, at once.
+const MOST_AT_ONCE: i64 = 1000;
+
 /// Puts every alert that has none into a case; returns how many there were. One that can't be taken in holds up no other.
 ///
 /// # Errors
 /// When none could be taken in although there are some.
 pub async fn take_in(ctx: &Ctx) -> anyhow::Result<usize> {
     let (mut taken, mut failed) = (0, None);
-    for alert in &ctx.store.alerts_without_case(1000).await? {
-        match pipeline::intake(ctx, alert).await {
+    let alerts = ctx.store.alerts_without_case(MOST_AT_ONCE).await?;
+    let done = pipeline::intake(ctx, &alerts).await?;
+    for (alert, done) in alerts.iter().zip(done) {
+        match done {
             Ok(_) => taken += 1,
             Err(e) => {
                 tracing::error!(

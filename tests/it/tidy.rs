@@ -158,6 +158,7 @@ const ROOMS: [&[&str]; 15] = [
         "policy",
         "integrity",
         "anchors",
+        "correlate",
     ],
     &["catalogue"],
     &["ctx"],

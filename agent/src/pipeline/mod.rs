@@ -11,7 +11,7 @@ mod record;
 
 pub use act::{Acted, act};
 pub use claim::{Held, claim};
-pub use intake::{intake, principal};
+pub use intake::{intake, principal, title};
 pub use investigate::investigate;
 pub use judge::{Judgement, judge};
 pub use plan::plan;

@@ -16,11 +16,13 @@ pub mod effects;
 pub mod error;
 pub mod evidence;
 mod list;
+pub mod mentions;
 mod open;
 pub mod patterns;
 pub mod queue;
 pub mod record;
 mod rows;
+pub mod split;
 pub mod steps;
 pub mod switches;
 pub mod timeline;
@@ -37,12 +39,13 @@ pub use approvals::{Answered, ApprovalAnswer, NewApproval, binding_digest};
 pub use audit::{AuditEntry, AuditFault, AuditMark, AuditReport};
 pub use calls::CallEnd;
 pub use canary::CanaryEnd;
-pub use cases::Candidate;
 pub use effects::{EffectBegin, EffectEnd};
 pub use error::{Result, StoreError};
 pub use list::{Canaries, CaseFilter, CaseLine, Counts};
+pub use mentions::{Candidate, RuleBy, Spread};
 pub use queue::{Claim, Reclaim};
 pub use record::{Intervention, Record, Recorded};
+pub use split::Split;
 pub use verdicts::StoredVerdict;
 
 /// A handle on the store; clones share it.

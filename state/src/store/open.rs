@@ -23,6 +23,11 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "init", include_str!("../../migrations/0001_init.sql")),
     (2, "watch", include_str!("../../migrations/0002_watch.sql")),
+    (
+        4,
+        "correlate",
+        include_str!("../../migrations/0004_correlate.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]
