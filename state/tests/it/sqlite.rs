@@ -31,7 +31,7 @@ async fn a_newer_store_is_refused_and_left_alone() {
                 error,
                 StoreError::Newer {
                     found: 999,
-                    known: 2
+                    known: 4
                 }
             ),
             "{error}"

@@ -9,4 +9,5 @@ mod integrity;
 mod model;
 mod people;
 mod selftest;
+mod storm;
 mod watch;
