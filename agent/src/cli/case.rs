@@ -1,4 +1,7 @@
-//! `nightdesk case`: stored cases for people and machines; nothing here changes one.
+//! `nightdesk case`: stored cases for people and machines; what changes one is in its own file.
+
+mod graph;
+mod split;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,16 @@ pub(super) enum Command {
         /// For instance ND-12
         id: CaseId,
     },
+    /// Print the case as a graph: alerts, whom and what they name, the order of the attack
+    Graph {
+        /// For instance ND-12
+        id: CaseId,
+        /// Form; --json prints the same as json
+        #[arg(long, value_enum, default_value = "text")]
+        format: graph::Format,
+    },
+    /// Take alerts out of a case into one of their own; both are worked again and kept apart
+    Split(split::Args),
 }
 
 /// Which cases to list.
@@ -95,6 +108,15 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
         }
         Command::Show { id } => show(&CaseFile::read(&store, &library, id).await?, out),
         Command::Timeline { id } => timeline(&CaseFile::read(&store, &library, id).await?, out),
+        Command::Graph { id, format } => {
+            graph::graph(&CaseFile::read(&store, &library, id).await?, format, out);
+        }
+        Command::Split(args) => {
+            let done = split::split(&store, args, out).await;
+            store.close().await;
+            done?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Report { id } => {
             let file = CaseFile::read(&store, &library, id).await?;
             let text = markdown(&file, &library);
@@ -174,6 +196,18 @@ async fn list(store: &Store, filter: List, out: &Out) -> Result<(), super::Faile
     Ok(())
 }
 
+/// Most alerts and pieces of evidence that are shown to a person.
+const MOST: usize = 100;
+
+fn rest(all: usize, what: &str, out: &Out) {
+    if all > MOST {
+        out.line(&format!(
+            "\nand {} more {what} (--json shows all)",
+            all - MOST
+        ));
+    }
+}
+
 fn show(file: &CaseFile, out: &Out) {
     if out.is_json() {
         out.value(file);
@@ -189,11 +223,13 @@ fn show(file: &CaseFile, out: &Out) {
         file.calls.len(),
         file.spent.turns
     ));
-    for alert in &file.alerts {
+    for alert in file.alerts.iter().take(MOST) {
         show_alert(alert, out);
     }
+    rest(file.alerts.len(), "alerts", out);
+    graph::story(file, out);
     out.line("\nevidence");
-    for e in &file.evidence {
+    for e in file.evidence.iter().take(MOST) {
         out.line(&format!(
             "  {:<4} {:<28} {:<8} {}",
             e.reference,
@@ -202,6 +238,7 @@ fn show(file: &CaseFile, out: &Out) {
             oneline(&e.summary, 120)
         ));
     }
+    rest(file.evidence.len(), "pieces of evidence", out);
     if !file.effects.is_empty() {
         out.line("\noutside effects (the exact calls)");
         for e in &file.effects {

@@ -12,7 +12,7 @@ mod reads;
 mod slots;
 mod view;
 
-pub use attack::{Attack, Technique};
+pub use attack::{Attack, Expectation, Likelihood, Technique};
 pub use condition::{Condition, ConditionError, Conditions, Roots};
 pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, StepTarget};
 pub use graph::Graph;

@@ -16,6 +16,12 @@ pub struct Line {
     pub at: Time,
     /// Who did what, from where, to what.
     pub text: String,
+    /// Who acted: the user, else the machine, else the address.
+    pub actor: String,
+    /// What was done, in the product's word.
+    pub action: String,
+    /// What it was done to; empty when the event names nothing.
+    pub object: String,
     /// Evidence it stands in.
     pub evidence_ref: String,
     /// Id of the raw event; empty when it has none.
@@ -24,6 +30,9 @@ pub struct Line {
     pub entities: Vec<String>,
     /// ATT&CK technique whose pattern it shows.
     pub technique: Option<String>,
+    /// The same entities with their field.
+    #[serde(skip)]
+    pub named: Vec<(Field, String)>,
 }
 
 /// Most lines of one alert's reconstruction.
@@ -131,7 +140,7 @@ fn concerns(activity: &Activity, own: &Activity) -> bool {
 }
 
 fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference: &str) -> Line {
-    let entities: Vec<String> = [
+    let named: Vec<(Field, String)> = [
         Field::User,
         Field::TargetUser,
         Field::Host,
@@ -139,19 +148,52 @@ fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference
         Field::DstIp,
         Field::Resource,
     ]
-    .iter()
-    .map(|f| activity.get(*f))
-    .filter(|v| !v.is_empty())
-    .map(|v| oneline(v, 200))
+    .into_iter()
+    .map(|f| (f, oneline(activity.get(f), 200)))
+    .filter(|(_, v)| !v.is_empty())
     .collect();
+    let actor = first(activity, &ACTORS, "");
     let technique = attack.of_activity(&activity_view(activity, alert.time));
     Line {
         at,
         text: describe(activity),
         evidence_ref: reference.to_owned(),
         event_uid: activity.uid.clone(),
-        entities,
+        entities: named.iter().map(|(_, v)| v.clone()).collect(),
         technique: technique.map(|t| t.id.clone()),
+        object: first(activity, &OBJECTS, &actor),
+        actor,
+        action: action(activity),
+        named,
+    }
+}
+
+/// Where the actor of an event stands.
+const ACTORS: [Field; 3] = [Field::User, Field::Host, Field::SrcIp];
+/// Where the object of an event stands, the most particular first.
+const OBJECTS: [Field; 9] = [
+    Field::TargetUser,
+    Field::Resource,
+    Field::File,
+    Field::CommandLine,
+    Field::Process,
+    Field::Url,
+    Field::Domain,
+    Field::DstIp,
+    Field::Host,
+];
+
+/// The first of these fields that the event fills, with something else than `not`.
+fn first(activity: &Activity, fields: &[Field], not: &str) -> String {
+    let mut filled = fields.iter().map(|f| oneline(activity.get(*f), 200));
+    let found = filled.find(|v| !v.is_empty() && v != not);
+    found.unwrap_or_default()
+}
+
+fn action(activity: &Activity) -> String {
+    match activity.get(Field::Action) {
+        "" => activity.schema.clone(),
+        action => oneline(action, 120),
     }
 }
 
@@ -163,13 +205,8 @@ fn describe(a: &Activity) -> String {
         (_, host) if !host.is_empty() => host,
         _ => "somebody".to_owned(),
     };
-    let action = get(Field::Action);
     text.push_str(": ");
-    text.push_str(if action.is_empty() {
-        a.schema.as_str()
-    } else {
-        &action
-    });
+    text.push_str(&action(a));
     for (field, word) in [
         (Field::Signature, "detected"),
         (Field::TargetUser, "for"),
