@@ -1,6 +1,6 @@
 //! Everything the store knows of one case, as one typed record; every report is a view over it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use state::model::{
@@ -131,7 +131,7 @@ impl CaseFile {
             .map_or(0.0, |s| s.as_secs_f64())
     }
 
-    /// The activity of all alerts, in order, each event once.
+    /// The activity of all alerts, in order, each event once: an alert's own event that was also found is told as found.
     #[must_use]
     pub fn activity(&self) -> Vec<&Line> {
         let mut lines: BTreeMap<(state::model::Time, &str, &str), &Line> = BTreeMap::new();
@@ -140,7 +140,21 @@ impl CaseFile {
                 .entry((line.at, &line.event_uid, &line.text))
                 .or_insert(line);
         }
-        lines.into_values().collect()
+        let own = self.evidence.iter();
+        let own = own.filter(|e| e.asked_by.starts_with("alert:"));
+        let own: HashSet<&str> = own.map(|e| e.reference.as_str()).collect();
+        let is_own = |line: &Line| own.contains(line.evidence_ref.as_str());
+        let found = lines.values().filter(|l| !is_own(l));
+        let found: HashSet<_> = found.map(|l| (l.at, l.text.as_str())).collect();
+        let mut told = HashSet::new();
+        lines
+            .into_values()
+            .filter(|l| {
+                let event = (l.at, l.text.as_str());
+                !is_own(l)
+                    || !found.contains(&event) && (!l.event_uid.is_empty() || told.insert(event))
+            })
+            .collect()
     }
 
     /// Techniques of all alerts that are not benign, in order of first mention.

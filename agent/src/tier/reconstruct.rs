@@ -118,11 +118,41 @@ fn belongs(activity: &Activity, alert: &Alert, hubs: &BTreeSet<&str>) -> bool {
     alert.activities.iter().any(|own| {
         SHARED.iter().any(|field| {
             let (a, b) = (activity.get(*field), own.get(*field));
-            !a.is_empty() && a.eq_ignore_ascii_case(b)
+            same(a, b) && (*field != Field::User || is_one(a) || in_one_place(activity, own))
         }) || own.uid == activity.uid && !own.uid.is_empty()
             || concerns(activity, own)
             || came_from_it(activity, own, hubs)
     })
+}
+
+fn same(a: &str, b: &str) -> bool {
+    !a.is_empty() && a.eq_ignore_ascii_case(b)
+}
+
+/// Names that many machines and accounts have, each for somebody else.
+const EVERYWHERE: [&str; 8] = [
+    "root",
+    "admin",
+    "administrator",
+    "system",
+    "localsystem",
+    "local service",
+    "network service",
+    "ubuntu",
+];
+
+/// Whether a user name is somebody's wherever it stands.
+fn is_one(user: &str) -> bool {
+    let name = user.rsplit(['\\', '/']).next().unwrap_or(user);
+    !EVERYWHERE.iter().any(|e| e.eq_ignore_ascii_case(name))
+}
+
+/// Whether both happened on one machine, in one cloud account or in one product.
+fn in_one_place(activity: &Activity, own: &Activity) -> bool {
+    let shared = |field| same(activity.get(field), own.get(field));
+    shared(Field::Host)
+        || shared(Field::Account)
+        || (own.get(Field::Host).is_empty() && activity.schema == own.schema)
 }
 
 /// Whether both came from one address that few share.
@@ -133,7 +163,6 @@ fn came_from_it(activity: &Activity, own: &Activity, hubs: &BTreeSet<&str>) -> b
 
 /// Whether one event's target or peer is the other's principal.
 fn concerns(activity: &Activity, own: &Activity) -> bool {
-    let same = |a: &str, b: &str| !a.is_empty() && a.eq_ignore_ascii_case(b);
     same(activity.get(Field::TargetUser), own.get(Field::User))
         || same(activity.get(Field::User), own.get(Field::TargetUser))
         || same(activity.get(Field::DstIp), own.get(Field::DstIp))
