@@ -7,7 +7,7 @@ use petgraph::graph::{NodeIndex, UnGraph};
 use state::model::{Alert, CaseId, Mentions, Part, Time};
 use state::store::{Candidate, RuleBy, Spread};
 
-use super::weight::{Alike, Link, Share, weight};
+use super::weight::{ACTOR, Alike, Link, Share, stake, weight};
 
 /// Undecided cases this close together are one story.
 const CLOSE_BY: TimeDelta = TimeDelta::hours(2);
@@ -198,14 +198,13 @@ impl Board<'_> {
         let spread = spread.unwrap_or(&alone);
         // Whoever acted weighs as the actor where the case knows it in the same part.
         let is_actor = new.named.actor == mention.key && parts.contains(&mention.part);
-        let heaviest = parts
-            .iter()
-            .map(|part| weight((mention.part, *part), is_actor, spread))
-            .max_by(f64::total_cmp)?;
+        let known_as = parts.iter().map(|part| stake(*part));
+        let known_as = known_as.fold(0.0, f64::max).min(stake(mention.part));
+        let stake = if is_actor { ACTOR } else { known_as };
         Some(Share {
             entity: mention.key.clone(),
             part: mention.part,
-            weight: heaviest,
+            weight: weight(stake, mention.part, spread),
             actors: spread.actors,
         })
     }

@@ -102,24 +102,30 @@ impl std::fmt::Display for Link {
     }
 }
 
-/// What sharing an entity weighs when it plays one part in the alert and another in the case.
+/// What sharing whoever acted weighs, where nobody else shares it.
+pub(super) const ACTOR: f64 = 0.8;
+
+/// What sharing an entity in a part weighs, where nobody else shares it.
 #[must_use]
-pub(super) fn weight(parts: (Part, Part), is_actor: bool, spread: &Spread) -> f64 {
-    let own = |part: Part| -> f64 {
-        match part {
-            _ if is_actor => 0.8,
-            Part::User => 0.8,
-            Part::Host => 0.6,
-            Part::Target => 0.5,
-            Part::Source | Part::Resource => 0.35,
-            Part::Destination => 0.3,
-        }
-    };
-    let joined = match parts.0 {
+pub(super) const fn stake(part: Part) -> f64 {
+    match part {
+        Part::User => 0.8,
+        Part::Host => 0.6,
+        Part::Target => 0.5,
+        Part::Source | Part::Resource => 0.35,
+        Part::Destination => 0.3,
+    }
+}
+
+/// What is left of a stake when others share the entity too: two thirds for two, half for four, a third for sixteen.
+#[must_use]
+pub(super) fn weight(stake: f64, part: Part, spread: &Spread) -> f64 {
+    let joined = match part {
+        // One who acts, and one other who acted on the account, are no crowd.
         Part::User | Part::Target => {
-            f64::from(spread.actors).max(f64::from(spread.places) / MACHINES_OF_ONE)
+            (f64::from(spread.actors) / 2.0).max(f64::from(spread.places) / MACHINES_OF_ONE)
         }
         _ => f64::from(spread.actors),
     };
-    own(parts.0).min(own(parts.1)) / (1.0 + joined.max(1.0).log2() / 2.0)
+    stake / (1.0 + joined.max(1.0).log2() / 2.0)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use state::model::{Alert, CaseId, Severity, Time};
+use state::model::{Alert, CaseId, Entity, Observable, Severity, Time};
 
 use crate::text::{defang, oneline};
 use crate::tier::Line;
@@ -83,31 +83,15 @@ impl CaseGraph {
         let groups = graph.alerts(file);
         let named = graph.named(&groups, (NodeKind::Entity, MOST_ENTITIES), &|a| {
             let entities = a.entities.iter();
-            entities
-                .map(|e| {
-                    (
-                        e.key(),
-                        e.value.clone(),
-                        e.kind.to_string(),
-                        e.role.to_string(),
-                    )
-                })
-                .collect()
+            let name = |e: &Entity| Name::new(&e.value, e.kind.as_str(), e.role.as_str());
+            entities.map(name).collect()
         });
         let names: BTreeSet<String> = named.keys().cloned().collect();
         graph.named(&groups, (NodeKind::Observable, MOST_OBSERVABLES), &|a| {
             let observables = a.observables.iter();
-            observables
-                .map(|o| {
-                    (
-                        o.value.to_lowercase(),
-                        o.value.clone(),
-                        o.kind.to_string(),
-                        "has".to_owned(),
-                    )
-                })
-                .filter(|(key, ..)| !names.contains(key))
-                .collect()
+            let name = |o: &Observable| Name::new(&o.value, o.kind.as_str(), "has");
+            let other = |name: &Name| !names.contains(&name.key);
+            observables.map(name).filter(other).collect()
         });
         graph.order(file, &named);
         graph.edges.sort();
@@ -163,18 +147,26 @@ impl CaseGraph {
         &mut self,
         groups: &[(String, Vec<&Alert>)],
         (kind, most): (NodeKind, usize),
-        of: &dyn Fn(&Alert) -> Vec<(String, String, String, String)>,
+        of: &dyn Fn(&Alert) -> Vec<Name>,
     ) -> BTreeMap<String, String> {
         let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
         for (group, alerts) in groups {
-            for (key, value, what, part) in alerts.iter().flat_map(|a| of(a)) {
-                let named = found.entry((what, key)).or_insert_with(|| Named {
+            for name in alerts.iter().flat_map(|a| of(a)) {
+                let Name {
+                    key,
                     value,
-                    alerts: 0,
-                    parts: BTreeSet::new(),
-                });
+                    what,
+                    part,
+                } = name;
+                let named = found
+                    .entry((what.to_owned(), key))
+                    .or_insert_with(|| Named {
+                        value,
+                        alerts: 0,
+                        parts: BTreeSet::new(),
+                    });
                 named.alerts += 1;
-                named.parts.insert((group.clone(), part));
+                named.parts.insert((group.clone(), part.to_owned()));
             }
         }
         let mut found: Vec<_> = found.into_iter().collect();
@@ -313,6 +305,25 @@ impl CaseGraph {
             out.push_str(&format!("left out: {left}\n"));
         }
         out
+    }
+}
+
+/// How an alert names something.
+struct Name {
+    key: String,
+    value: String,
+    what: &'static str,
+    part: &'static str,
+}
+
+impl Name {
+    fn new(value: &str, what: &'static str, part: &'static str) -> Self {
+        Self {
+            key: value.trim().to_lowercase(),
+            value: value.to_owned(),
+            what,
+            part,
+        }
     }
 }
 

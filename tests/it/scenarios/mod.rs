@@ -9,5 +9,6 @@ mod integrity;
 mod model;
 mod people;
 mod selftest;
+mod split;
 mod storm;
 mod watch;
