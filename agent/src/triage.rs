@@ -91,7 +91,7 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let known = ctx.store.current_verdicts(case.id).await?;
     let judged = |a: &&Alert| known.iter().all(|v| v.alert != a.id);
     let open: Vec<Alert> = alerts.iter().filter(judged).cloned().collect();
-    let (verdicts, spent) = desk::judge(ctx, case, &open, &entities).await?;
+    let (verdicts, spent) = desk::judge(ctx, case, (&alerts, &known), &open, &entities).await?;
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
     let subject = Subject::read(&ctx.store, case.id).await?;
     let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;

@@ -18,4 +18,4 @@ pub use judge::{Judgement, Led, echo, judge, leave, tell_echoes};
 pub use plan::plan;
 pub use poll::{Polled, accept, poll};
 pub use record::{give_up, record};
-pub use storm::{Bout, MOST_LEADS, bouts};
+pub use storm::{Bout, MOST_LEADS, bouts, covers};

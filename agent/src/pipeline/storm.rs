@@ -2,7 +2,7 @@
 //!
 //! Alerts are equal when all their trusted fields are, and their playbook would ask the same questions of each. Of a bout
 //! the last and the first are investigated: what the last one's answers show covers all that came before it, and both
-//! ends of the time must be judged alike. The others are judged by those answers and by their own text; nothing is asked
+//! ends of the time must be judged alike; an equal alert of an earlier run stands for the first. The others are judged by those answers and by their own text; nothing is asked
 //! for them. What differs in any trusted field is never judged by another's answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +14,7 @@ use state::model::{Activity, Alert, Field};
 use crate::ctx::Ctx;
 use crate::playbook::{Entry, Slots};
 
-use super::plan::choose;
+use super::plan::{as_of, choose};
 
 /// Longest time from the first to the last alert of a bout.
 const REACH: TimeDelta = TimeDelta::hours(1);
@@ -32,37 +32,81 @@ pub struct Bout<'c> {
     pub first: Option<usize>,
     /// Those between.
     pub like: Vec<usize>,
+    /// An equal alert that was investigated in an earlier run, not longer before, by its place among those.
+    pub before: Option<usize>,
 }
 
 /// Sorts alerts into bouts, the ones to be looked at first in front: one of each rule, then the severest and largest.
+/// `earlier` are alerts of the case that were investigated in an earlier run.
 ///
 /// # Errors
 /// When an alert can't be read into conditions.
-pub fn bouts<'c>(ctx: &'c Ctx, alerts: &[Alert]) -> anyhow::Result<Vec<Bout<'c>>> {
-    let mut chosen: HashMap<String, &Entry> = HashMap::new();
+pub fn bouts<'c>(
+    ctx: &'c Ctx,
+    alerts: &[Alert],
+    earlier: &[&Alert],
+) -> anyhow::Result<Vec<Bout<'c>>> {
+    let mut shaper = Shaper::default();
     let mut shapes: BTreeMap<String, (&Entry, Vec<usize>)> = BTreeMap::new();
     for (i, alert) in alerts.iter().enumerate() {
+        let (shape, entry) = shaper.shape(ctx, alert)?;
+        let members = shapes.entry(shape).or_insert_with(|| (entry, Vec::new()));
+        members.1.push(i);
+    }
+    let mut known: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, alert) in earlier.iter().enumerate() {
+        let (shape, _) = shaper.shape(ctx, alert)?;
+        known.entry(shape).or_default().push(i);
+    }
+    let mut all: Vec<Bout<'c>> = Vec::new();
+    for (shape, (entry, members)) in shapes {
+        let known = known.get(&shape).map_or(&[][..], Vec::as_slice);
+        for mut bout in parted(alerts, entry, members) {
+            let first = alerts[bout.first.unwrap_or(bout.last)].time;
+            let last = alerts[bout.last].time;
+            let near = |i: &&usize| earlier[**i].time <= first && last - earlier[**i].time <= REACH;
+            bout.before = known
+                .iter()
+                .filter(near)
+                .max_by_key(|i| earlier[**i].time)
+                .copied();
+            all.push(bout);
+        }
+    }
+    put_in_order(alerts, &mut all);
+    Ok(all)
+}
+
+/// Whether what was asked about one alert covers the time of another too.
+///
+/// # Errors
+/// When the configured look-ahead is no time.
+pub fn covers(ctx: &Ctx, earlier: &Alert, later: &Alert) -> anyhow::Result<bool> {
+    Ok(as_of(ctx, earlier)? >= later.time)
+}
+
+/// Tells shapes; a playbook is chosen once for all alerts that are equal in what may be believed.
+#[derive(Default)]
+struct Shaper<'c> {
+    chosen: HashMap<String, &'c Entry>,
+}
+
+impl<'c> Shaper<'c> {
+    fn shape(&mut self, ctx: &'c Ctx, alert: &Alert) -> anyhow::Result<(String, &'c Entry)> {
         let trusted = trusted_shape(alert).to_string();
         // A selector could read the hour.
         let chosen_at = format!("{} {trusted}", alert.time.format("%FT%H"));
-        let entry = match chosen.get(&chosen_at) {
+        let entry = match self.chosen.get(&chosen_at) {
             Some(entry) => *entry,
             None => {
                 let entry = choose(ctx, alert)?;
-                chosen.insert(chosen_at, entry);
+                self.chosen.insert(chosen_at, entry);
                 entry
             }
         };
         let shape = format!("{} {trusted} {}", entry.hash, questions(entry, alert));
-        let members = shapes.entry(shape).or_insert_with(|| (entry, Vec::new()));
-        members.1.push(i);
+        Ok((shape, entry))
     }
-    let mut all: Vec<Bout<'c>> = shapes
-        .into_values()
-        .flat_map(|(entry, members)| parted(alerts, entry, members))
-        .collect();
-    put_in_order(alerts, &mut all);
-    Ok(all)
 }
 
 /// Bouts of alerts of one shape, none longer than [`REACH`].
@@ -81,6 +125,7 @@ fn parted<'c>(alerts: &[Alert], entry: &'c Entry, mut members: Vec<usize>) -> Ve
                 last: *last,
                 first: between.first().copied(),
                 like: between.iter().skip(1).copied().collect(),
+                before: None,
             });
         }
     }

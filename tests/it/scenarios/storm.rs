@@ -152,3 +152,33 @@ fn an_equal_alert_still_answers_for_its_own_text() {
     let verdicts = tally(&result, "verdict");
     assert_eq!(verdicts["benign_positive"], 59, "{verdicts:?}");
 }
+
+#[test]
+fn a_storm_that_goes_on_is_not_asked_about_again() {
+    let storm = Storm {
+        alerts: 60,
+        targets: 2,
+        announced: Announced::Never,
+    };
+    let lab = storm.lab().unwrap();
+    let all = lab.read("alerts.jsonl").unwrap();
+    lab.lines("alerts.jsonl", &all[..30]).unwrap();
+    let site = site(lab);
+    site.add("[run]\nlook_ahead = \"1h\"").unwrap();
+    let first = site.once().unwrap();
+    assert_eq!(tally(&first, "outcome"), [("escalated", 30)].into());
+    assert!(calls(&first) > 0);
+    site.lab.lines("alerts.jsonl", &all).unwrap();
+    let second = site.once().unwrap();
+    assert_eq!((cases(&second), alerts(&second).len()), (cases(&first), 60));
+    assert_eq!(
+        calls(&second),
+        calls(&first),
+        "the second half asked nothing"
+    );
+    assert_eq!(
+        saying(&second, "equal to alert"),
+        saying(&first, "equal to alert") + 30
+    );
+    assert_eq!(tally(&second, "outcome"), [("escalated", 60)].into());
+}
