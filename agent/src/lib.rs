@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod correlate;
 pub mod ctx;
 pub mod daemon;
 pub mod data;

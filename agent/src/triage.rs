@@ -1,15 +1,19 @@
 //! The way of an alert: the rooms in order, and nothing else.
 
+mod desk;
+
 use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use state::model::{CaseId, Spent, StepState, Tier, TimelineEvent, TimelineKind, Verdict};
+use state::model::{Alert, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Meter, Subject};
-use crate::pipeline::{self, Held, Judgement};
-use crate::tier::{Dossier, Plan};
+use crate::gate::{self, Subject};
+use crate::pipeline::{self, Held};
+
+/// Most alerts that are taken in, and so correlated, at once.
+const MOST_AT_ONCE: i64 = 1000;
 
 /// Puts every alert that has none into a case; returns how many there were. One that can't be taken in holds up no other.
 ///
@@ -17,8 +21,10 @@ use crate::tier::{Dossier, Plan};
 /// When none could be taken in although there are some.
 pub async fn take_in(ctx: &Ctx) -> anyhow::Result<usize> {
     let (mut taken, mut failed) = (0, None);
-    for alert in &ctx.store.alerts_without_case(1000).await? {
-        match pipeline::intake(ctx, alert).await {
+    let alerts = ctx.store.alerts_without_case(MOST_AT_ONCE).await?;
+    let done = pipeline::intake(ctx, &alerts).await?;
+    for (alert, done) in alerts.iter().zip(done) {
+        match done {
             Ok(_) => taken += 1,
             Err(e) => {
                 tracing::error!(
@@ -83,43 +89,14 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let alerts = ctx.store.alerts_of(case.id).await?;
     let entities = ctx.store.entities_of(case.id).await?;
     let known = ctx.store.current_verdicts(case.id).await?;
-    let (mut verdicts, mut spent) = (Vec::new(), Spent::default());
-    for alert in alerts
-        .iter()
-        .filter(|a| known.iter().all(|v| v.alert != a.id))
-    {
-        let plan = pipeline::plan(ctx, case, alert.clone(), &entities).await?;
-        let (verdict, cost) = climb(ctx, &plan).await?;
-        verdicts.push(verdict);
-        spent = spent.plus(cost);
-    }
+    let judged = |a: &&Alert| known.iter().all(|v| v.alert != a.id);
+    let open: Vec<Alert> = alerts.iter().filter(judged).cloned().collect();
+    let (verdicts, spent) = desk::judge(ctx, case, (&alerts, &known), &open, &entities).await?;
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
     let subject = Subject::read(&ctx.store, case.id).await?;
     let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;
     pipeline::record(ctx, held, verdicts, acted, spent).await?;
     Ok(())
-}
-
-/// Up the tiers until one settles it.
-async fn climb(ctx: &Ctx, plan: &Plan<'_>) -> anyhow::Result<(Verdict, Spent)> {
-    let mut dossier = Dossier::default();
-    let mut spent = Spent::default();
-    for tier in Tier::ALL {
-        if tier != Tier::One {
-            let message = format!("tier {tier} ({})", tier.name());
-            let event =
-                TimelineEvent::ours(plan.case, ctx.now(), TimelineKind::TierReached, message);
-            ctx.store.add_events(vec![event]).await?;
-        }
-        let meter = Meter::new(ctx.config.tiers.of(tier).budget.clone());
-        pipeline::investigate(ctx, plan, tier, &meter, &mut dossier).await?;
-        let judgement = pipeline::judge(ctx, plan, tier, &meter, &mut dossier).await?;
-        spent = spent.plus(meter.spent());
-        if let Judgement::Settled(verdict) = judgement {
-            return Ok((*verdict, spent));
-        }
-    }
-    anyhow::bail!("no tier settled the alert {}", plan.alert.source_alert_id)
 }
 
 /// Whether an earlier attempt began a step that is not read-only and did not end it.

@@ -1,6 +1,7 @@
 //! The tests that need more than one crate, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod correlate;
 mod disguises;
 mod gate;
 mod lab_names;

@@ -159,6 +159,7 @@ const ROOMS: [&[&str]; 17] = [
         "precedent",
         "integrity",
         "anchors",
+        "correlate",
     ],
     &["catalogue"],
     &["ctx"],

@@ -9,4 +9,5 @@ pub mod mcp_server;
 pub mod model_server;
 pub mod past;
 pub mod sender;
+pub mod storm;
 pub mod workbench;

@@ -1,7 +1,9 @@
-//! `nightdesk case`: stored cases for people and machines; `feedback` alone changes one.
+//! `nightdesk case`: stored cases for people and machines; what changes one is in its own file.
 
 mod feedback;
+mod graph;
 mod replay;
+mod split;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,16 @@ pub(super) enum Command {
         /// For instance ND-12
         id: CaseId,
     },
+    /// Print the case as a graph: alerts, whom and what they name, the order of the attack
+    Graph {
+        /// For instance ND-12
+        id: CaseId,
+        /// Form; --json prints the same as json
+        #[arg(long, value_enum, default_value = "text")]
+        format: graph::Format,
+    },
+    /// Take alerts out of a case into one of their own; both are worked again and kept apart
+    Split(split::Args),
 }
 
 /// Which cases to list.
@@ -111,6 +123,15 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
             let done = replay::again(&store, config, asked, out).await;
             store.close().await;
             return done;
+        }
+        Command::Graph { id, format } => {
+            graph::graph(&CaseFile::read(&store, &library, id).await?, format, out);
+        }
+        Command::Split(args) => {
+            let done = split::split(&store, args, out).await;
+            store.close().await;
+            done?;
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Report { id } => {
             let file = CaseFile::read(&store, &library, id).await?;
@@ -191,6 +212,18 @@ async fn list(store: &Store, filter: List, out: &Out) -> Result<(), super::Faile
     Ok(())
 }
 
+/// Most alerts and pieces of evidence that are shown to a person.
+const MOST: usize = 100;
+
+fn rest(all: usize, what: &str, out: &Out) {
+    if all > MOST {
+        out.line(&format!(
+            "\nand {} more {what} (--json shows all)",
+            all - MOST
+        ));
+    }
+}
+
 fn show(file: &CaseFile, out: &Out) {
     if out.is_json() {
         out.value(file);
@@ -206,11 +239,13 @@ fn show(file: &CaseFile, out: &Out) {
         file.calls.len(),
         file.spent.turns
     ));
-    for alert in &file.alerts {
+    for alert in file.alerts.iter().take(MOST) {
         show_alert(alert, out);
     }
+    rest(file.alerts.len(), "alerts", out);
+    graph::story(file, out);
     out.line("\nevidence");
-    for e in &file.evidence {
+    for e in file.evidence.iter().take(MOST) {
         out.line(&format!(
             "  {:<4} {:<28} {:<8} {}",
             e.reference,
@@ -219,6 +254,7 @@ fn show(file: &CaseFile, out: &Out) {
             oneline(&e.summary, 120)
         ));
     }
+    rest(file.evidence.len(), "pieces of evidence", out);
     if !file.effects.is_empty() {
         out.line("\noutside effects (the exact calls)");
         for e in &file.effects {

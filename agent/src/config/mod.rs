@@ -82,7 +82,7 @@ pub struct RunConfig {
     pub drain: Span,
     /// After this many begun and unfinished attempts a case goes to a person.
     pub max_attempts: i64,
-    /// Alerts of one principal within this time, joined by rule or incident, are one case.
+    /// Alerts within this time of a case may join it; also the time in which shared entities are counted.
     pub join_window: Span,
     /// Other settings that judge beside the live ones, without effect.
     pub shadow: Option<ShadowConfig>,

@@ -279,7 +279,11 @@ async fn work(
             break;
         };
         let began = Instant::now();
-        let case = pipeline::intake(ctx, &alert).await?;
+        let taken = pipeline::intake(ctx, std::slice::from_ref(&alert)).await?;
+        let case = taken
+            .into_iter()
+            .next()
+            .context("no alert was taken in")??;
         while triage::work_next(ctx).await?.is_some() {}
         seconds.insert(alert.source_alert_id.clone(), began.elapsed().as_secs_f64());
         if !cases.contains(&case) {

@@ -1,54 +1,112 @@
-//! Room `intake`: alert to case; it opens one or joins an open one that shares what matters.
+//! Room `intake`: alerts to cases; each opens one or joins an open one that shares what matters. How much sharing
+//! weighs is `correlate`'s.
+
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::{
-    Alert, CANARY_SOURCE, CaseId, Entity, EntityKind, Field, Role, TimelineEvent, TimelineKind,
-    VerdictKind,
+    Alert, CANARY_SOURCE, CaseId, Entity, EntityKind, Mentions, Role, TimelineEvent, TimelineKind,
 };
-use state::store::Candidate;
 
+use crate::correlate::{self, Link, NEEDED, Newcomer, Placed};
 use crate::ctx::Ctx;
+use crate::text::oneline;
 
-/// Puts an alert into a case.
+/// Puts alerts into cases; gives what became of each, in the order of `alerts`. They are correlated together, so that
+/// the order in which they came does not matter.
 ///
 /// # Errors
-/// When the store fails; the alert then stays without a case and is taken in again.
-pub async fn intake(ctx: &Ctx, alert: &Alert) -> anyhow::Result<CaseId> {
-    let now = ctx.now();
-    // A canary is a story of its own: the store lets no alert join its case, and it joins none.
-    let keys = match alert.source.as_str() {
-        CANARY_SOURCE => Vec::new(),
-        _ => joining_keys(&alert.entities),
-    };
+/// When nothing could be read or noted. One that fails stays without a case and is taken in again.
+pub async fn intake(ctx: &Ctx, alerts: &[Alert]) -> anyhow::Result<Vec<anyhow::Result<CaseId>>> {
+    let newcomers: Vec<Newcomer> = alerts.iter().cloned().map(newcomer).collect();
     let window = TimeDelta::from_std(ctx.config.run.join_window.0)?;
-    if !keys.is_empty() {
-        let candidates = ctx
-            .store
-            .candidates(&keys, alert.time - window, alert.time + window)
-            .await?;
-        if let Some((candidate, why)) = best(&candidates, alert) {
-            let case = candidate.case.id;
-            let message = format!("{} joined: {why}", title(alert));
-            let event = TimelineEvent::ours(case, now, TimelineKind::Joined, message)
-                .with(json!({"alert": alert.source_alert_id, "shared": candidate.shared}));
-            ctx.store.join_case(case, alert, now, vec![event]).await?;
-            return Ok(case);
+    let placed = match span(alerts) {
+        Some((first, last)) => {
+            let named: Vec<_> = newcomers.iter().map(|n| (&n.alert, &n.named)).collect();
+            ctx.store.note_mentions(&named).await?;
+            let keys = newcomers.iter().flat_map(|n| &n.named.all);
+            let keys: BTreeSet<String> = keys.map(|m| m.key.clone()).collect();
+            let keys: Vec<String> = keys.into_iter().collect();
+            let (since, until) = (first - window, last + window);
+            let spread = ctx.store.spread(&keys, since, until).await?;
+            let candidates = ctx.store.candidates(&keys, since, until).await?;
+            correlate::sort(&newcomers, candidates, &spread, window)
+        }
+        None => Vec::new(),
+    };
+    let mut opened: HashMap<usize, CaseId> = HashMap::new();
+    let mut done: Vec<anyhow::Result<CaseId>> = Vec::new();
+    done.resize_with(alerts.len(), || Err(anyhow::anyhow!("it was not placed")));
+    for place in placed {
+        let at = place.newcomer;
+        done[at] = put(ctx, &alerts[at], &place, &mut opened).await;
+    }
+    Ok(done)
+}
+
+/// A canary is a story of its own: it names nothing, so that no alert joins its case and it joins none.
+fn newcomer(alert: Alert) -> Newcomer {
+    let named = match alert.source.as_str() {
+        CANARY_SOURCE => Mentions::default(),
+        _ => correlate::mentions(&alert),
+    };
+    Newcomer { alert, named }
+}
+
+fn span(alerts: &[Alert]) -> Option<(state::model::Time, state::model::Time)> {
+    let times = || alerts.iter().map(|a| a.time);
+    Some((times().min()?, times().max()?))
+}
+
+async fn put(
+    ctx: &Ctx,
+    alert: &Alert,
+    place: &Placed,
+    opened: &mut HashMap<usize, CaseId>,
+) -> anyhow::Result<CaseId> {
+    let case = place.case.or_else(|| opened.get(&place.group).copied());
+    match (case, &place.link) {
+        (Some(case), Some(link)) => {
+            join(ctx, alert, case, link).await?;
+            Ok(case)
+        }
+        // Also a joiner whose case could not be opened: it opens one for those that follow.
+        _ => {
+            let case = open(ctx, alert).await?;
+            opened.insert(place.group, case);
+            Ok(case)
         }
     }
-    let title = title(alert);
+}
+
+async fn join(ctx: &Ctx, alert: &Alert, case: CaseId, link: &Link) -> anyhow::Result<()> {
+    let message = oneline(&format!("{} joined: {link}", title(alert)), 1000);
+    let event = TimelineEvent::ours(case, ctx.now(), TimelineKind::Joined, message).with(json!({
+        "alert": alert.source_alert_id,
+        "shared": link.shared,
+        "alike": link.alike,
+        "score": link.score,
+        "needed": NEEDED,
+    }));
+    Ok(ctx
+        .store
+        .join_case(case, alert, ctx.now(), vec![event])
+        .await?)
+}
+
+async fn open(ctx: &Ctx, alert: &Alert) -> anyhow::Result<CaseId> {
+    let (title, now) = (title(alert), ctx.now());
     let event = TimelineEvent::ours(CaseId(0), now, TimelineKind::Opened, title.clone()).with(
         json!({"alert": alert.source_alert_id, "source": alert.source, "rule": alert.rule.id}),
     );
-    Ok(ctx
-        .store
-        .open_case(alert, &title, now, vec![event])
-        .await?
-        .id)
+    let case = ctx.store.open_case(alert, &title, now, vec![event]).await?;
+    Ok(case.id)
 }
 
 /// One line that says what an alert is about.
-fn title(alert: &Alert) -> String {
+#[must_use]
+pub fn title(alert: &Alert) -> String {
     let who = principal(&alert.entities).unwrap_or("unknown principal");
     format!("{} ({who})", alert.rule.name)
 }
@@ -68,85 +126,4 @@ pub fn principal(entities: &[Entity]) -> Option<&str> {
         .or_else(|| of(EntityKind::Address, None))
         .or_else(|| entities.first())
         .map(|e| e.value.as_str())
-}
-
-fn joining_keys(entities: &[Entity]) -> Vec<String> {
-    let mut keys: Vec<String> = entities
-        .iter()
-        .filter(|e| e.joins() && !shared_by_all(&e.value))
-        .map(Entity::key)
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// Built-in accounts that every machine has: sharing them says nothing.
-fn shared_by_all(value: &str) -> bool {
-    let name = value
-        .rsplit(['\\', '/'])
-        .next()
-        .unwrap_or(value)
-        .to_lowercase();
-    matches!(
-        name.as_str(),
-        "" | "-"
-            | "system"
-            | "local service"
-            | "network service"
-            | "anonymous"
-            | "anonymous logon"
-            | "unknown"
-            | "n/a"
-    ) || name.ends_with('$')
-}
-
-/// Undecided cases of one principal this close together are one story.
-const CLOSE_BY: TimeDelta = TimeDelta::hours(2);
-
-/// The candidate to join and why: an incident that shares an entity, a case of the same rule about the same principal,
-/// or one about the same principal at about the same time that nobody has judged yet.
-fn best<'c>(candidates: &'c [Candidate], alert: &Alert) -> Option<(&'c Candidate, String)> {
-    let incident = candidates
-        .iter()
-        .find(|c| c.worst == Some(VerdictKind::TruePositive));
-    if let Some(c) = incident {
-        return Some((
-            c,
-            format!("it shares {} with this incident", c.shared.join(", ")),
-        ));
-    }
-    let about_same = |c: &&Candidate| c.shared.iter().any(|s| is_principal(alert, s));
-    if let Some(c) = candidates
-        .iter()
-        .filter(about_same)
-        .find(|c| c.rules.contains(&alert.rule.id))
-    {
-        return Some((
-            c,
-            format!("the same rule fired for {}", c.shared.join(", ")),
-        ));
-    }
-    candidates
-        .iter()
-        .filter(about_same)
-        .find(|c| c.worst.is_none() && (c.case.alert_time - alert.time).abs() <= CLOSE_BY)
-        .map(|c| {
-            (
-                c,
-                format!("it is about {} at the same time", c.shared.join(", ")),
-            )
-        })
-}
-
-fn is_principal(alert: &Alert, key: &str) -> bool {
-    alert.primary().is_some_and(|a| {
-        let user = a.get(Field::User);
-        let named = if shared_by_all(user) {
-            a.get(Field::Host)
-        } else {
-            user
-        };
-        named.trim().to_lowercase() == key
-    })
 }

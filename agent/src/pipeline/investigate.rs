@@ -59,19 +59,7 @@ pub async fn investigate(
 /// Puts the alert itself and the finished steps of an earlier attempt back on the desk.
 async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Result<()> {
     let known = ctx.store.evidence_of(plan.case).await?;
-    let label = format!("alert:{}", plan.alert.id.0);
-    let own = match known.iter().find(|e| e.asked_by == label) {
-        Some(evidence) => evidence.clone(),
-        None => {
-            let own = ctx
-                .store
-                .add_evidence(alert_evidence(ctx, plan, &label))
-                .await?;
-            let events = gate::flagged(ctx, &own, &gate::scan(ctx, &own));
-            ctx.store.add_events(events).await?;
-            own
-        }
-    };
+    let own = own_evidence(ctx, plan, &known).await?;
     let scan = gate::scan(ctx, &own);
     dossier.add(own, scan);
     remember(ctx, plan, &known, dossier).await?;
@@ -148,6 +136,23 @@ fn history_evidence(
         trust: Trust::Trusted,
         at: ctx.now(),
     })
+}
+
+/// The alert itself as evidence: from an earlier attempt, or stored now.
+pub(super) async fn own_evidence(
+    ctx: &Ctx,
+    plan: &Plan<'_>,
+    known: &[Evidence],
+) -> anyhow::Result<Evidence> {
+    let label = format!("alert:{}", plan.alert.id.0);
+    if let Some(evidence) = known.iter().find(|e| e.asked_by == label) {
+        return Ok(evidence.clone());
+    }
+    let own = alert_evidence(ctx, plan, &label);
+    let own = ctx.store.add_evidence(own).await?;
+    let events = gate::flagged(ctx, &own, &gate::scan(ctx, &own));
+    ctx.store.add_events(events).await?;
+    Ok(own)
 }
 
 /// Whether every attempt on this alert went by the playbook in force: an answer to another question is no answer.

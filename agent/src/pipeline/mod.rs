@@ -8,12 +8,14 @@ mod judge;
 mod plan;
 mod poll;
 mod record;
+mod storm;
 
 pub use act::{Acted, act};
 pub use claim::{Held, claim};
-pub use intake::{intake, principal};
+pub use intake::{intake, principal, title};
 pub use investigate::investigate;
-pub use judge::{Judgement, judge};
+pub use judge::{Judgement, Led, echo, judge, leave, tell_echoes};
 pub use plan::plan;
 pub use poll::{Polled, accept, poll};
 pub use record::{give_up, record};
+pub use storm::{Bout, MOST_LEADS, bouts, covers};

@@ -1,11 +1,16 @@
 //! The ATT&CK technique table and event patterns: data-driven mapping, never a guess.
 
+mod next;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::condition::{Condition, Conditions, Roots};
+
+use next::NextFile;
+pub use next::{Expectation, Likelihood};
 
 /// One ATT&CK technique.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +50,16 @@ pub struct Attack {
     techniques: BTreeMap<String, Technique>,
     patterns: Vec<Pattern>,
     renamed: BTreeMap<String, String>,
+    next: NextFile,
 }
 
 impl Attack {
-    /// Reads `techniques.csv` (`technique_id,name,tactics`, tactics parted by `;` or blanks) and `patterns.yaml`.
+    /// Reads `techniques.csv` (`technique_id,name,tactics`, tactics parted by `;` or blanks), `patterns.yaml` and
+    /// `next.yaml`.
     ///
     /// # Errors
     /// What is wrong, with its place.
-    pub fn read(table: &str, patterns: &str) -> Result<Self, String> {
+    pub fn read(table: &str, patterns: &str, next: &str) -> Result<Self, String> {
         let mut techniques = BTreeMap::new();
         for (i, line) in table.lines().enumerate().skip(1) {
             let Some((id, rest)) = line.split_once(',') else {
@@ -89,7 +96,9 @@ impl Attack {
                 unknown.join(", ")
             ));
         }
+        let next = NextFile::read(next, &file.version, &techniques)?;
         Ok(Self {
+            next,
             version: file.version,
             techniques,
             patterns: file.patterns,

@@ -249,7 +249,9 @@ fn dialects_of(
 
 fn attack_of(folder: &Folder, faults: &mut Vec<PlaybookFault>) -> Option<Attack> {
     let text = |name: &str| folder.get(name).map_or("", |f| f.text.as_str());
-    match Attack::read(text("attack/techniques.csv"), text("attack/patterns.yaml")) {
+    let [table, patterns, next] = ["techniques.csv", "patterns.yaml", "next.yaml"]
+        .map(|name| text(&format!("attack/{name}")));
+    match Attack::read(table, patterns, next) {
         Ok(attack) => Some(attack),
         Err(message) => {
             faults.push(PlaybookFault::new("attack", message));

@@ -13,7 +13,7 @@ mod slots;
 mod terms;
 mod view;
 
-pub use attack::{Attack, Technique};
+pub use attack::{Attack, Expectation, Likelihood, Technique};
 pub use condition::{Condition, ConditionError, Conditions, Roots};
 pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, StepTarget};
 pub use graph::Graph;

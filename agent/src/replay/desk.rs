@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use mcp_clients::config::ServerSpec;
 use mcp_clients::recorded::{Recorded, RecordedCall};
 use serde_json::Value;
@@ -91,7 +92,8 @@ impl Desk {
                 .alert_by_source_id(&alert.source, &alert.source_alert_id)
                 .await?;
             let Some(again) = again else { continue };
-            let scratch_case = pipeline::intake(&ctx, &again).await?;
+            let taken = pipeline::intake(&ctx, std::slice::from_ref(&again)).await?;
+            let scratch_case = taken.into_iter().next().context("it was not taken in")??;
             // What people had said by then: the scratch store knows no other case.
             let label = format!("history:{}", alert.id.0);
             if let Some(history) = known.iter().find(|e| e.asked_by == label) {

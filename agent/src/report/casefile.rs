@@ -1,17 +1,19 @@
 //! Everything the store knows of one case, as one typed record; every report is a view over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use state::model::{
-    Alert, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun, TimelineEvent,
-    TimelineKind, ToolCall, Verdict,
+    Alert, AlertId, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun,
+    TimelineEvent, TimelineKind, ToolCall, Verdict,
 };
 use state::store::{Result, Store};
 
 use crate::playbook::Library;
 
 use crate::tier::{Line, reconstruct};
+
+use super::story::Story;
 
 /// One alert of a case with its verdict.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +49,8 @@ pub struct CaseFile {
     pub timeline: Vec<TimelineEvent>,
     /// What it cost.
     pub spent: Spent,
+    /// The whole story, told from what is stored.
+    pub story: Story,
 }
 
 impl CaseFile {
@@ -59,10 +63,14 @@ impl CaseFile {
         let evidence = store.evidence_of(id).await?;
         let step_runs = store.step_runs(id).await?;
         let verdicts = store.current_verdicts(id).await?;
+        let mut verdicts: HashMap<AlertId, Verdict> =
+            verdicts.into_iter().map(|v| (v.alert, v)).collect();
+        let found = by_alert(&evidence, &step_runs);
         let mut alerts = Vec::new();
         for alert in store.alerts_of(id).await? {
-            let verdict = verdicts.iter().find(|v| v.alert == alert.id).cloned();
-            let activity = activity(library, &alert, verdict.as_ref(), (&evidence, &step_runs));
+            let verdict = verdicts.remove(&alert.id);
+            let found = found.get(&alert.id).map_or(&[][..], Vec::as_slice);
+            let activity = activity(library, &alert, verdict.as_ref(), found);
             alerts.push(AlertFile {
                 alert,
                 verdict,
@@ -70,7 +78,7 @@ impl CaseFile {
             });
         }
         alerts.sort_by_key(|a| (a.alert.time, a.alert.id));
-        Ok(Self {
+        let mut file = Self {
             case,
             alerts,
             entities: store.entities_of(id).await?,
@@ -86,7 +94,10 @@ impl CaseFile {
                 .collect(),
             timeline: store.timeline(id).await?,
             spent: store.spent_of(id).await?,
-        })
+            story: Story::default(),
+        };
+        file.story = Story::of(&file, library);
+        Ok(file)
     }
 
     /// The verdict that stands for the case: the worst of its alerts'.
@@ -120,7 +131,7 @@ impl CaseFile {
             .map_or(0.0, |s| s.as_secs_f64())
     }
 
-    /// The activity of all alerts, in order, each event once.
+    /// The activity of all alerts, in order, each event once: an alert's own event that was also found is told as found.
     #[must_use]
     pub fn activity(&self) -> Vec<&Line> {
         let mut lines: BTreeMap<(state::model::Time, &str, &str), &Line> = BTreeMap::new();
@@ -129,7 +140,21 @@ impl CaseFile {
                 .entry((line.at, &line.event_uid, &line.text))
                 .or_insert(line);
         }
-        lines.into_values().collect()
+        let own = self.evidence.iter();
+        let own = own.filter(|e| e.asked_by.starts_with("alert:"));
+        let own: HashSet<&str> = own.map(|e| e.reference.as_str()).collect();
+        let is_own = |line: &Line| own.contains(line.evidence_ref.as_str());
+        let found = lines.values().filter(|l| !is_own(l));
+        let found: HashSet<_> = found.map(|l| (l.at, l.text.as_str())).collect();
+        let mut told = HashSet::new();
+        lines
+            .into_values()
+            .filter(|l| {
+                let event = (l.at, l.text.as_str());
+                !is_own(l)
+                    || !found.contains(&event) && (!l.event_uid.is_empty() || told.insert(event))
+            })
+            .collect()
     }
 
     /// Techniques of all alerts that are not benign, in order of first mention.
@@ -143,26 +168,39 @@ impl CaseFile {
     }
 }
 
+/// The alert's own evidence and that of the steps that were asked about it, in order.
+fn by_alert<'e>(
+    evidence: &'e [Evidence],
+    runs: &'e [StepRun],
+) -> HashMap<AlertId, Vec<&'e Evidence>> {
+    let asked = runs
+        .iter()
+        .filter_map(|r| Some((r.evidence.as_deref()?, r.alert)));
+    let asked: HashMap<&str, AlertId> = asked.collect();
+    let own = |e: &Evidence| Some(AlertId(e.asked_by.strip_prefix("alert:")?.parse().ok()?));
+    let mut found: HashMap<AlertId, Vec<&Evidence>> = HashMap::new();
+    for e in evidence {
+        if let Some(alert) = own(e).or_else(|| asked.get(e.reference.as_str()).copied()) {
+            found.entry(alert).or_default().push(e);
+        }
+    }
+    found
+}
+
 fn activity(
     library: &Library,
     alert: &Alert,
     verdict: Option<&Verdict>,
-    found: (&[Evidence], &[StepRun]),
+    found: &[&Evidence],
 ) -> Vec<Line> {
-    let (evidence, runs) = found;
     let playbook = verdict.map_or("default", |v| v.provenance.playbook.as_str());
     let Some(entry) = library.get(playbook).or_else(|| library.get("default")) else {
         return Vec::new();
     };
-    let own = format!("alert:{}", alert.id.0);
-    let belongs = |e: &&Evidence| {
-        let asked = |r: &StepRun| r.alert == alert.id && r.evidence.as_ref() == Some(&e.reference);
-        e.asked_by == own || runs.iter().any(asked)
-    };
     reconstruct(
         library.attack(),
         alert,
-        evidence.iter().filter(belongs),
+        found.iter().copied(),
         &entry.playbook,
     )
 }

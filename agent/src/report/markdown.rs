@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use state::model::{Answer, Field, Trust, VerdictKind};
+use state::model::{Field, Reason, Trust};
 
-use crate::playbook::{Library, Response, Scene};
-use crate::tier::sentence;
+use crate::playbook::Library;
 
 use super::casefile::CaseFile;
+use super::sections::{self, MOST, rest};
 use crate::text::inline;
 
 /// Renders the report of a case.
@@ -16,11 +16,13 @@ use crate::text::inline;
 pub fn markdown(file: &CaseFile, library: &Library) -> String {
     let mut out = String::new();
     summary(file, &mut out);
-    scope(file, &mut out);
-    timeline(file, &mut out);
+    sections::graph(file, &mut out);
+    sections::scope(file, &mut out);
+    sections::timeline(file, &mut out);
     techniques(file, library, &mut out);
+    sections::next(file, &mut out);
     indicators(file, &mut out);
-    recommendations(file, library, &mut out);
+    recommendations(file, &mut out);
     evidence(file, &mut out);
     gaps(file, &mut out);
     out
@@ -78,7 +80,7 @@ fn summary(file: &CaseFile, out: &mut String) {
         time(case.opened)
     );
     put!(out, "- Alerts: {}\n", file.alerts.len());
-    for alert in &file.alerts {
+    for alert in file.alerts.iter().take(MOST) {
         let verdict = alert
             .verdict
             .as_ref()
@@ -92,42 +94,7 @@ fn summary(file: &CaseFile, out: &mut String) {
             alert.alert.severity
         );
     }
-    out.push('\n');
-}
-
-fn scope(file: &CaseFile, out: &mut String) {
-    put!(
-        out,
-        "## Scope\n\n| kind | entity | role | trust |\n|---|---|---|---|"
-    );
-    for e in &file.entities {
-        put!(
-            out,
-            "| {} | {} | {} | {} |",
-            e.kind,
-            inline(&e.value, 200),
-            e.role,
-            e.trust
-        );
-    }
-    out.push('\n');
-}
-
-fn timeline(file: &CaseFile, out: &mut String) {
-    put!(
-        out,
-        "## Timeline of the activity\n\n| time (UTC) | what happened | technique | evidence |\n|---|---|---|---|"
-    );
-    for line in file.activity() {
-        put!(
-            out,
-            "| {} | {} | {} | {} |",
-            time(line.at),
-            inline(&line.text, 400),
-            line.technique.as_deref().unwrap_or(""),
-            line.evidence_ref
-        );
-    }
+    rest(file.alerts.len(), out);
     out.push('\n');
 }
 
@@ -222,25 +189,10 @@ fn is_indicator(field: Field, value: &str) -> bool {
     }
 }
 
-fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
+fn recommendations(file: &CaseFile, out: &mut String) {
     put!(out, "## Recommendations\n");
-    let mut lines: Vec<String> = Vec::new();
-    for alert in &file.alerts {
-        let Some(v) = alert.verdict.as_ref().filter(|v| !v.kind.is_benign()) else {
-            continue;
-        };
-        let Some(entry) = library.get(&v.provenance.playbook) else {
-            continue;
-        };
-        let view = Scene::bare(&alert.alert).any();
-        if v.kind == VerdictKind::TruePositive {
-            let does =
-                |r: &Response| format!("{} ({})", inline(&sentence(&r.does, &view), 300), r.d3fend);
-            lines.extend(entry.playbook.responses.iter().map(does));
-        } else {
-            lines.push(inline(entry.playbook.fallback.trim(), 600));
-        }
-    }
+    let advice = file.story.recommendations.iter();
+    let mut lines: Vec<String> = advice.map(|line| inline(line, 600)).collect();
     lines.extend(file.effects.iter().map(|e| {
         let on = match e.target.as_str() {
             "" => String::new(),
@@ -254,8 +206,7 @@ fn recommendations(file: &CaseFile, library: &Library, out: &mut String) {
             inline(&e.reason, 200)
         )
     }));
-    let mut seen = std::collections::BTreeSet::new();
-    for line in lines.iter().filter(|l| seen.insert(l.as_str())) {
+    for line in &lines {
         put!(out, "- {line}");
     }
     put!(out, "{}", if lines.is_empty() { "None.\n" } else { "" });
@@ -266,7 +217,7 @@ fn evidence(file: &CaseFile, out: &mut String) {
         out,
         "## Evidence\n\n| id | tool | answer | what | SHA-256 |\n|---|---|---|---|---|"
     );
-    for e in &file.evidence {
+    for e in file.evidence.iter().take(MOST) {
         let trust = if e.trust == Trust::Trusted {
             " (inventory)"
         } else {
@@ -282,9 +233,12 @@ fn evidence(file: &CaseFile, out: &mut String) {
             e.digest.get(..16).unwrap_or(&e.digest)
         );
     }
+    rest(file.evidence.len(), out);
     put!(out, "\n### What the verdicts rest on\n");
+    let mut seen = std::collections::BTreeSet::new();
     for v in file.alerts.iter().filter_map(|a| a.verdict.as_ref()) {
-        for r in &v.basis.reasons {
+        let said = |r: &&Reason| seen.insert((r.id.clone(), r.claim.text.clone()));
+        for r in v.basis.reasons.iter().filter(said) {
             put!(
                 out,
                 "- {:+.1} {} [{}]",
@@ -299,25 +253,11 @@ fn evidence(file: &CaseFile, out: &mut String) {
 
 fn gaps(file: &CaseFile, out: &mut String) {
     put!(out, "## Gaps: what was not checked\n");
-    let mut seen = std::collections::BTreeSet::new();
-    for v in file.alerts.iter().filter_map(|a| a.verdict.as_ref()) {
-        for gap in &v.basis.gaps {
-            if seen.insert((gap.what.clone(), gap.why.clone())) {
-                put!(
-                    out,
-                    "- {}: {}",
-                    inline(&gap.what, 200),
-                    inline(&gap.why, 300)
-                );
-            }
-        }
+    for gap in file.story.gaps.iter().take(MOST) {
+        put!(out, "- {}", inline(gap, 500));
     }
-    for e in file.evidence.iter().filter(|e| e.answer == Answer::Partial) {
-        if seen.insert((e.reference.clone(), String::new())) {
-            put!(out, "- {}: {}", e.reference, inline(&e.summary, 200));
-        }
-    }
-    if seen.is_empty() {
+    rest(file.story.gaps.len(), out);
+    if file.story.gaps.is_empty() {
         put!(out, "None.");
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use state::model::{
-    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, TimelineKind, ToolClass, VerdictKind,
+    Analyst, CaseId, Effect, EffectDecision, Outcome, Tier, Time, TimelineKind, ToolClass,
+    VerdictKind,
 };
 
 use super::casefile::{AlertFile, CaseFile};
@@ -20,7 +21,7 @@ pub struct AlertResult {
     /// ATT&CK technique ids.
     pub techniques: Vec<String>,
     /// The reconstructed activity.
-    pub timeline: Vec<Line>,
+    pub timeline: Vec<TimelineLine>,
     /// Proposed effects of the case, at its first alert.
     pub effects: Vec<EffectLine>,
     /// What the scanner found in the alert.
@@ -73,6 +74,36 @@ pub struct Cost {
     pub model_turns: u32,
     /// Wall time, seconds: of its case; in an eval its own.
     pub seconds: f64,
+}
+
+/// One line of the reconstructed activity, in the form that others rely on.
+#[derive(Debug, Clone, Serialize)]
+pub struct TimelineLine {
+    /// When.
+    pub at: Time,
+    /// Who did what, from where, to what.
+    pub text: String,
+    /// Evidence it stands in.
+    pub evidence_ref: String,
+    /// Id of the raw event; empty when it has none.
+    pub event_uid: String,
+    /// Users, hosts, addresses and resources in it.
+    pub entities: Vec<String>,
+    /// ATT&CK technique whose pattern it shows.
+    pub technique: Option<String>,
+}
+
+impl From<&Line> for TimelineLine {
+    fn from(line: &Line) -> Self {
+        Self {
+            at: line.at,
+            text: line.text.clone(),
+            evidence_ref: line.evidence_ref.clone(),
+            event_uid: line.event_uid.clone(),
+            entities: line.entities.clone(),
+            technique: line.technique.clone(),
+        }
+    }
 }
 
 /// One proposed effect.
@@ -211,7 +242,7 @@ impl AlertResult {
                 close_allowed: verdict.is_some_and(|v| v.close_allowed),
             },
             techniques: verdict.map_or_else(Vec::new, |v| v.basis.techniques.clone()),
-            timeline: alert.activity.clone(),
+            timeline: alert.activity.iter().map(TimelineLine::from).collect(),
             effects: if first {
                 file.effects.iter().map(EffectLine::from).collect()
             } else {

@@ -58,6 +58,16 @@ impl Dossier {
         self.evidence.push(evidence);
     }
 
+    /// Puts another alert's own evidence in the place of the first.
+    pub fn stand_in(&mut self, own: Evidence, scan: Scan) {
+        let reference = own.reference.clone();
+        match self.evidence.first_mut() {
+            Some(first) => drop(self.scans.remove(&std::mem::replace(first, own).reference)),
+            None => self.evidence.push(own),
+        }
+        self.scans.insert(reference, scan);
+    }
+
     /// Adds what a step found.
     pub fn add_step(&mut self, step: &str, evidence: Evidence, scan: Scan) {
         self.by_step.insert(step.to_owned(), self.evidence.len());

@@ -16,6 +16,12 @@ pub struct Line {
     pub at: Time,
     /// Who did what, from where, to what.
     pub text: String,
+    /// Who acted: the user, else the machine, else the address.
+    pub actor: String,
+    /// What was done, in the product's word.
+    pub action: String,
+    /// What it was done to; empty when the event names nothing.
+    pub object: String,
     /// Evidence it stands in.
     pub evidence_ref: String,
     /// Id of the raw event; empty when it has none.
@@ -24,6 +30,9 @@ pub struct Line {
     pub entities: Vec<String>,
     /// ATT&CK technique whose pattern it shows.
     pub technique: Option<String>,
+    /// The same entities with their field.
+    #[serde(skip)]
+    pub named: Vec<(Field, String)>,
 }
 
 /// Most lines of one alert's reconstruction.
@@ -109,11 +118,41 @@ fn belongs(activity: &Activity, alert: &Alert, hubs: &BTreeSet<&str>) -> bool {
     alert.activities.iter().any(|own| {
         SHARED.iter().any(|field| {
             let (a, b) = (activity.get(*field), own.get(*field));
-            !a.is_empty() && a.eq_ignore_ascii_case(b)
+            same(a, b) && (*field != Field::User || is_one(a) || in_one_place(activity, own))
         }) || own.uid == activity.uid && !own.uid.is_empty()
             || concerns(activity, own)
             || came_from_it(activity, own, hubs)
     })
+}
+
+fn same(a: &str, b: &str) -> bool {
+    !a.is_empty() && a.eq_ignore_ascii_case(b)
+}
+
+/// Names that many machines and accounts have, each for somebody else.
+const EVERYWHERE: [&str; 8] = [
+    "root",
+    "admin",
+    "administrator",
+    "system",
+    "localsystem",
+    "local service",
+    "network service",
+    "ubuntu",
+];
+
+/// Whether a user name is somebody's wherever it stands.
+fn is_one(user: &str) -> bool {
+    let name = user.rsplit(['\\', '/']).next().unwrap_or(user);
+    !EVERYWHERE.iter().any(|e| e.eq_ignore_ascii_case(name))
+}
+
+/// Whether both happened on one machine, in one cloud account or in one product.
+fn in_one_place(activity: &Activity, own: &Activity) -> bool {
+    let shared = |field| same(activity.get(field), own.get(field));
+    shared(Field::Host)
+        || shared(Field::Account)
+        || (own.get(Field::Host).is_empty() && activity.schema == own.schema)
 }
 
 /// Whether both came from one address that few share.
@@ -124,14 +163,13 @@ fn came_from_it(activity: &Activity, own: &Activity, hubs: &BTreeSet<&str>) -> b
 
 /// Whether one event's target or peer is the other's principal.
 fn concerns(activity: &Activity, own: &Activity) -> bool {
-    let same = |a: &str, b: &str| !a.is_empty() && a.eq_ignore_ascii_case(b);
     same(activity.get(Field::TargetUser), own.get(Field::User))
         || same(activity.get(Field::User), own.get(Field::TargetUser))
         || same(activity.get(Field::DstIp), own.get(Field::DstIp))
 }
 
 fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference: &str) -> Line {
-    let entities: Vec<String> = [
+    let named: Vec<(Field, String)> = [
         Field::User,
         Field::TargetUser,
         Field::Host,
@@ -139,19 +177,52 @@ fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference
         Field::DstIp,
         Field::Resource,
     ]
-    .iter()
-    .map(|f| activity.get(*f))
-    .filter(|v| !v.is_empty())
-    .map(|v| oneline(v, 200))
+    .into_iter()
+    .map(|f| (f, oneline(activity.get(f), 200)))
+    .filter(|(_, v)| !v.is_empty())
     .collect();
+    let actor = first(activity, &ACTORS, "");
     let technique = attack.of_activity(&activity_view(activity, alert.time));
     Line {
         at,
         text: describe(activity),
         evidence_ref: reference.to_owned(),
         event_uid: activity.uid.clone(),
-        entities,
+        entities: named.iter().map(|(_, v)| v.clone()).collect(),
         technique: technique.map(|t| t.id.clone()),
+        object: first(activity, &OBJECTS, &actor),
+        actor,
+        action: action(activity),
+        named,
+    }
+}
+
+/// Where the actor of an event stands.
+const ACTORS: [Field; 3] = [Field::User, Field::Host, Field::SrcIp];
+/// Where the object of an event stands, the most particular first.
+const OBJECTS: [Field; 9] = [
+    Field::TargetUser,
+    Field::Resource,
+    Field::File,
+    Field::CommandLine,
+    Field::Process,
+    Field::Url,
+    Field::Domain,
+    Field::DstIp,
+    Field::Host,
+];
+
+/// The first of these fields that the event fills, with something else than `not`.
+fn first(activity: &Activity, fields: &[Field], not: &str) -> String {
+    let mut filled = fields.iter().map(|f| oneline(activity.get(*f), 200));
+    let found = filled.find(|v| !v.is_empty() && v != not);
+    found.unwrap_or_default()
+}
+
+fn action(activity: &Activity) -> String {
+    match activity.get(Field::Action) {
+        "" => activity.schema.clone(),
+        action => oneline(action, 120),
     }
 }
 
@@ -163,13 +234,8 @@ fn describe(a: &Activity) -> String {
         (_, host) if !host.is_empty() => host,
         _ => "somebody".to_owned(),
     };
-    let action = get(Field::Action);
     text.push_str(": ");
-    text.push_str(if action.is_empty() {
-        a.schema.as_str()
-    } else {
-        &action
-    });
+    text.push_str(&action(a));
     for (field, word) in [
         (Field::Signature, "detected"),
         (Field::TargetUser, "for"),

@@ -6,6 +6,7 @@
 //! | [`Activity`] | `activity` | one raw event normalised: who did what, from where, to what |
 //! | [`Case`], [`CaseStatus`], [`Outcome`] | `case` | the investigation of one or more alerts |
 //! | [`Entity`], [`Observable`] | `entity` | what acts or is protected; a value to pivot on |
+//! | [`Mention`] | `mention` | a trusted entity that an alert names, as correlation reads it |
 //! | [`Trust`], [`Fact`] | `trust` | a value and how far it may be believed |
 //! | [`Evidence`] | `evidence` | one fact found, with the tool call that found it |
 //! | [`ToolCall`] | `tool_call` | one request to one MCP tool |
@@ -70,6 +71,7 @@ pub mod cursor;
 pub mod effect;
 pub mod entity;
 pub mod evidence;
+pub mod mention;
 pub mod pattern;
 pub mod precedent;
 pub mod shadow;
@@ -92,6 +94,7 @@ pub use cursor::Cursor;
 pub use effect::{Effect, EffectDecision};
 pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
+pub use mention::{Mention, Mentions, Part};
 pub use pattern::{Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample};
 pub use precedent::{Feedback, Likeness, Precedent};
 pub use shadow::{ShadowPair, ShadowVerdict};

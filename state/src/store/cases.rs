@@ -5,22 +5,8 @@ use sqlx::SqliteConnection;
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError, approvals, timeline};
 use crate::model::{
-    Alert, CANARY_SOURCE, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent,
-    VerdictKind, next,
+    Alert, CANARY_SOURCE, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent, next,
 };
-
-/// An open case that an alert could join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The case.
-    pub case: Case,
-    /// Keys of the joinable entities it shares, sorted.
-    pub shared: Vec<String>,
-    /// Ids of the rules of its alerts, sorted.
-    pub rules: Vec<String>,
-    /// The worst verdict in force on its alerts.
-    pub worst: Option<VerdictKind>,
-}
 
 impl Store {
     /// Opens a case with this alert; the events are put on its timeline whatever case they name.
@@ -76,36 +62,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Cases not closed, whose first alert lies in `since..=until`, that share a joinable entity; oldest first.
-    ///
-    /// `keys` are [`Entity::key`]s; see [`Entity::joins`] for what is joinable.
-    pub async fn candidates(
-        &self,
-        keys: &[String],
-        since: Time,
-        until: Time,
-    ) -> Result<Vec<Candidate>> {
-        let found = sqlx::query(
-            "SELECT c.*,
-                 (SELECT json_group_array(DISTINCT e.key) FROM case_entities e
-                  WHERE e.case_id = c.id AND e.joins = 1 AND e.key IN (SELECT value FROM json_each(?1))) AS shared,
-                 (SELECT json_group_array(DISTINCT a.rule_id) FROM alerts a WHERE a.case_id = c.id) AS rules,
-                 (SELECT v.kind FROM verdicts v WHERE v.case_id = c.id AND v.superseded = 0
-                  ORDER BY v.rank DESC LIMIT 1) AS worst
-             FROM cases c
-             WHERE c.id IN (SELECT case_id FROM case_entities
-                            WHERE joins = 1 AND key IN (SELECT value FROM json_each(?1)))
-                 AND c.status <> 'closed' AND c.canary = 0 AND c.alert_time BETWEEN ?2 AND ?3
-             ORDER BY c.alert_time, c.id",
-        )
-        .bind(json(&keys)?)
-        .bind(micros(since))
-        .bind(micros(until))
-        .fetch_all(&self.readers)
-        .await?;
-        rows::all("cases", &found)
     }
 
     /// Open cases, without `except`, that hold a true positive and share a joinable entity.
@@ -165,6 +121,15 @@ async fn put_alert(db: &mut SqliteConnection, case: CaseId, alert: &Alert) -> Re
             alert.id.0
         )));
     }
+    entities_put(db, case, alert).await
+}
+
+/// Adds who and what an alert names to its case.
+pub(super) async fn entities_put(
+    db: &mut SqliteConnection,
+    case: CaseId,
+    alert: &Alert,
+) -> Result<()> {
     for entity in &alert.entities {
         sqlx::query(
             "INSERT INTO case_entities (case_id, kind, role, trust, key, value, joins)
@@ -183,7 +148,7 @@ async fn put_alert(db: &mut SqliteConnection, case: CaseId, alert: &Alert) -> Re
     Ok(())
 }
 
-fn no_case(case: CaseId) -> StoreError {
+pub(super) fn no_case(case: CaseId) -> StoreError {
     StoreError::not_found(format!("case {case}"))
 }
 
@@ -259,22 +224,6 @@ impl<'r> TryFrom<&Fields<'r>> for Case {
             alert_time: row.time("alert_time")?,
             updated: row.time("updated")?,
             attempts: row.get("attempts")?,
-        })
-    }
-}
-
-impl<'r> TryFrom<Fields<'r>> for Candidate {
-    type Error = StoreError;
-    fn try_from(row: Fields<'r>) -> Result<Self> {
-        let mut shared: Vec<String> = row.json("shared")?;
-        let mut rules: Vec<String> = row.json("rules")?;
-        shared.sort_unstable();
-        rules.sort_unstable();
-        Ok(Self {
-            case: Case::try_from(&row)?,
-            shared,
-            rules,
-            worst: row.opt_word("worst")?,
         })
     }
 }

@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0003_feedback.sql"),
     ),
     (
+        4,
+        "correlate",
+        include_str!("../../migrations/0004_correlate.sql"),
+    ),
+    (
         5,
         "shadow",
         include_str!("../../migrations/0005_shadow.sql"),

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use state::model::{
-    ApprovalState, CaseEvent, CaseId, CaseStatus, Cursor, EntityKind, NewAlert, Role,
-    TimelineEvent, TimelineKind, Trust, VerdictKind,
+    ApprovalState, CaseEvent, CaseId, CaseStatus, Cursor, Mention, Mentions, NewAlert, Part,
+    TimelineEvent, TimelineKind, VerdictKind,
 };
-use state::store::{DeadLetter, Store, StoreError};
+use state::store::{DeadLetter, Spread, Store, StoreError};
 
-use crate::make::{LEASE, at, claimed, ending, entity, kinds, new_alert, opened, question, stored};
+use crate::make::{LEASE, at, claimed, ending, kinds, new_alert, opened, question, stored};
 
 fn cursor(n: i64) -> Cursor {
     Cursor {
@@ -105,20 +105,34 @@ pub(crate) async fn a_replayed_dead_letter_is_kept_once(store: &Store) {
     assert_eq!(kept[0].received, at(3));
 }
 
-pub(crate) async fn an_alert_has_one_case_and_candidates_share_joinable_entities(store: &Store) {
-    let mut first = new_alert(10, "Ann@X.example");
-    first.entities.extend([
-        entity(EntityKind::Host, "web-1", Role::Place, Trust::Endorsed),
-        entity(EntityKind::Host, "peer-1", Role::Peer, Trust::Trusted),
-        entity(
-            EntityKind::User,
-            "forged",
-            Role::Principal,
-            Trust::Untrusted,
-        ),
-        entity(EntityKind::Account, "acc-1", Role::Place, Trust::Trusted),
-    ]);
-    let first = stored(store, first).await;
+fn mention(part: Part, key: &str) -> Mention {
+    Mention {
+        part,
+        key: key.to_owned(),
+    }
+}
+
+fn mentions(actor: &str, place: &str, all: Vec<Mention>) -> Mentions {
+    let (actor, place) = (actor.to_owned(), place.to_owned());
+    Mentions { all, actor, place }
+}
+
+pub(crate) async fn an_alert_has_one_case_and_candidates_share_what_alerts_name(store: &Store) {
+    let first = stored(store, new_alert(10, "Ann@X.example")).await;
+    let named = mentions(
+        "user:ann",
+        "host:web-1",
+        vec![
+            mention(Part::User, "user:ann"),
+            mention(Part::Host, "host:web-1"),
+        ],
+    );
+    for _ in 0..2 {
+        store.note_mentions(&[(&first, &named)]).await.unwrap();
+    }
+    let ann = ["user:ann".to_owned()];
+    let none = store.candidates(&ann, at(0), at(20)).await.unwrap();
+    assert_eq!(none, [], "an alert without a case is no candidate");
     let case = store.open_case(&first, "t", at(0), vec![]).await.unwrap();
     let second = store
         .open_case(&first, "t", at(0), vec![])
@@ -126,20 +140,17 @@ pub(crate) async fn an_alert_has_one_case_and_candidates_share_joinable_entities
         .unwrap_err();
     assert!(matches!(second, StoreError::Refused { .. }), "{second}");
     assert_eq!(store.counts().await.unwrap().cases[&CaseStatus::New], 1);
-    assert_eq!(store.entities_of(case.id).await.unwrap().len(), 5);
 
     for (key, since, until, found) in [
-        ("ann@x.example", 0, 20, true),
-        ("ann@x.example", 10, 10, true),
-        ("web-1", 0, 20, true),
-        ("ann@x.example", 11, 20, false),
-        ("ann@x.example", 0, 9, false),
-        ("peer-1", 0, 20, false),
-        ("forged", 0, 20, false),
-        ("acc-1", 0, 20, false),
+        ("user:ann", 0, 20, true),
+        ("user:ann", 10, 10, true),
+        ("host:web-1", 0, 20, true),
+        ("user:ann", 11, 20, false),
+        ("user:ann", 0, 9, false),
+        ("host:ann", 0, 20, false),
         ("%", 0, 20, false),
     ] {
-        let keys = [key.to_owned(), "nobody".to_owned()];
+        let keys = [key.to_owned(), "user:nobody".to_owned()];
         let candidates = store.candidates(&keys, at(since), at(until)).await.unwrap();
         assert_eq!(
             candidates.len(),
@@ -148,14 +159,16 @@ pub(crate) async fn an_alert_has_one_case_and_candidates_share_joinable_entities
         );
         if let Some(candidate) = candidates.first() {
             assert_eq!(candidate.case, case);
-            assert_eq!(candidate.shared, [key.to_owned()]);
+            let [shared] = candidate.shared.as_slice() else {
+                panic!("{candidate:?}")
+            };
+            assert_eq!(shared.key, key);
             assert_eq!(candidate.rules, ["r-1".to_owned()]);
             assert_eq!(candidate.worst, None);
         }
     }
 
     let (claim, _) = store.claim("w", at(1), LEASE).await.unwrap().unwrap();
-    let ann = ["ann@x.example".to_owned()];
     store
         .record(ending(
             &claim,
@@ -166,10 +179,37 @@ pub(crate) async fn an_alert_has_one_case_and_candidates_share_joinable_entities
         .await
         .unwrap();
     let candidates = store.candidates(&ann, at(0), at(20)).await.unwrap();
-    assert_eq!(candidates[0].worst, Some(VerdictKind::TruePositive));
+    assert!(candidates[0].is_incident());
+    let incident = ["ann@x.example".to_owned()];
     let (other, _) = opened(store, 11, "ann@x.example").await;
-    assert_eq!(store.open_incidents(&ann, other).await.unwrap(), [case.id]);
-    assert_eq!(store.open_incidents(&ann, case.id).await.unwrap(), []);
+    let found = store.open_incidents(&incident, other).await.unwrap();
+    assert_eq!(found, [case.id]);
+    assert_eq!(store.open_incidents(&incident, case.id).await.unwrap(), []);
+}
+
+pub(crate) async fn an_entity_spreads_over_actors_and_machines(store: &Store) {
+    for (n, who, host) in [(1, "ann", "a"), (2, "bob", "a"), (3, "bob", "b")] {
+        let alert = stored(store, new_alert(n, who)).await;
+        let (actor, place) = (format!("user:{who}"), format!("host:{host}"));
+        let all = vec![mention(Part::User, &actor), mention(Part::Host, &place)];
+        let named = mentions(&actor, &place, all);
+        store.note_mentions(&[(&alert, &named)]).await.unwrap();
+    }
+    let keys = ["user:ann", "user:bob", "host:a", "host:b", "host:c"].map(str::to_owned);
+    let told = |spread: Vec<Spread>| {
+        let told = spread.iter().map(|s| (s.key.clone(), s.actors, s.places));
+        told.collect::<Vec<_>>()
+    };
+    let all = told(store.spread(&keys, at(0), at(9)).await.unwrap());
+    let want = [
+        ("host:a", 2, 1),
+        ("host:b", 1, 1),
+        ("user:ann", 1, 1),
+        ("user:bob", 1, 2),
+    ];
+    assert_eq!(all, want.map(|(k, a, p)| (k.to_owned(), a, p)));
+    let late = told(store.spread(&keys[2..3], at(2), at(9)).await.unwrap());
+    assert_eq!(late, [("host:a".to_owned(), 1, 1)]);
 }
 
 /// A case that its run ended as `event` says; without an event it is still in the queue.

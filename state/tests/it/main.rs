@@ -11,6 +11,7 @@ mod make;
 mod queue;
 mod record;
 mod rounds;
+mod split;
 mod sqlite;
 mod watch;
 
@@ -43,7 +44,10 @@ contract!(
     intake::one_alert_however_often_and_in_whatever_order_it_comes,
     intake::an_abandoned_delivery_leaves_all_or_nothing,
     intake::a_replayed_dead_letter_is_kept_once,
-    intake::an_alert_has_one_case_and_candidates_share_joinable_entities,
+    intake::an_alert_has_one_case_and_candidates_share_what_alerts_name,
+    intake::an_entity_spreads_over_actors_and_machines,
+    split::a_split_moves_alerts_and_keeps_them_apart,
+    split::what_can_not_be_split_stays_as_it_was,
     intake::joining_works_the_case_again_only_when_it_had_ended,
     queue::concurrent_claimers_never_share_a_case,
     queue::a_stale_claim_can_do_nothing,

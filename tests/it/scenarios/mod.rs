@@ -12,4 +12,6 @@ mod people;
 mod queries;
 mod replay;
 mod selftest;
+mod split;
+mod storm;
 mod watch;

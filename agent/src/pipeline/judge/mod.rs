@@ -1,5 +1,6 @@
 //! Room `judge`: evidence to assessment, to an accepted verdict or the next tier; the vetoes on closing are code.
 
+mod echo;
 mod verdict;
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::gate::Meter;
 use crate::playbook::rows_of;
 use crate::tier::{self, Dossier, ModelView, Plan, PlaybookView};
 
+pub use echo::{Led, echo, leave, tell_echoes};
 use verdict::{Opinions, verdict};
 
 /// What follows from a tier.
