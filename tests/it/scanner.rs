@@ -50,6 +50,24 @@ fn everyday_text_is_left_alone() {
 }
 
 #[test]
+fn what_agents_log_every_day_is_read_to_its_end() {
+    let scanner = scanner();
+    let lab = tests::workbench::Lab::demo().unwrap();
+    let mut read = 0;
+    for entry in std::fs::read_dir(lab.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.starts_with("alerts") {
+            continue;
+        }
+        for alert in lab.read(&name).unwrap() {
+            assert!(scanner.value(&alert).complete, "{name}: {alert}");
+            read += 1;
+        }
+    }
+    assert!(read > 20, "{read}");
+}
+
+#[test]
 fn disguises_hide_nothing() {
     let scanner = scanner();
     let (mut faults, mut all, mut found) = (String::new(), 0_u32, 0_u32);
@@ -166,7 +184,7 @@ fn bounds_hold_and_are_told() {
         scan.complete && scan.hits[0].layers == ["base64"; 4],
         "{scan:?}"
     );
-    for _ in 0..4 {
+    for _ in 0..8 {
         nested = disguises::base64(&nested);
     }
     assert!(!scanner.text("/f", &nested).complete);

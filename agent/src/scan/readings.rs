@@ -8,10 +8,11 @@ use super::matcher::{Found, Matcher};
 use super::{Hit, MOST_HITS, Scan, WHOLE_EVENT, normal};
 use crate::text;
 
-/// Encodings inside each other that are undone.
-const DEEPEST: usize = 5;
+/// Encodings inside each other that are undone. Six kinds of escapes may stand side by side in one text, each undone by
+/// itself: fewer would leave the last of them unread in what Windows and agents log every day.
+const DEEPEST: usize = 8;
 /// Readings of one text.
-const MOST_READINGS: usize = 64;
+const MOST_READINGS: usize = 128;
 /// Bytes of one text that are read.
 const LONGEST_TEXT: usize = 1 << 20;
 /// Bytes of all readings of a scan.
