@@ -13,6 +13,7 @@ pub mod export;
 pub mod feedback;
 pub mod gate;
 pub mod integrity;
+pub mod learn;
 pub mod llm;
 pub mod pipeline;
 pub mod playbook;
