@@ -2,6 +2,7 @@
 
 pub mod anchors;
 pub mod approvals;
+pub mod assurance;
 pub mod catalogue;
 pub mod cli;
 pub mod config;

@@ -147,7 +147,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 }
 
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
-const ROOMS: [&[&str]; 16] = [
+const ROOMS: [&[&str]; 17] = [
     &["data", "text"],
     &["config", "telemetry"],
     &[
@@ -170,6 +170,7 @@ const ROOMS: [&[&str]; 16] = [
     &["approvals"],
     &["daemon"],
     &["eval"],
+    &["learn", "assurance"],
     &["selftest"],
     &["cli"],
     &["main"],

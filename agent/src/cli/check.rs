@@ -1,6 +1,7 @@
 //! `nightdesk check`: what is configured against what is there; each failing line names its fix.
 
 mod integrity;
+mod learned;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -105,6 +106,7 @@ fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
             known.len()
         ),
     );
+    learned::line(&data.library, config, lines);
     for source in &config.sources {
         if source.fields.is_empty() && !known.contains(&source.mapping.as_str()) {
             let detail = format!(

@@ -1,12 +1,14 @@
 //! The command line: arguments, exit codes and dispatch; what a command does is in its own file.
 
 mod approvals;
+mod assurance;
 mod audit;
 mod case;
 mod check;
 mod demo;
 mod drift;
 mod eval;
+mod learn;
 mod output;
 mod pin;
 mod run;
@@ -67,6 +69,11 @@ enum Command {
     Drift(drift::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
+    /// Refit signal weights and priors from people's verdicts; nothing counts before a person has accepted it
+    Learn(learn::Args),
+    /// Work the golden lab with the configuration in force, and list earlier runs
+    #[command(subcommand)]
+    Assurance(assurance::Command),
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
@@ -164,7 +171,7 @@ pub fn main() -> ExitCode {
     });
     let default = match cli.command {
         Command::Run(_) => "info,rmcp=warn",
-        Command::Demo(_) | Command::Eval(_) => "error",
+        Command::Demo(_) | Command::Eval(_) | Command::Assurance(_) => "error",
         // What it provokes is told as results.
         Command::Selftest(_) => "off",
         _ => "warn",
@@ -209,6 +216,8 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
+        Command::Learn(args) => learn::learn(configured()?, args, out).await,
+        Command::Assurance(command) => assurance::assurance(configured()?, command, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Audit(command) => audit::audit(configured()?, command, out).await,
         Command::Lab(LabCommand::Serve { server, dir }) => {

@@ -10,6 +10,7 @@ use state::model::{CANARY_SOURCE, CaseId, Outcome, VerdictKind};
 use state::store::{Reclaim, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::assurance;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
@@ -44,11 +45,21 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         watch.anchor().await;
         ended
     } else {
-        let ran = daemon::run(ctx, watch, stop).await;
-        ran.map(|()| ExitCode::SUCCESS)
+        live(ctx, watch, stop).await.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
     Ok(ended?)
+}
+
+/// The daemon's life, with the golden lab beside it.
+async fn live(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("the program's own path is not known")?;
+    let ended = stop.child_token();
+    let assured = tokio::spawn(assurance::keep(ctx.clone(), program, ended.clone()));
+    let ran = daemon::run(ctx, watch, stop).await;
+    ended.cancel();
+    assured.await?;
+    ran
 }
 
 /// Works the queue until it is empty or a signal comes, and tells what was done either way.

@@ -169,7 +169,9 @@ impl AssuranceConfig {
         };
         // The crate counts days of the week from Sunday = 1, every other cron from Sunday = 0.
         if weekday.contains(|c: char| c.is_ascii_digit()) {
-            return Err("names days of the week, it does not number them: write Mon-Fri".to_owned());
+            return Err(
+                "names days of the week, it does not number them: write Mon-Fri".to_owned(),
+            );
         }
         let schedule: cron::Schedule = format!("0 {}", self.at)
             .parse()

@@ -16,8 +16,8 @@ mod model;
 mod places;
 
 pub use acting::{
-    ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig, EffectsConfig, PrecedentsConfig,
-    ProtectionConfig, matching,
+    ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig,
+    EffectsConfig, PrecedentsConfig, ProtectionConfig, matching,
 };
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};

@@ -134,9 +134,7 @@ pub fn file(proposal: &Proposal, (by, at): (&str, Time)) -> anyhow::Result<Strin
             What::Rule { source, rule } => learned.rules.push(LearnedRule {
                 source,
                 rule,
-                log_odds: change
-                    .learned
-                    .clamp(-MOST_OF_A_RULE, MOST_OF_A_RULE),
+                log_odds: change.learned.clamp(-MOST_OF_A_RULE, MOST_OF_A_RULE),
                 verdicts: change.verdicts,
             }),
         }

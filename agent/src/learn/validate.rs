@@ -58,8 +58,8 @@ impl Effect {
             ("log loss", before.log_loss, after.log_loss),
             ("Brier score", before.brier, after.brier),
         ] {
-            // Also true for what is not a number.
-            if !(is < was) {
+            // What is not a number is no better either.
+            if is.is_nan() || is >= was {
                 return Some(format!(
                     "cross-validated, the {what} is {is:.4}; as shipped it is {was:.4}, which is no worse"
                 ));

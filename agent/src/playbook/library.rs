@@ -187,7 +187,11 @@ impl Library {
     pub fn learn(&mut self, text: &str) -> Result<(), Vec<String>> {
         let in_force = learned::in_force(text, self)?;
         let learned = &in_force.learned;
-        for signal in self.entries.iter_mut().flat_map(|e| &mut e.playbook.signals) {
+        for signal in self
+            .entries
+            .iter_mut()
+            .flat_map(|e| &mut e.playbook.signals)
+        {
             if let Some(known) = learned.signal(signal) {
                 signal.weight = known.weight;
             }

@@ -28,7 +28,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "feedback",
         include_str!("../../migrations/0003_feedback.sql"),
     ),
-    (5, "assurance", include_str!("../../migrations/0005_assurance.sql")),
+    (
+        5,
+        "assurance",
+        include_str!("../../migrations/0005_assurance.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]
