@@ -3,6 +3,7 @@
 
 mod disguises;
 mod gate;
+mod learn;
 mod llm;
 mod playbooks;
 mod policy;

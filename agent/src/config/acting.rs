@@ -330,7 +330,34 @@ fn matches_glob(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches_glob;
+    #![allow(clippy::panic)]
+    use super::{AssuranceConfig, matches_glob};
+
+    #[test]
+    fn a_schedule_is_five_fields_of_utc_that_come() {
+        for (at, fault) in [
+            ("30 3 * * *", None),
+            ("*/15 0-6 * * Mon-Fri", None),
+            ("0 4 29 2 *", None),
+            ("30 3 * *", Some("five fields")),
+            ("0 30 3 * * *", Some("five fields")),
+            ("", Some("five fields")),
+            // Sunday to the crate, Monday to whoever writes it.
+            ("30 3 * * 1", Some("by name")),
+            ("30 25 * * *", Some("no cron expression")),
+            ("30 3 30 2 *", Some("never comes")),
+        ] {
+            let config = AssuranceConfig {
+                at: at.to_owned(),
+                ..AssuranceConfig::default()
+            };
+            match (config.schedule(), fault) {
+                (Ok(_), None) => {}
+                (Err(why), Some(part)) => assert!(why.contains(part), "{at}: {why}"),
+                (read, _) => panic!("{at}: {read:?}"),
+            }
+        }
+    }
 
     #[test]
     fn globs_anchor_at_both_ends() {
