@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use state::model::{
-    Alert, Analyst, ApprovalState, Assessment, AssuranceRun, CANARY_SOURCE, CanaryState, CaseEvent,
-    CaseId, CaseStatus, Deviation, FindingState, Measure, NewAlert, RuleAt, Sample, Switch,
-    SwitchState, Tier, Turn, VerdictKind,
+    Alert, Analyst, ApprovalState, Assessment, CANARY_SOURCE, CanaryState, CaseEvent, CaseId,
+    CaseStatus, Deviation, FindingState, Measure, NewAlert, RuleAt, Sample, Switch, SwitchState,
+    Tier, Turn, VerdictKind,
 };
 use state::store::{
     Canaries, CanaryEnd, CaseFilter, Claim, Counts, Intervention, Store, StoreError,
@@ -391,37 +391,5 @@ pub(crate) async fn a_finding_is_open_once_and_accepted_once(store: &Store) {
             json!("accepted"),
             json!("open")
         ]
-    );
-}
-
-pub(crate) async fn a_failed_assurance_switches_closing_off(store: &Store) {
-    let run = |passed, seconds| AssuranceRun {
-        at: at(seconds),
-        lab: "golden".to_owned(),
-        passed,
-        why: format!("run of {seconds}"),
-        figures: passed.then(|| json!({"alerts": 3})),
-    };
-    store.add_assurance(&run(true, 1)).await.unwrap();
-    assert_eq!(store.switch(Switch::Closing).await.unwrap(), None);
-    store.add_assurance(&run(false, 2)).await.unwrap();
-    store.add_assurance(&run(false, 3)).await.unwrap();
-    // The reason that stands is the one for which it was switched off.
-    let turn = store.switch(Switch::Closing).await.unwrap().unwrap();
-    assert_eq!(
-        (turn.state, turn.by.as_str(), turn.why.as_str()),
-        (SwitchState::Off, "nightdesk", "run of 2")
-    );
-    // One that passes switches nothing on again: that is a person's to do.
-    store.add_assurance(&run(true, 4)).await.unwrap();
-    let turn = store.switch(Switch::Closing).await.unwrap().unwrap();
-    assert_eq!(turn.state, SwitchState::Off);
-    let runs = store.assurance_runs(3).await.unwrap();
-    assert_eq!(runs, [run(true, 4), run(false, 3), run(false, 2)]);
-    let entries = store.audit(0, 100).await.unwrap();
-    let kinds: Vec<_> = entries.iter().map(|e| &e.entry["kind"]).collect();
-    assert_eq!(
-        kinds,
-        ["assurance", "assurance", "switch", "assurance", "assurance"]
     );
 }

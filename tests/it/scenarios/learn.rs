@@ -50,7 +50,20 @@ async fn teach(site: &Site) {
 #[tokio::test]
 async fn what_is_learned_counts_once_a_person_has_accepted_it() {
     let lab = Lab::scenario(&[STRANGE, USUAL, STRANGE, USUAL]).unwrap();
-    let all = lab.read("alerts.jsonl").unwrap();
+    // Each of the two that may be closed is of a user of their own, with no open incident.
+    let mut all = lab.read("alerts.jsonl").unwrap();
+    let mut users = lab.read("identity.jsonl").unwrap();
+    for (n, name) in [(1, "bo"), (3, "cy")] {
+        let renamed = |row: &Value| {
+            let text = row.to_string().replace("ana@corp", &format!("{name}@corp"));
+            serde_json::from_str::<Value>(&text.replace("\"u1\"", &json!(name).to_string()))
+                .unwrap()
+        };
+        all[n] = renamed(&all[n]);
+        let user = renamed(&users[0]);
+        users.push(user);
+    }
+    lab.lines("identity.jsonl", &users).unwrap();
     let site = Site::new(PROGRAM, lab).unwrap();
     site.add("[run]\njoin_window = \"0s\"").unwrap();
     let accepted = site.run(&["check", "--accept"]).unwrap();
@@ -82,8 +95,11 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
         lines.contains("learned weights: in force: 1 signals"),
         "{lines}"
     );
-    let (_, outcome) = worked(&site, &all, 2);
+    let (verdict, outcome) = worked(&site, &all, 2);
     assert_eq!(outcome, "escalated");
+    let case = verdict["case"].as_str().unwrap();
+    let told = stdout(&site.run(&["case", "timeline", case, "--json"]).unwrap());
+    assert!(told.contains("learned added"), "{told}");
     let accepted = site.run(&["check", "--accept"]).unwrap();
     assert!(accepted.status.success(), "{}", stdout(&accepted));
     let (after, _) = worked(&site, &all, 3);
@@ -93,8 +109,8 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
         before["provenance"]["playbook_hash"],
         after["provenance"]["playbook_hash"]
     );
-    let (_, outcome) = worked(&site, &all, 4);
-    assert_eq!(outcome, "closed");
+    let (verdict, outcome) = worked(&site, &all, 4);
+    assert_eq!(outcome, "closed", "{verdict}");
 
     // A weight beyond its band is no configuration.
     let text = std::fs::read_to_string(&file).unwrap();

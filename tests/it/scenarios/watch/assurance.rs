@@ -29,21 +29,30 @@ fn golden() -> Lab {
 }
 
 /// The scenario's playbook in a folder of its own, changed.
-fn changed(before: &str, after: &str) -> tempfile::TempDir {
+fn changed(changes: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
-    assert!(text.contains(before), "{text}");
-    let text = text.replace(before, after);
+    let mut text = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
+    for (before, after) in changes {
+        assert!(text.contains(before), "{text}");
+        text = text.replace(before, after);
+    }
     std::fs::write(dir.path().join("scenario.yaml"), text).unwrap();
     dir
 }
 
-/// A new address speaks for harmless.
+/// A known user speaks for harmless, wherever they come from.
 fn sabotaged() -> tempfile::TempDir {
-    changed(
-        "lean: malicious\n    weight: 2.0\n    when: any.steps.who.complete && !any.steps.who.rows.exists(r, r.usual_addresses.exists(a, a == any.act.src_ip))",
-        "lean: benign\n    weight: 3.0\n    when: trusted.steps.who.complete",
-    )
+    changed(&[
+        (
+            "lean: malicious\n    weight: 2.0",
+            "lean: benign\n    weight: 3.0",
+        ),
+        (
+            "any.steps.who.complete && !any.steps.who.rows.exists(r, r.usual_addresses.exists(a, a == any.act.src_ip))",
+            "trusted.steps.who.complete",
+        ),
+        ("    techniques: [T1078]\n", ""),
+    ])
 }
 
 fn config(lab: &Lab) -> Config {
@@ -55,7 +64,7 @@ fn config(lab: &Lab) -> Config {
 #[tokio::test]
 async fn what_comes_out_below_the_floor_fails_and_says_why() {
     let lab = golden();
-    let (careless, timid) = (sabotaged(), changed("at_most: 0.2", "at_most: 0.01"));
+    let (careless, timid) = (sabotaged(), changed(&[("at_most: 0.2", "at_most: 0.01")]));
     let only_benign = Lab::scenario(&[USUAL]).unwrap();
     let label = json!({"source_alert_id": "alert-0", "verdict": "benign_positive"});
     only_benign.lines("labels.jsonl", &[label]).unwrap();
