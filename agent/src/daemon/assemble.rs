@@ -141,9 +141,11 @@ fn learned(mut library: Library, config: &Config) -> Result<Library, Vec<String>
         )
     };
     match std::fs::read_to_string(&path) {
-        Ok(text) => library
-            .learn(&text)
-            .map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?,
+        Ok(text) => {
+            let learned = library.learn(&text);
+            learned.map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?;
+            tracing::info!(file = %path.display(), "learned weights are in force");
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(vec![told(e.to_string())]),
     }

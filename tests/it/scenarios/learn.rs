@@ -47,10 +47,10 @@ async fn teach(site: &Site) {
     store.close().await;
 }
 
-#[tokio::test]
-async fn what_is_learned_counts_once_a_person_has_accepted_it() {
+/// Sign-ins by turns from a new and from the usual address; each from the usual one is of a user of their own, with no
+/// open incident.
+fn lab() -> (Lab, Vec<Value>) {
     let lab = Lab::scenario(&[STRANGE, USUAL, STRANGE, USUAL]).unwrap();
-    // Each of the two that may be closed is of a user of their own, with no open incident.
     let mut all = lab.read("alerts.jsonl").unwrap();
     let mut users = lab.read("identity.jsonl").unwrap();
     for (n, name) in [(1, "bo"), (3, "cy")] {
@@ -64,6 +64,12 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
         users.push(user);
     }
     lab.lines("identity.jsonl", &users).unwrap();
+    (lab, all)
+}
+
+#[tokio::test]
+async fn what_is_learned_counts_once_a_person_has_accepted_it() {
+    let (lab, all) = lab();
     let site = Site::new(PROGRAM, lab).unwrap();
     site.add("[run]\njoin_window = \"0s\"").unwrap();
     let accepted = site.run(&["check", "--accept"]).unwrap();
