@@ -343,7 +343,7 @@ mod tests {
             ("0 30 3 * * *", Some("five fields")),
             ("", Some("five fields")),
             // Sunday to the crate, Monday to whoever writes it.
-            ("30 3 * * 1", Some("by name")),
+            ("30 3 * * 1", Some("names days of the week")),
             ("30 25 * * *", Some("no cron expression")),
             ("30 3 30 2 *", Some("never comes")),
         ] {
