@@ -60,8 +60,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The state as it is now: configuration file, overriding files, lock file, settings in the environment, data in
-    /// the binary.
+    /// The state as it is now: configuration file, overriding files, lock file, learned weights, settings in the
+    /// environment, data in the binary.
     ///
     /// # Errors
     /// [`IntegrityError::Unreadable`]: what can't be read can't be trusted.
@@ -83,9 +83,12 @@ impl Manifest {
             }
         }
         let lock = paths.lock.as_deref().unwrap_or(Path::new(LOCK));
-        // Only a lock file that is not there is no lock file; one that can't be looked at is an error below.
-        if !matches!(lock.try_exists(), Ok(false)) {
-            manifest.add_file("lock".to_owned(), lock)?;
+        let learned = paths.learned_file();
+        for (name, file) in [("lock", Some(lock)), ("learned", learned.as_deref())] {
+            // Only a file that is not there is none; one that can't be looked at is an error below.
+            if let Some(file) = file.filter(|f| !matches!(f.try_exists(), Ok(false))) {
+                manifest.add_file(name.to_owned(), file)?;
+            }
         }
         let mut environment = Sha256::new();
         for (name, value) in overrides() {

@@ -2,6 +2,7 @@
 
 pub mod anchors;
 pub mod approvals;
+pub mod assurance;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod export;
 pub mod feedback;
 pub mod gate;
 pub mod integrity;
+pub mod learn;
 pub mod llm;
 pub mod pipeline;
 pub mod playbook;

@@ -5,6 +5,7 @@ mod correlate;
 mod disguises;
 mod gate;
 mod lab_names;
+mod learn;
 mod llm;
 mod playbooks;
 mod playbooks_cli;

@@ -147,7 +147,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 }
 
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
-const ROOMS: [&[&str]; 17] = [
+const ROOMS: [&[&str]; 18] = [
     &["data", "text"],
     &["config", "telemetry"],
     &[
@@ -172,6 +172,7 @@ const ROOMS: [&[&str]; 17] = [
     &["daemon"],
     &["eval"],
     &["replay"],
+    &["learn", "assurance"],
     &["selftest", "drill"],
     &["cli"],
     &["main"],

@@ -1,13 +1,16 @@
 //! Cases of the past, left in a store as the daemon would have left them, without working anything.
 
+use agent::config::ApprovalsConfig;
+use agent::feedback::{self, Said, Then};
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::verdict::{Basis, Provenance};
 use state::model::{
-    Alert, Analyst, Assessment, CallOutcome, CaseEvent, CaseId, Impact, NewAlert, Outcome, Rule,
-    RuleAt, Severity, Spent, Tier, Time, ToolCall, ToolClass, Verdict, VerdictKind, VerdictReason,
+    Alert, Analyst, Assessment, CallOutcome, CaseEvent, CaseId, Claim as Sentence, Impact,
+    NewAlert, Outcome, Reason, Rule, RuleAt, Severity, Spent, Tier, Time, ToolCall, ToolClass,
+    Verdict, VerdictKind, VerdictReason,
 };
-use state::store::{Record, Store};
+use state::store::{Claim, Record, Store};
 
 /// How a case was worked.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,54 @@ pub async fn leave(
     Ok(())
 }
 
-async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::Result<()> {
+/// How the daemon judged an alert, and what a person said of it afterwards.
+#[derive(Debug, Clone)]
+pub struct Word {
+    /// The playbook.
+    pub playbook: &'static str,
+    /// Signals that spoke, with their signed log-odds.
+    pub signals: Vec<(&'static str, f64)>,
+    /// What the person said.
+    pub kind: VerdictKind,
+}
+
+/// Leaves a case that a person has spoken on; gives it.
+pub async fn leave_word(
+    store: &Store,
+    of: &RuleAt,
+    word: &Word,
+    at: Time,
+) -> anyhow::Result<CaseId> {
+    let (case, alert, claim) = taken(store, of, at).await?;
+    let mut judged = verdict(case, &alert, VerdictKind::Undetermined, at);
+    word.playbook.clone_into(&mut judged.provenance.playbook);
+    let reasons = word.signals.iter().map(|(id, weight)| Reason {
+        id: (*id).to_owned(),
+        weight: *weight,
+        claim: Sentence {
+            text: format!("{id} speaks"),
+            evidence: vec![],
+            quote: None,
+        },
+    });
+    judged.basis.reasons = reasons.collect();
+    store.record(record(claim, vec![judged], at)).await?;
+    let said = Said {
+        case,
+        alerts: vec![],
+        kind: word.kind,
+        by: "ana".to_owned(),
+        channel: "test".to_owned(),
+        note: String::new(),
+        then: Then::Keep,
+        at: at + TimeDelta::minutes(1),
+    };
+    feedback::give(store, &ApprovalsConfig::default(), said).await?;
+    Ok(case)
+}
+
+/// A new alert in a case of its own, claimed.
+async fn taken(store: &Store, of: &RuleAt, at: Time) -> anyhow::Result<(CaseId, Alert, Claim)> {
     let new = alert(of, at);
     let received = store.store_alerts(&[new], &[], None, at).await?;
     let alert = store.alert(received[0].alert).await?;
@@ -47,6 +97,11 @@ async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::
     let lease = std::time::Duration::from_secs(60);
     let claimed = store.claim("past", at, lease).await?;
     let (claim, _) = claimed.ok_or_else(|| anyhow::anyhow!("{case} is not in the queue"))?;
+    Ok((case, alert, claim))
+}
+
+async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::Result<()> {
+    let (case, alert, claim) = taken(store, of, at).await?;
     for _ in 0..past.calls {
         store
             .begin_call(&call(case, past.tool, at), json!({}))
@@ -62,10 +117,16 @@ async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::
             store.add_assessment(case, alert.id, &said).await?;
         }
     }
-    let record = Record {
+    let verdicts = vec![verdict(case, &alert, past.kind, at)];
+    store.record(record(claim, verdicts, at)).await?;
+    Ok(())
+}
+
+fn record(claim: Claim, verdicts: Vec<Verdict>, at: Time) -> Record {
+    Record {
         close_cap: i64::MAX,
         claim,
-        verdicts: vec![verdict(case, &alert, past.kind, at)],
+        verdicts,
         outcome: Outcome::Escalated,
         event: CaseEvent::Escalated,
         effects: vec![],
@@ -73,9 +134,7 @@ async fn leave_one(store: &Store, of: &RuleAt, past: Past, at: Time) -> anyhow::
         events: vec![],
         spent: Spent::default(),
         now: at,
-    };
-    store.record(record).await?;
-    Ok(())
+    }
 }
 
 fn alert(of: &RuleAt, at: Time) -> NewAlert {

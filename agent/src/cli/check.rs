@@ -1,6 +1,8 @@
 //! `nightdesk check`: what is configured against what is there; each failing line names its fix.
 
 mod integrity;
+mod learned;
+mod policy;
 mod queries;
 
 use std::path::Path;
@@ -79,7 +81,7 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
     let reviewed = Reviewed::read(&config);
     match files(&config, &mut lines) {
         Ok(data) => {
-            policy(&data, &mut lines).await;
+            policy::line(&data, &mut lines);
             playbook::tests(&config, &mut lines).await;
         }
         Err(ConfigFaults(faults)) => {
@@ -100,7 +102,7 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
 fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
     let data = data(config)?;
     let known = data.mappings.alert_names();
-    let over = over(data.overridden.iter().filter(|f| !of_policy(f)));
+    let over = over(data.overridden.iter().filter(|f| !policy::is_part(f)));
     let playbooks = data.library.entries().len();
     lines.good(
         "playbooks, prompts, mappings",
@@ -109,6 +111,7 @@ fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
             known.len()
         ),
     );
+    learned::line(&data.library, config, lines);
     for source in &config.sources {
         if source.fields.is_empty() && !known.contains(&source.mapping.as_str()) {
             let detail = format!(
@@ -120,28 +123,6 @@ fn files(config: &Config, lines: &mut Lines) -> Result<Data, ConfigFaults> {
         }
     }
     Ok(data)
-}
-
-/// Which policy is in force, and its unit tests.
-async fn policy(data: &Data, lines: &mut Lines) {
-    let tests = data.policy.self_test();
-    let failing: Vec<_> = tests.iter().filter(|t| !t.passed).collect();
-    let version = data.policy.version().get(..12).unwrap_or_default();
-    let over = over(data.overridden.iter().filter(of_policy));
-    let (passed, all) = (tests.len() - failing.len(), tests.len());
-    let detail = format!("version {version}, {over}, {passed} of {all} unit tests pass");
-    lines.good("policy", detail);
-    for test in failing {
-        let detail = format!(
-            "{}: {}; correct the policy, or the test if the policy is as you want it",
-            test.file, test.why
-        );
-        lines.bad(format!("policy test {}", test.name), detail);
-    }
-}
-
-fn of_policy(file: &&String) -> bool {
-    file.starts_with("policy/")
 }
 
 fn over<'a>(files: impl Iterator<Item = &'a String>) -> String {

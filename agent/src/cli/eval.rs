@@ -45,7 +45,7 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         None => Config::default(),
     };
     base.tiers
-        .set_analyst(args.analyst.choice(base.model.is_some())?);
+        .set_analyst(args.analyst.choice(base.model.as_ref())?);
     let program = std::env::current_exe().context("the program's own path is not known")?;
     // All that can be known to be wrong is said before the first lab is worked.
     for dir in &args.labs {

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes and dispatch; what a command does is in its own file.
 
 mod approvals;
+mod assurance;
 mod audit;
 mod backtest;
 mod case;
@@ -8,6 +9,7 @@ mod check;
 mod demo;
 mod drift;
 mod eval;
+mod learn;
 mod output;
 mod pin;
 mod playbook;
@@ -79,6 +81,11 @@ enum Command {
     Backtest(backtest::Args),
     /// Show how far the shadow of [run.shadow] agrees with the live verdicts
     Shadow(shadow::Args),
+    /// Refit signal weights and priors from people's verdicts; nothing counts before a person has accepted it
+    Learn(learn::Args),
+    /// Work the golden lab with the configuration in force, and list earlier runs
+    #[command(subcommand)]
+    Assurance(assurance::Command),
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
@@ -179,7 +186,9 @@ pub fn main() -> ExitCode {
     });
     let default = match cli.command {
         Command::Run(_) => "info,rmcp=warn",
-        Command::Demo(_) | Command::Eval(_) | Command::Playbook(_) => "error",
+        Command::Demo(_) | Command::Eval(_) | Command::Playbook(_) | Command::Assurance(_) => {
+            "error"
+        }
         // What it provokes is told as results.
         Command::Selftest(_) => "off",
         _ => "warn",
@@ -227,6 +236,8 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
         Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
         Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,
+        Command::Learn(args) => learn::learn(configured()?, args, out).await,
+        Command::Assurance(command) => assurance::assurance(configured()?, command, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Queries(command) => {
             queries::queries(configured_or_default(cli.config.as_deref())?, command, out)

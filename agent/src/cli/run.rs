@@ -10,6 +10,7 @@ use state::model::{CANARY_SOURCE, CaseId, Outcome, VerdictKind};
 use state::store::{Reclaim, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::assurance;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
@@ -55,17 +56,31 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         watch.anchor().await;
         ended
     } else {
-        let beside = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), stop.clone())));
-        let ran = daemon::run(ctx, watch, stop.clone()).await;
-        // It holds the store and ends with the daemon, whatever made it end.
-        stop.cancel();
-        if let Some(beside) = beside {
-            beside.await.context("the shadow broke off")?;
-        }
-        ran.map(|()| ExitCode::SUCCESS)
+        let lived = live(ctx, watch, (shadow, stop)).await;
+        lived.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
     Ok(ended?)
+}
+
+/// The daemon's life, with the golden lab and the shadow beside it.
+async fn live(
+    ctx: Arc<Ctx>,
+    watch: Arc<Watch>,
+    (shadow, stop): (Option<Shadow>, CancellationToken),
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("the program's own path is not known")?;
+    let ended = stop.child_token();
+    let assured = tokio::spawn(assurance::keep(ctx.clone(), program, ended.clone()));
+    let shadow = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), ended.clone())));
+    let ran = daemon::run(ctx, watch, stop).await;
+    // They hold the store and end with the daemon, whatever made it end.
+    ended.cancel();
+    assured.await?;
+    if let Some(shadow) = shadow {
+        shadow.await?;
+    }
+    ran
 }
 
 /// Works the queue until it is empty or a signal comes, and tells what was done either way.

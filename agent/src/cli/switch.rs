@@ -107,6 +107,18 @@ pub(super) async fn check(store: &Store, config: &Config, lines: &mut Lines) -> 
         }
     };
     lines.good("canary", canary);
+    let assurance = match store.assurance_runs(1).await?.first() {
+        Some(run) => {
+            let passed = if run.passed { "passed" } else { "failed" };
+            format!("{passed} at {}: {}", run.at.to_rfc3339(), run.why)
+        }
+        None if config.closing.assurance.enabled => "no run yet".to_owned(),
+        None => {
+            "[closing.assurance] enabled = false: nobody checks what a golden lab would have closed"
+                .to_owned()
+        }
+    };
+    lines.good("assurance", assurance);
     let open = store.findings(Some(FindingState::Open)).await?;
     let holding = open.iter().filter(|f| f.deviation.holds_closing).count();
     let detail = match open.len() {

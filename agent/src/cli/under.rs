@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{AnalystChoice, Config};
+use crate::config::{AnalystChoice, Config, ModelConfig};
 
 use super::eval::Who;
 use super::{CONFIG, Failed};
@@ -28,9 +28,7 @@ impl Under {
     /// The configuration with these settings laid over it.
     pub(super) fn over(self, mut config: Config) -> Result<Config, Failed> {
         if let Some(who) = self.analyst {
-            config
-                .tiers
-                .set_analyst(who.choice(config.model.is_some())?);
+            config.tiers.set_analyst(who.choice(config.model.as_ref())?);
         }
         if let Some(name) = self.prompt {
             let tiers = &mut config.tiers;
@@ -56,11 +54,11 @@ impl Under {
 
 impl Who {
     /// The choice; a model needs to be configured.
-    pub(super) fn choice(self, has_model: bool) -> Result<AnalystChoice, Failed> {
-        match (self, has_model) {
+    pub(super) fn choice(self, model: Option<&ModelConfig>) -> Result<AnalystChoice, Failed> {
+        match (self, model) {
             (Self::Playbook, _) => Ok(AnalystChoice::Playbook),
-            (Self::Model, true) => Ok(AnalystChoice::Model),
-            (Self::Model, false) => {
+            (Self::Model, Some(_)) => Ok(AnalystChoice::Model),
+            (Self::Model, None) => {
                 let why = "--analyst model needs a [model] section: name the file with --config";
                 Err(Failed::new(CONFIG, anyhow::anyhow!(why)))
             }

@@ -37,6 +37,8 @@ pub struct ClosingConfig {
     pub pause_file: PathBuf,
     /// The known bad alert that must be escalated, or closing is switched off.
     pub canary: CanaryConfig,
+    /// The golden lab that must come out well, or closing is switched off.
+    pub assurance: AssuranceConfig,
     /// How far people's words on earlier alerts carry a close.
     pub precedents: PrecedentsConfig,
 }
@@ -50,6 +52,7 @@ impl Default for ClosingConfig {
             proposal_expires: Span(Duration::from_secs(24 * 3600)),
             pause_file: PathBuf::from("nightdesk.pause"),
             canary: CanaryConfig::default(),
+            assurance: AssuranceConfig::default(),
             precedents: PrecedentsConfig::default(),
         }
     }
@@ -104,6 +107,80 @@ impl Default for CanaryConfig {
             enabled: true,
             every: Span(Duration::from_secs(3600)),
             grace: Span(Duration::from_secs(15 * 60)),
+        }
+    }
+}
+
+/// `[closing.assurance]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssuranceConfig {
+    /// Whether the running daemon works the lab on schedule; it does not while `[closing] mode` is `never`.
+    pub enabled: bool,
+    /// When, as a cron expression of five fields in UTC; days of the week by name.
+    pub at: String,
+    /// A lab folder with labels; the bundled one when absent.
+    pub lab: Option<PathBuf>,
+    /// What it must come out above.
+    pub floor: AssuranceFloor,
+}
+
+impl Default for AssuranceConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            at: "30 3 * * *".to_owned(),
+            lab: None,
+            floor: AssuranceFloor::default(),
+        }
+    }
+}
+
+/// `[closing.assurance.floor]`; that no malicious alert is closed is always demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssuranceFloor {
+    /// Lowest share of closed alerts that are benign, 0 to 1.
+    pub precision: f64,
+    /// Lowest share of benign alerts that are closed, 0 to 1.
+    pub coverage: f64,
+}
+
+impl Default for AssuranceFloor {
+    fn default() -> Self {
+        Self {
+            precision: 1.0,
+            coverage: 0.5,
+        }
+    }
+}
+
+impl AssuranceConfig {
+    /// The schedule.
+    ///
+    /// # Errors
+    /// Why `at` is none, in a sentence.
+    pub fn schedule(&self) -> Result<cron::Schedule, String> {
+        let fields: Vec<&str> = self.at.split_whitespace().collect();
+        let &[_, _, _, _, weekday] = fields.as_slice() else {
+            return Err(
+                "needs five fields: minute, hour, day, month, weekday (`30 3 * * *`)".to_owned(),
+            );
+        };
+        // The crate counts days of the week from Sunday = 1, every other cron from Sunday = 0.
+        if weekday.contains(|c: char| c.is_ascii_digit()) {
+            return Err(
+                "names days of the week, it does not number them: write Mon-Fri".to_owned(),
+            );
+        }
+        let schedule: cron::Schedule = format!("0 {}", self.at)
+            .parse()
+            .map_err(|e| format!("is no cron expression: {e}"))?;
+        // One date of a leap year is asked for at most every eight years; years are looked at one by one.
+        let from = chrono::DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        match schedule.after(&from).next() {
+            Some(_) => Ok(schedule),
+            None => Err("is a time that never comes".to_owned()),
         }
     }
 }
@@ -253,7 +330,34 @@ fn matches_glob(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches_glob;
+    #![allow(clippy::panic)]
+    use super::{AssuranceConfig, matches_glob};
+
+    #[test]
+    fn a_schedule_is_five_fields_of_utc_that_come() {
+        for (at, fault) in [
+            ("30 3 * * *", None),
+            ("*/15 0-6 * * Mon-Fri", None),
+            ("0 4 29 2 *", None),
+            ("30 3 * *", Some("five fields")),
+            ("0 30 3 * * *", Some("five fields")),
+            ("", Some("five fields")),
+            // Sunday to the crate, Monday to whoever writes it.
+            ("30 3 * * 1", Some("names days of the week")),
+            ("30 25 * * *", Some("no cron expression")),
+            ("30 3 30 2 *", Some("never comes")),
+        ] {
+            let config = AssuranceConfig {
+                at: at.to_owned(),
+                ..AssuranceConfig::default()
+            };
+            match (config.schedule(), fault) {
+                (Ok(_), None) => {}
+                (Err(why), Some(part)) => assert!(why.contains(part), "{at}: {why}"),
+                (read, _) => panic!("{at}: {read:?}"),
+            }
+        }
+    }
 
     #[test]
     fn globs_anchor_at_both_ends() {

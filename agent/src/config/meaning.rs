@@ -56,12 +56,30 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
         faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
     }
     names_apart(config, places, faults);
+    assurance(config, places, faults);
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
     }
     if !(0.0..=100.0).contains(&config.closing.sample()) {
         let message = "is a percentage: 0 to 100".to_owned();
         faults.push(places.fault("closing.review_sample_percent", message));
+    }
+}
+
+/// A schedule that never comes, and a floor that no lab can be above.
+fn assurance(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let assurance = &config.closing.assurance;
+    if let Err(message) = assurance.schedule() {
+        faults.push(places.fault("closing.assurance.at", message));
+    }
+    for (key, share) in [
+        ("precision", assurance.floor.precision),
+        ("coverage", assurance.floor.coverage),
+    ] {
+        if !(0.0..=1.0).contains(&share) {
+            let key = format!("closing.assurance.floor.{key}");
+            faults.push(places.fault(&key, "is a share: 0 to 1".to_owned()));
+        }
     }
 }
 

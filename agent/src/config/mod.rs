@@ -17,8 +17,8 @@ mod model;
 mod places;
 
 pub use acting::{
-    ApprovalsConfig, CanaryConfig, CloseMode, ClosingConfig, EffectsConfig, PrecedentsConfig,
-    ProtectionConfig, matching,
+    ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig,
+    EffectsConfig, PrecedentsConfig, ProtectionConfig, matching,
 };
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
@@ -230,9 +230,20 @@ pub struct PathsConfig {
     pub lock: Option<PathBuf>,
     /// The reviewed state of all of these, `nightdesk.manifest` beside the configuration file unless set.
     pub manifest: Option<PathBuf>,
+    /// Weights refitted from people's verdicts, `learned.yaml` beside the configuration file unless set.
+    pub learned: Option<PathBuf>,
     /// Heads of the audit log kept outside of the store, beside it with the ending `.anchors` unless set.
     pub anchors: Option<PathBuf>,
     /// The configuration file itself; none when it was read from text.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+impl PathsConfig {
+    /// The file of learned weights; there need not be one yet. None for a configuration that is no file and names none.
+    #[must_use]
+    pub fn learned_file(&self) -> Option<PathBuf> {
+        let beside = || Some(self.file.as_ref()?.parent()?.join("learned.yaml"));
+        self.learned.clone().or_else(beside)
+    }
 }

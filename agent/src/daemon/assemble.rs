@@ -79,6 +79,10 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     let scanner_folder = open(&SCANNER, config.paths.scanner.as_deref());
     let library = Library::load(&playbooks, &config.queries)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("playbooks", f))));
+    let library = library.and_then(|library| {
+        learned(library, config)
+            .map_err(|found| faults.extend(found.iter().map(|f| fault("learned weights", f))))
+    });
     let prompts = Prompts::load(&prompts_folder)
         .map_err(|found| faults.extend(found.iter().map(|f| fault("prompts", f))));
     if let Ok(prompts) = &prompts {
@@ -123,6 +127,29 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
         }
         _ => Err(ConfigFaults(faults)),
     }
+}
+
+/// The library with the learned weights in force, if there are any.
+fn learned(mut library: Library, config: &Config) -> Result<Library, Vec<String>> {
+    let Some(path) = config.paths.learned_file() else {
+        return Ok(library);
+    };
+    let told = |what: String| {
+        format!(
+            "{}: {what}; run `nightdesk learn` again, or remove the file",
+            path.display()
+        )
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let learned = library.learn(&text);
+            learned.map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?;
+            tracing::info!(file = %path.display(), "learned weights are in force");
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(vec![told(e.to_string())]),
+    }
+    Ok(library)
 }
 
 fn fault(place: &str, message: &dyn std::fmt::Display) -> ConfigFault {

@@ -93,6 +93,7 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
         .with_context(|| format!("lab {}", manifest.name))?;
     // A lab is not the environment whose state somebody has accepted.
     let paths = config::PathsConfig {
+        learned: base.paths.learned_file(),
         file: None,
         manifest: None,
         ..base.paths

@@ -165,6 +165,9 @@ pub struct Signal {
     pub veto: bool,
     /// What it shows of the impact when it speaks.
     pub impact: Option<Impact>,
+    /// Where it is written: the id of its playbook, or `shared/NAME`.
+    #[serde(skip)]
+    pub home: String,
 }
 
 impl Signal {

@@ -1,5 +1,8 @@
 //! All playbooks in force and which one an alert gets; the form is `form`, the checks are `check`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::Value;
 use state::model::NewAlert;
 
@@ -9,8 +12,9 @@ use crate::data::{DataFile, Folder, sha256_hex};
 use super::attack::Attack;
 use super::check;
 use super::condition::{ConditionError, Conditions, Roots};
-use super::form::{Playbook, Shared};
+use super::form::{Playbook, Shared, Signal};
 use super::graph::Graph;
+use super::learned::{self, InForce};
 use super::queries::{Dialect, Dialects, dialects};
 use super::reads::Reads;
 use super::terms::Terms;
@@ -44,11 +48,25 @@ pub struct Entry {
     pub graph: Graph,
     /// Which steps its conditions read.
     pub reads: Reads,
-    /// SHA-256 over the file and the shared groups it uses, their terms put in, hex.
+    /// SHA-256 over the file, the shared groups it uses, their terms put in, and the learned weights in force, hex.
     pub hash: String,
     /// Whether the file lies in the operator's own folder.
     pub own: bool,
+    /// What people's verdicts add to the prior, by source and rule.
+    rules: Arc<RuleOdds>,
 }
+
+impl Entry {
+    /// Log-odds of malicious of an alert of a rule before any evidence.
+    #[must_use]
+    pub fn prior(&self, source: &str, rule: &str) -> f64 {
+        let key = (source.to_owned(), rule.to_owned());
+        self.playbook.scoring.prior + self.rules.get(&key).copied().unwrap_or_default()
+    }
+}
+
+/// Log-odds by source and rule.
+type RuleOdds = BTreeMap<(String, String), f64>;
 
 /// All playbooks in force.
 #[derive(Debug)]
@@ -57,6 +75,7 @@ pub struct Library {
     dialect: Dialect,
     attack: Attack,
     terms: Terms,
+    learned: Option<InForce>,
 }
 
 /// Name of the playbook that catches what no other does.
@@ -82,12 +101,15 @@ impl Library {
             read_all::<Playbook>(folder, "", |f| terms.put_in(f), &mut faults)
         {
             let mut hashed = file.text.clone();
+            at_home(&mut playbook.signals, &playbook.id);
             for name in playbook.uses.clone().iter().rev() {
                 match shared.iter().find(|(f, _)| f.stem() == name) {
                     Some((f, group)) => {
                         hashed.push_str(&f.text);
                         playbook.steps.splice(0..0, group.steps.iter().cloned());
-                        playbook.signals.splice(0..0, group.signals.iter().cloned());
+                        let mut signals = group.signals.clone();
+                        at_home(&mut signals, &format!("shared/{name}"));
+                        playbook.signals.splice(0..0, signals);
                     }
                     None => faults.push(PlaybookFault::new(
                         &file.name,
@@ -105,6 +127,7 @@ impl Library {
                     reads,
                     hash: sha256_hex(&hashed),
                     own: file.overridden,
+                    rules: Arc::default(),
                 }),
                 (Err(found), _) => {
                     let told = found.into_iter().map(|e| e.to_string());
@@ -129,6 +152,7 @@ impl Library {
                 dialect,
                 attack,
                 terms,
+                learned: None,
             })
         } else {
             Err(faults)
@@ -189,6 +213,45 @@ impl Library {
     #[must_use]
     pub fn attack(&self) -> &Attack {
         &self.attack
+    }
+
+    /// Puts learned weights in force; `text` is the file. What is of no signal here is left out and told.
+    ///
+    /// # Errors
+    /// Every fault of the file; then nothing has changed.
+    pub fn learn(&mut self, text: &str) -> Result<(), Vec<String>> {
+        let in_force = learned::in_force(text, self)?;
+        let learned = &in_force.learned;
+        for signal in self
+            .entries
+            .iter_mut()
+            .flat_map(|e| &mut e.playbook.signals)
+        {
+            if let Some(known) = learned.signal(signal) {
+                signal.weight = known.weight;
+            }
+        }
+        let rules = learned.rules.iter();
+        let odds = rules.map(|r| ((r.source.clone(), r.rule.clone()), r.log_odds));
+        let odds: Arc<RuleOdds> = Arc::new(odds.collect());
+        for entry in &mut self.entries {
+            entry.hash = sha256_hex(format!("{} learned {}", entry.hash, in_force.hash));
+            entry.rules = odds.clone();
+        }
+        self.learned = Some(in_force);
+        Ok(())
+    }
+
+    /// The learned weights in force, if there are any.
+    #[must_use]
+    pub fn learned(&self) -> Option<&InForce> {
+        self.learned.as_ref()
+    }
+}
+
+fn at_home(signals: &mut [Signal], home: &str) {
+    for signal in signals {
+        home.clone_into(&mut signal.home);
     }
 }
 

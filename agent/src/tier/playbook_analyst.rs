@@ -57,7 +57,7 @@ pub fn assess(
         }
     }
     let word = heard.remember(dossier);
-    let prior = playbook.scoring.prior;
+    let prior = plan.entry.prior(&plan.alert.source, &plan.alert.rule.id);
     let probability = sigmoid(prior + heard.sum);
     let trusted_probability = sigmoid(prior + heard.trusted_sum);
     let mut gaps = dossier.gaps(plan, tier);

@@ -20,6 +20,7 @@
 //! | [`StepRun`] | `step_run` | one execution of a playbook step |
 //! | [`Tier`] | `tier` | triage, investigation, forensics |
 //! | [`Switch`], [`Turn`] | `switch` | what can be switched off, and each time it was |
+//! | [`AssuranceRun`] | `assurance` | a run of the golden lab, and whether it came out above the floor |
 //! | [`CanaryRun`] | `canary` | a known bad alert sent through the daemon's own pipeline |
 //! | [`Pattern`], [`Finding`] | `pattern` | how alerts of a rule are judged, and where that changed |
 //! | [`Budget`], [`Cursor`] | `budget`, `cursor` | what a case may still spend; where a source stands |
@@ -64,6 +65,7 @@ pub mod activity;
 pub mod alert;
 pub mod approval;
 pub mod assessment;
+pub mod assurance;
 pub mod budget;
 pub mod canary;
 pub mod case;
@@ -87,6 +89,7 @@ pub use activity::{Activity, Field};
 pub use alert::{Alert, AlertId, NewAlert, Rule, Severity};
 pub use approval::{Approval, ApprovalState};
 pub use assessment::{Assessment, Claim, Gap, Reason};
+pub use assurance::AssuranceRun;
 pub use budget::{Budget, Spent};
 pub use canary::{CANARY_SOURCE, CanaryRun, CanaryState};
 pub use case::{Case, CaseEvent, CaseId, CaseStatus, IllegalMove, Outcome, next};

@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod approvals;
+pub mod assurance;
 pub mod audit;
 pub mod calls;
 pub mod canary;

@@ -38,6 +38,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "shadow",
         include_str!("../../migrations/0005_shadow.sql"),
     ),
+    (
+        6,
+        "assurance",
+        include_str!("../../migrations/0006_assurance.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

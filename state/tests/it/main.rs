@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod approvals;
+mod assurance;
 mod audit;
 mod crash;
 mod effects;
@@ -78,6 +79,7 @@ contract!(
     watch::the_last_turn_of_a_switch_stands,
     watch::nothing_is_closed_while_closing_is_off,
     watch::a_canary_is_judged_once,
+    assurance::a_failed_assurance_switches_closing_off,
     watch::canaries_are_counted_and_listed_nowhere,
     watch::a_canary_goes_first_and_is_joined_by_nothing,
     watch::patterns_count_what_the_daemon_judged,

@@ -26,6 +26,7 @@ fn ground() -> (TempDir, PathsConfig, Vec<PathBuf>) {
         "prompts/tier1.md",
         "mappings/alerts/x.toml",
         "presets/y.toml",
+        "learned.yaml",
     ];
     for name in files {
         std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();

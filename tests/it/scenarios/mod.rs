@@ -7,6 +7,7 @@ mod effects;
 mod faults;
 mod feedback;
 mod integrity;
+mod learn;
 mod model;
 mod people;
 mod queries;

@@ -87,7 +87,7 @@ async fn one(store: &Store, config: &Config, given: Feedback, out: &Out) -> Done
         by: by.clone(),
         channel,
         note: given.note,
-        then: then(given.close),
+        then: if given.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
     let taken = feedback::give(store, &config.approvals, said).await;
@@ -98,13 +98,6 @@ async fn one(store: &Store, config: &Config, given: Feedback, out: &Out) -> Done
         out.line(&told(case, kind, &taken));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn then(close: bool) -> Then {
-    match close {
-        true => Then::Close,
-        false => Then::Keep,
-    }
 }
 
 fn told(case: CaseId, kind: VerdictKind, taken: &Taken) -> String {
@@ -174,7 +167,7 @@ async fn take(
         by,
         channel: format!("file, {channel}"),
         note: line.note,
-        then: then(line.close),
+        then: if line.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
     let given = feedback::give(store, &config.approvals, said).await;

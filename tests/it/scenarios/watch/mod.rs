@@ -1,5 +1,6 @@
-//! What watches the daemon itself: here the kill switch, by command and by file; canary and off-pattern are below.
+//! What watches the daemon itself: here the kill switch, by command and by file; canary, golden lab and off-pattern are below.
 
+mod assurance;
 mod canary;
 mod off_pattern;
 
