@@ -200,7 +200,7 @@ fn remembered(word: &Word) -> Option<(f64, String)> {
 }
 
 /// Highest probability at which signals alone let a close be proposed.
-const QUIET: f64 = 0.25;
+const QUIET: f64 = 0.1;
 
 /// What to propose to a person where nothing carries a close.
 fn suggests(
