@@ -8,7 +8,7 @@ use tests::workbench::{Lab, STRANGE, USUAL, nightdesk, stderr, stdout};
 
 use super::PROGRAM;
 
-/// The keys of the objects that others rely on, as the issue gives them.
+/// The keys of the objects that others rely on, and no other.
 fn has_keys(object: &Value, keys: &str) {
     let found: BTreeSet<&str> = object
         .as_object()
@@ -22,7 +22,7 @@ fn has_keys(object: &Value, keys: &str) {
 fn has_alert_shape(alert: &Value) {
     has_keys(
         alert,
-        "source_alert_id case_id verdict confidence outcome tier analyst close_allowed duplicate_of techniques \
+        "source_alert_id case_id verdict confidence probability outcome tier analyst close_allowed duplicate_of techniques \
          timeline effects scanner_hits reasons gaps tool_calls model_turns seconds",
     );
     for line in alert["timeline"].as_array().unwrap() {
@@ -66,7 +66,7 @@ async fn what_once_and_eval_print_has_the_shape_others_rely_on() {
         serde_json::from_str(&stdout(&output)).unwrap()
     };
     let lab_shape = |lab: &Value| {
-        has_keys(lab, "lab analyst alerts metrics");
+        has_keys(lab, "lab analyst alerts metrics effort");
         let alerts = lab["alerts"].as_array().unwrap();
         assert_eq!(alerts.len(), 1, "{lab}");
         alerts.iter().for_each(has_alert_shape);
