@@ -59,7 +59,7 @@ enum Command {
     Check(check::Args),
     /// Trip every safety control in a scratch environment and say what stopped it
     Selftest(selftest::Args),
-    /// List, show and report cases
+    /// List, show and report cases, judge them again, split them, and take people's verdicts
     #[command(subcommand)]
     Case(case::Command),
     /// List and answer questions that wait for a person
