@@ -33,7 +33,8 @@ pub struct History {
     pub harmless_of_rule: usize,
     /// Cases of the rule that people called malicious or suspicious, any principal.
     pub harmful_of_rule: usize,
-    /// Words on alerts of the same principal, the newest first, at most fifty.
+    /// Words on alerts of the same principal, at most fifty, those that warn first; without their notes, which may hold
+    /// what an outsider wrote.
     pub words: Vec<Precedent>,
     /// Cases with equal content that carry a close.
     pub equal_needed: usize,
@@ -76,8 +77,9 @@ impl History {
         alert: &Alert,
     ) -> Result<Option<Self>> {
         let rule = (alert.source.as_str(), alert.rule.id.as_str());
-        let since = alert.time - rules.oldest();
-        let mut words = store.precedents(rule, since, alert.time).await?;
+        // Also words on alerts of a later time: one that comes late is no less like them.
+        let (since, until) = (alert.time - rules.oldest(), alert.time + rules.oldest());
+        let mut words = store.precedents(rule, since, until).await?;
         words.retain(|w| w.alert != alert.id);
         if words.is_empty() {
             return Ok(None);
@@ -90,7 +92,9 @@ impl History {
         words.retain(|w| {
             !likeness.principal.is_empty() && w.likeness.principal == likeness.principal
         });
+        // Those that warn come first: no number of harmless ones pushes them out.
         words.truncate(KEPT);
+        words.iter_mut().for_each(|w| w.note.clear());
         Ok(Some(Self {
             likeness,
             fired,

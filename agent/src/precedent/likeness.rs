@@ -27,15 +27,14 @@ pub fn likeness(alert: &Alert) -> Likeness {
     let mut content = BTreeSet::new();
     for activity in &alert.activities {
         fields.insert(form(activity));
-        leaves(&activity.raw, "", &mut content, 0);
+        leaves(&activity.raw, "", &mut content, (0, masked));
     }
     if alert.activities.is_empty() {
-        match serde_json::from_str(&alert.raw) {
-            Ok(raw) => leaves(&raw, "", &mut content, 0),
-            Err(_) => drop(content.insert(masked(&alert.raw))),
-        }
         // Without an event that could be read only the whole text says what it is.
-        fields.clone_from(&content);
+        match serde_json::from_str(&alert.raw) {
+            Ok(raw) => leaves(&raw, "", &mut fields, (0, numbers_out)),
+            Err(_) => drop(fields.insert(numbers_out(&alert.raw))),
+        }
     }
     let shape = sha256_hex(json!([about, fields]).to_string());
     Likeness {
@@ -65,16 +64,20 @@ fn principal(entities: &[Entity]) -> Option<String> {
 fn form(activity: &Activity) -> String {
     let mut lines = BTreeSet::from([format!("schema={}", activity.schema)]);
     if activity.fields.is_empty() {
-        leaves(&activity.raw, "", &mut lines, 0);
+        leaves(&activity.raw, "", &mut lines, (0, numbers_out));
     }
     for (field, fact) in &activity.fields {
         let value = match field {
             // Different at every use.
             Field::UserId | Field::Session | Field::ProcessId | Field::Message => continue,
-            Field::SrcIp | Field::DstIp => fact.value.trim().to_lowercase(),
             Field::DstPort => port(&fact.value),
             Field::Bytes => fact.value.trim().len().to_string(),
-            _ => masked(&fact.value),
+            Field::UserAgent => masked(&fact.value),
+            Field::CommandLine | Field::File | Field::Process | Field::Parent | Field::Subject => {
+                numbers_out(&fact.value)
+            }
+            // Who, where, what and by which file: another one is another case.
+            _ => fact.value.trim().to_lowercase(),
         };
         if !value.is_empty() {
             lines.insert(format!("{field}={value}"));
@@ -91,20 +94,41 @@ fn port(text: &str) -> String {
     }
 }
 
-/// Every single value with its path, list places left out.
-fn leaves(value: &Value, path: &str, into: &mut BTreeSet<String>, depth: usize) {
+/// Every single value with its path, list places left out; texts as `told` tells them.
+fn leaves(
+    value: &Value,
+    path: &str,
+    into: &mut BTreeSet<String>,
+    (depth, told): (usize, fn(&str) -> String),
+) {
+    let inner = (depth + 1, told);
     match value {
         _ if depth > DEEPEST => {
-            into.insert(format!("{path}=…"));
+            into.insert(format!("{path}={}", sha256_hex(value.to_string())));
         }
         Value::Object(map) => map
             .iter()
-            .for_each(|(key, v)| leaves(v, &format!("{path}.{}", masked(key)), into, depth + 1)),
-        Value::Array(items) => items.iter().for_each(|v| leaves(v, path, into, depth + 1)),
-        Value::String(text) => drop(into.insert(format!("{path}={}", masked(text)))),
-        Value::Number(_) => drop(into.insert(format!("{path}=#"))),
+            .for_each(|(key, v)| leaves(v, &format!("{path}.{}", told(key)), into, inner)),
+        Value::Array(items) => items.iter().for_each(|v| leaves(v, path, into, inner)),
+        Value::String(text) => drop(into.insert(format!("{path}={}", told(text)))),
+        Value::Number(n) => drop(into.insert(format!("{path}={}", told(&n.to_string())))),
         Value::Bool(_) | Value::Null => drop(into.insert(format!("{path}={value}"))),
     }
+}
+
+/// Fewest digits of a number that is left out where names and addresses must stay: times and request
+/// numbers, not the codes of events.
+const LONG_NUMBER: usize = 6;
+
+/// The text in lower case without UUIDs and long numbers; names, addresses, digests and encoded payloads stay.
+fn numbers_out(text: &str) -> String {
+    words(text, |word| {
+        let number = word.chars().all(|c| c.is_ascii_digit());
+        match number && word.len() >= LONG_NUMBER {
+            true => "#".to_owned(),
+            false => word.to_owned(),
+        }
+    })
 }
 
 /// The usual spelling of a UUID, lower case; some of its parts may hold no digit. Without it alerts would only differ more.
@@ -116,6 +140,23 @@ const LONGEST_MIXED: usize = 8;
 
 /// The text in lower case with numbers and ids left out, so that it is equal at the next time; an address stays.
 fn masked(text: &str) -> String {
+    words(text, |word| {
+        let numbered = word.contains(|c: char| c.is_ascii_digit());
+        let is_id =
+            word.chars().all(|c| c.is_ascii_hexdigit()) || word.chars().count() > LONGEST_MIXED;
+        let mut out: String = match numbered && is_id {
+            true => String::new(),
+            false => word.chars().filter(|c| !c.is_ascii_digit()).collect(),
+        };
+        if numbered {
+            out.push('#');
+        }
+        out
+    })
+}
+
+/// The text in lower case, its UUIDs left out and each word as `told` tells it; a text that is an address stays.
+fn words(text: &str, told: impl Fn(&str) -> String) -> String {
     let text = text.trim().to_lowercase();
     if text.parse::<IpAddr>().is_ok() {
         return text;
@@ -127,16 +168,7 @@ fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let ends = word.chars().next_back().filter(|c| !c.is_alphanumeric());
-        let word = &word[..word.len() - ends.map_or(0, char::len_utf8)];
-        let numbered = word.contains(|c: char| c.is_ascii_digit());
-        let is_id =
-            word.chars().all(|c| c.is_ascii_hexdigit()) || word.chars().count() > LONGEST_MIXED;
-        if !(numbered && is_id) {
-            out.extend(word.chars().filter(|c| !c.is_ascii_digit()));
-        }
-        if numbered {
-            out.push('#');
-        }
+        out.push_str(&told(&word[..word.len() - ends.map_or(0, char::len_utf8)]));
         out.extend(ends);
     }
     out
@@ -144,7 +176,24 @@ fn masked(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::{masked, numbers_out};
+
+    #[test]
+    fn names_addresses_and_payloads_are_told_apart() {
+        for (one, other) in [
+            ("curl http://203.0.113.5/a", "curl http://198.51.100.9/a"),
+            ("ssh srv01", "ssh srv02"),
+            ("4624", "4625"),
+            (
+                "powershell -enc SQBFAFgAMQA=",
+                "powershell -enc SQBFAFgAMgA=",
+            ),
+            ("del 9f86d081884c7d65", "del 60303ae22b998861"),
+        ] {
+            assert_ne!(numbers_out(one), numbers_out(other));
+        }
+        assert_eq!(numbers_out("at 1700000001"), numbers_out("at 1700009999"));
+    }
 
     #[test]
     fn numbers_and_ids_go_and_words_and_addresses_stay() {

@@ -6,11 +6,12 @@ use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError};
 use crate::model::{CANARY_SOURCE, CaseId, Feedback, Likeness, Precedent, Time};
 
-/// Words on one rule that are read at once, the newest.
+/// Words on one rule that are read at once.
 const MOST: i64 = 1000;
 
 impl Store {
-    /// What people said of alerts of a rule whose time lies in `since..until`, the newest first, at most a thousand.
+    /// What people said of alerts of a rule whose time lies in `since..until`, at most a thousand: those that
+    /// say malicious or suspicious before all others, then the newest first.
     pub async fn precedents(
         &self,
         rule: (&str, &str),
@@ -21,7 +22,7 @@ impl Store {
         let found = sqlx::query(
             "SELECT f.*, a.case_id FROM feedback f JOIN alerts a ON a.id = f.alert_id
              WHERE f.source = ?1 AND f.rule_id = ?2 AND f.superseded = 0 AND f.alert_time >= ?3 AND f.alert_time < ?4
-             ORDER BY f.alert_time DESC, f.id DESC LIMIT ?5",
+             ORDER BY f.kind IN ('true_positive', 'suspicious') DESC, f.alert_time DESC, f.id DESC LIMIT ?5",
         )
         .bind(source)
         .bind(id)

@@ -80,6 +80,16 @@ pub(crate) async fn the_last_word_on_an_alert_counts(store: &Store) {
         store.fired(rule, "bob", (at(0), at(6))).await.unwrap(),
         (1, 0)
     );
+    // A word that warns comes first, however new the others are.
+    let (later, newer) = opened(store, 9, "ann").await;
+    let harmless = word(later, newer.id, VerdictKind::BenignPositive, 13);
+    store.intervene(harmless).await.unwrap();
+    let known = store.precedents(rule, at(0), at(100)).await.unwrap();
+    let kinds: Vec<_> = known.iter().map(|w| w.kind).collect();
+    assert_eq!(
+        kinds,
+        [VerdictKind::TruePositive, VerdictKind::BenignPositive]
+    );
     // A word on an alert of another case changes nothing.
     let wrong = store
         .intervene(word(other, alert.id, VerdictKind::BenignPositive, 12))
