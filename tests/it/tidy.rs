@@ -147,7 +147,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 }
 
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
-const ROOMS: [&[&str]; 18] = [
+const ROOMS: [&[&str]; 21] = [
     &["data", "text"],
     &["config", "telemetry"],
     &[
@@ -168,7 +168,10 @@ const ROOMS: [&[&str]; 18] = [
     &["pipeline"],
     &["triage"],
     &["report", "export", "feedback"],
+    &["metrics"],
     &["approvals"],
+    &["notify"],
+    &["http"],
     &["daemon"],
     &["eval"],
     &["replay"],

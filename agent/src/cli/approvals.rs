@@ -132,7 +132,7 @@ async fn give(
         at: SystemClock.now(),
     };
     let by = answer.by.clone();
-    let given = approvals::answer(store, &config.approvals, answer).await;
+    let given = approvals::answer(store, &config.people.approvals, answer).await;
     let given = given.map_err(|e| match e {
         AnswerError::Store(e) => e.into(),
         refused => Failed::new(FAILED, refused),

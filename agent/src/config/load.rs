@@ -156,17 +156,16 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
     let mut take = |name: &str| table.remove(name);
     let mut config = Config::default();
     macro_rules! section {
-        ($($field:ident),+) => { $(
+        ($within:expr => $($field:ident),+) => { $(
             if let Some(value) = take(stringify!($field)) {
                 if let Some(read) = read(value, stringify!($field), places, faults) {
-                    config.$field = read;
+                    $within.$field = read;
                 }
             }
         )+ };
     }
-    section!(
-        store, run, queries, model, tiers, closing, effects, approvals, protection, paths
-    );
+    section!(config => store, run, queries, model, tiers, closing, effects, protection, paths);
+    section!(config.people => approvals);
     match take("sources").map(|v| v.kind) {
         Some(ValueKind::Array(items)) => {
             for (i, item) in items.into_iter().enumerate() {

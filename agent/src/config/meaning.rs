@@ -136,7 +136,7 @@ fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
         ),
         (
             "approvals.expires",
-            config.approvals.expires.0,
+            config.people.approvals.expires.0,
             Duration::from_secs(60),
             7 * day,
         ),

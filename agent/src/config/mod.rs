@@ -44,12 +44,19 @@ pub struct Config {
     pub closing: ClosingConfig,
     /// Whether outside effects may happen.
     pub effects: EffectsConfig,
-    /// Who may answer what.
-    pub approvals: ApprovalsConfig,
+    /// Who may answer what, and how people are told.
+    pub people: PeopleConfig,
     /// Who and what is never closed over or acted on automatically.
     pub protection: ProtectionConfig,
     /// Folders that override the data carried in the binary.
     pub paths: PathsConfig,
+}
+
+/// The sections about people; each stands by itself in the file.
+#[derive(Debug, Clone, Default)]
+pub struct PeopleConfig {
+    /// Who may answer what: `[approvals]`.
+    pub approvals: ApprovalsConfig,
 }
 
 /// `[store]`

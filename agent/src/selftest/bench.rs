@@ -230,7 +230,7 @@ fn settings(program: &Path, scratch: &Path) -> anyhow::Result<Config> {
     config.closing.mode = CloseMode::Auto;
     config.closing.review_sample_percent = Some(0.0);
     config.effects.live = true;
-    config.approvals.approvers = vec![APPROVER.to_owned()];
+    config.people.approvals.approvers = vec![APPROVER.to_owned()];
     config.paths = PathsConfig {
         playbooks: Some(scratch.join("playbooks")),
         lock: Some(scratch.join("nightdesk.lock")),

@@ -272,7 +272,8 @@ impl Trial {
             channel: "selftest".to_owned(),
             at: self.ctx.now(),
         };
-        let given = approvals::answer(&self.ctx.store, &self.ctx.config.approvals, answer).await;
+        let given =
+            approvals::answer(&self.ctx.store, &self.ctx.config.people.approvals, answer).await;
         Ok(given.map(drop))
     }
 

@@ -240,7 +240,7 @@ async fn answers(desk: &Desk, draw: &Draw, id: i64) -> (bool, usize) {
             channel: "fuzz".to_owned(),
             at: *at,
         };
-        match answer(&desk.ctx.store, &desk.ctx.config.approvals, said).await {
+        match answer(&desk.ctx.store, &desk.ctx.config.people.approvals, said).await {
             Ok(_) => {}
             Err(AnswerError::Refused { .. }) => refused += 1,
             Err(e) => panic!("{e}"),

@@ -69,7 +69,7 @@ async fn a_control_that_does_not_bind_is_reported() {
     let mutations: [(&str, &str, Loosen); 5] = [
         ("a stranger's yes", "nothing stopped it", |c| {
             let stranger = "stranger@corp.example".to_owned();
-            c.approvals.approvers.push(stranger);
+            c.people.approvals.approvers.push(stranger);
         }),
         ("no answer", "nothing stopped it", |c| {
             let tools = &mut c.servers.get_mut("ticketing").unwrap().tools;

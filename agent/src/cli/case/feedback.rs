@@ -90,7 +90,7 @@ async fn one(store: &Store, config: &Config, given: Feedback, out: &Out) -> Done
         then: if given.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let taken = feedback::give(store, &config.approvals, said).await;
+    let taken = feedback::give(store, &config.people.approvals, said).await;
     let taken = taken.map_err(failed)?;
     if out.is_json() {
         out.value(&json!({"case": case, "verdict": kind, "by": by, "alerts": taken.alerts, "status": taken.status}));
@@ -170,7 +170,7 @@ async fn take(
         then: if line.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let given = feedback::give(store, &config.approvals, said).await;
+    let given = feedback::give(store, &config.people.approvals, said).await;
     given.map(drop).map_err(|e| e.to_string())
 }
 

@@ -194,7 +194,11 @@ async fn approved(ctx: &Ctx, effect: &Effect) -> Result<(i64, String), Refusal> 
         return Err(refuse(why));
     }
     let by = asked.answered_by.unwrap_or_default();
-    ctx.config.approvals.may_approve(&by).map_err(refuse)?;
+    ctx.config
+        .people
+        .approvals
+        .may_approve(&by)
+        .map_err(refuse)?;
     Ok((id, digest))
 }
 

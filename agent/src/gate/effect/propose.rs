@@ -152,7 +152,7 @@ fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
 }
 
 fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
-    let expires = ctx.now() + ctx.config.approvals.expire_after();
+    let expires = ctx.now() + ctx.config.people.approvals.expire_after();
     let on = match effect.target.as_str() {
         "" => String::new(),
         target => format!(" on {target}"),

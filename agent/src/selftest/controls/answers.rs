@@ -99,7 +99,13 @@ async fn once(bench: &Bench) -> anyhow::Result<Tried> {
 
 /// An answer that must not count, and the attempt to send all the same.
 async fn answered(bench: &Bench, by: &str, later: TimeDelta) -> anyhow::Result<Tried> {
-    let listed = |s: &mut Setup| s.config.approvals.approvers.push("nightdesk".to_owned());
+    let listed = |s: &mut Setup| {
+        s.config
+            .people
+            .approvals
+            .approvers
+            .push("nightdesk".to_owned())
+    };
     let trial = bench.trial(listed).await?;
     let effect = trial
         .propose(&[Deed::allowed("an answer")])
@@ -158,7 +164,7 @@ fn for_what() -> Vec<Control> {
             name: "an approver who is one no longer",
             attempt: "an action is approved, then its approver is taken off the list, then it is sent",
             want: Want::Refused("is not one of [approvals] approvers"),
-            run: |b| Box::pin(later(b, |s| s.config.approvals.approvers.clear())),
+            run: |b| Box::pin(later(b, |s| s.config.people.approvals.approvers.clear())),
         },
         Control {
             rule: 6,
