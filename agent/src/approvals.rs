@@ -2,12 +2,17 @@
 
 use serde_json::json;
 use state::model::{
-    Approval, ApprovalState, CaseEvent, Outcome, Time, TimelineEvent, TimelineKind,
+    Answered, Approval, ApprovalState, CaseEvent, Outcome, Time, TimelineEvent, TimelineKind,
+    ToolClass,
 };
-use state::store::{Answered, ApprovalAnswer, Store, StoreError};
+use state::store::{ApprovalAnswer, Store, StoreError};
 
-use crate::config::ApprovalsConfig;
 use crate::feedback;
+use crate::rights::{Rights, Who};
+use crate::text::oneline;
+
+/// Longest reason that is kept, characters.
+const LONGEST: usize = 500;
 
 /// One answer to one question.
 #[derive(Debug, Clone)]
@@ -17,9 +22,9 @@ pub struct Answer {
     /// Yes or no.
     pub answered: Answered,
     /// Who says so.
-    pub by: String,
-    /// How it came and who the channel says it was, for the audit record: `command line as ana`.
-    pub channel: String,
+    pub who: Who,
+    /// Why, in their words; needed for a no, and for a yes to something destructive.
+    pub reason: String,
     /// When.
     pub at: Time,
 }
@@ -48,7 +53,7 @@ pub enum AnswerError {
 /// [`AnswerError::Refused`]: nothing has changed.
 pub async fn answer(
     store: &Store,
-    rules: &ApprovalsConfig,
+    rights: Rights<'_>,
     answer: Answer,
 ) -> Result<Approval, AnswerError> {
     let asked = store.approval(answer.id).await?;
@@ -62,11 +67,13 @@ pub async fn answer(
             Answered::Approved => "approve",
             Answered::Denied => "deny",
         },
-        "by": answer.by,
-        "channel": answer.channel,
+        "by": answer.who.name,
+        "channel": answer.who.channel,
+        "reason": oneline(&answer.reason, LONGEST),
         "stage": "intent",
     });
-    if let Err(why) = open_to(&asked, rules, &answer) {
+    let involved = store.involved(asked.case).await?;
+    if let Err(why) = open_to(&asked, (rights, &involved), &answer).await {
         record["stage"] = json!("refused");
         record["decision"] = json!("deny");
         record["rule"] = json!(6);
@@ -78,17 +85,37 @@ pub async fn answer(
     store.append_audit(answer.at, &record).await?;
     let mut follows = follows(&asked, &answer);
     if follows.event == CaseEvent::Closed {
-        let who = (answer.by.as_str(), answer.channel.as_str(), answer.at);
+        let who = (
+            answer.who.name.as_str(),
+            answer.who.channel.as_str(),
+            answer.at,
+        );
         follows.feedback = feedback::confirmed(store, asked.case, who).await?;
     }
-    let given = store.answer_approval(follows).await?;
+    let given = match store.answer_approval(follows).await {
+        Ok(given) => given,
+        Err(e @ (StoreError::NotOpen { .. } | StoreError::Refused { .. })) => {
+            record["stage"] = json!("refused");
+            record["decision"] = json!("deny");
+            record["rule"] = json!(6);
+            record["why"] = json!(e.to_string());
+            store.append_audit(answer.at, &record).await?;
+            return Err(AnswerError::Store(e));
+        }
+        Err(e) => return Err(e.into()),
+    };
     record["stage"] = json!("done");
+    record["state"] = json!(given.state);
     store.append_audit(answer.at, &record).await?;
     Ok(given)
 }
 
 /// Whether the question is open, and to this person.
-fn open_to(asked: &Approval, rules: &ApprovalsConfig, answer: &Answer) -> Result<(), String> {
+async fn open_to(
+    asked: &Approval,
+    (rights, involved): (Rights<'_>, &[String]),
+    answer: &Answer,
+) -> Result<(), String> {
     match asked.state {
         ApprovalState::Pending if answer.at > asked.expires => {
             return Err("it has run out, which means no".to_owned());
@@ -97,44 +124,62 @@ fn open_to(asked: &Approval, rules: &ApprovalsConfig, answer: &Answer) -> Result
         state => return Err(format!("it is {state}; only a pending one can be answered")),
     }
     match (asked.action.as_str(), answer.answered) {
-        ("close", _) => rules.may_close(&answer.by),
+        ("close", _) => rights.may_close(&answer.who, involved).await,
         // Saying no can do no harm; who may see the question may.
-        (_, Answered::Denied) => rules
-            .may_approve(&answer.by)
-            .or_else(|why| rules.may_close(&answer.by).map_err(|_| why)),
-        (_, Answered::Approved) => rules.may_approve(&answer.by),
+        (_, Answered::Denied) => match rights.may_approve(&answer.who.name, involved).await {
+            Ok(()) => Ok(()),
+            Err(why) => rights
+                .may_close(&answer.who, involved)
+                .await
+                .map_err(|_| why),
+        },
+        (_, Answered::Approved) => rights.may_approve(&answer.who.name, involved).await,
+    }?;
+    match needs_reason(asked, answer.answered) && answer.reason.trim().is_empty() {
+        true => Err("say why: this answer needs a reason".to_owned()),
+        false => Ok(()),
     }
+}
+
+/// Whether an answer to a question needs a reason.
+#[must_use]
+pub fn needs_reason(asked: &Approval, answered: Answered) -> bool {
+    answered == Answered::Denied || asked.binding["class"] == json!(ToolClass::Destructive)
 }
 
 /// What an answer does to the case.
 fn follows(asked: &Approval, answer: &Answer) -> ApprovalAnswer {
     use Answered as A;
-    let by = &answer.by;
+    let by = &answer.who.name;
+    let why = match oneline(&answer.reason, LONGEST) {
+        reason if reason.is_empty() => String::new(),
+        reason => format!(": {reason}"),
+    };
     let closes = asked.action == "close";
     let (event, outcome, decided, said) = match (closes, answer.answered) {
         (true, A::Approved) => (
             CaseEvent::Closed,
             Some(Outcome::Closed),
             Some((TimelineKind::Closed, "closed: a person has decided")),
-            format!("closed by {by}"),
+            format!("closed by {by}{why}"),
         ),
         (true, A::Denied) => (
             CaseEvent::Escalated,
             Some(Outcome::Escalated),
             Some((TimelineKind::Escalated, "kept open: a person has decided")),
-            format!("kept open by {by}"),
+            format!("kept open by {by}{why}"),
         ),
         (false, A::Approved) => (
             CaseEvent::Answered,
             None,
             None,
-            format!("{} approved by {by}", asked.summary),
+            format!("{} approved by {by}{why}", asked.summary),
         ),
         (false, A::Denied) => (
             CaseEvent::Answered,
             None,
             None,
-            format!("{} denied by {by}", asked.summary),
+            format!("{} denied by {by}{why}", asked.summary),
         ),
     };
     let mut told = TimelineEvent::ours(asked.case, answer.at, TimelineKind::Answered, said);
@@ -145,6 +190,8 @@ fn follows(asked: &Approval, answer: &Answer) -> ApprovalAnswer {
         approval: asked.id,
         answered: answer.answered,
         by: by.clone(),
+        reason: oneline(&answer.reason, LONGEST),
+        channel: answer.who.channel.clone(),
         at: answer.at,
         event,
         outcome,

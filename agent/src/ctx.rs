@@ -16,6 +16,7 @@ use crate::llm::Llm;
 use crate::playbook::Library;
 use crate::policy::Policy;
 use crate::prompt::Prompts;
+use crate::rights::{Groups, Rights};
 use crate::scan::Scanner;
 
 /// Where time comes from.
@@ -85,6 +86,8 @@ pub struct Guard {
     pub scanner: Arc<Scanner>,
     /// Whether the files that decide are as they were reviewed.
     pub integrity: Integrity,
+    /// Who is in the groups that may answer.
+    pub groups: Arc<dyn Groups>,
 }
 
 /// What a run of the daemon works with.
@@ -126,6 +129,7 @@ impl Ctx {
                 policy: self.guard.policy.clone(),
                 scanner: self.guard.scanner.clone(),
                 integrity: Integrity::start(&config.paths),
+                groups: self.guard.groups.clone(),
             },
             toolbox: self.toolbox.clone(),
             mappings: self.mappings.clone(),
@@ -137,6 +141,12 @@ impl Ctx {
             owner: self.owner.clone(),
             config,
         }
+    }
+
+    /// Who may answer what.
+    #[must_use]
+    pub fn rights(&self) -> Rights<'_> {
+        Rights::new(&self.config.people.approvals, &*self.guard.groups)
     }
 
     /// Now, by the clock.

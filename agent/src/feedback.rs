@@ -7,8 +7,8 @@ use state::model::{
 };
 use state::store::{Intervention, Store, StoreError, StoredVerdict};
 
-use crate::config::ApprovalsConfig;
 use crate::precedent::likeness;
+use crate::rights::{Rights, Who};
 use crate::text::oneline;
 
 /// Longest note that is kept, characters.
@@ -24,9 +24,7 @@ pub struct Said {
     /// The verdict.
     pub kind: VerdictKind,
     /// Who says so.
-    pub by: String,
-    /// How it came and who the channel says it was, for the audit record: `command line as ana`.
-    pub channel: String,
+    pub who: Who,
     /// Their reason, in their words.
     pub note: String,
     /// What is to become of the case.
@@ -73,11 +71,7 @@ pub struct Taken {
 ///
 /// # Errors
 /// [`FeedbackError::Refused`]: nothing has changed.
-pub async fn give(
-    store: &Store,
-    rules: &ApprovalsConfig,
-    said: Said,
-) -> Result<Taken, FeedbackError> {
+pub async fn give(store: &Store, rights: Rights<'_>, said: Said) -> Result<Taken, FeedbackError> {
     let case = store.case(said.case).await?;
     let known = store.verdicts_of(said.case).await?;
     let alerts = store.alerts_of(said.case).await?;
@@ -90,11 +84,13 @@ pub async fn give(
         "case": said.case,
         "alerts": about.iter().map(|a| a.source_alert_id.as_str()).collect::<Vec<_>>(),
         "verdict": said.kind,
-        "by": said.by,
-        "channel": said.channel,
+        "by": said.who.name,
+        "channel": said.who.channel,
         "note": oneline(&said.note, LONGEST),
     });
-    let checked = rules.may_close(&said.by).and_then(|()| {
+    let involved = store.involved(said.case).await?;
+    let allowed = rights.may_close(&said.who, &involved).await;
+    let checked = allowed.and_then(|()| {
         let event = moved(&said, case.status, (&alerts, &about), &known)?;
         match about.is_empty() || about.len() < said.alerts.len() {
             true => Err("it holds no such alert".to_owned()),
@@ -198,10 +194,10 @@ fn intervention(
     } else {
         format!(": {note}")
     };
-    let message = format!("{} says {}{reason}", said.by, said.kind);
+    let message = format!("{} says {}{reason}", said.who.name, said.kind);
     let mut told = TimelineEvent::ours(said.case, said.at, TimelineKind::Answered, message)
         .with(json!({"alerts": ids, "verdict": said.kind}));
-    told.actor.clone_from(&said.by);
+    told.actor.clone_from(&said.who.name);
     let mut events = vec![told];
     if event == Some(CaseEvent::Closed) {
         let message = "closed: a person has decided";
@@ -216,8 +212,8 @@ fn intervention(
     let feedback = about.iter().map(|a| Feedback {
         alert: a.id,
         kind: said.kind,
-        by: said.by.clone(),
-        channel: said.channel.clone(),
+        by: said.who.name.clone(),
+        channel: said.who.channel.clone(),
         note: note.clone(),
         likeness: likeness(a),
         signals: signals(known, a.id),
@@ -238,8 +234,8 @@ fn intervention(
 fn verdict(said: &Said, alert: AlertId, known: &[StoredVerdict], note: &str) -> Verdict {
     let before = last(known, alert, |_| true);
     let sentence = match note {
-        "" => format!("{} says so", said.by),
-        note => format!("{}: {note}", said.by),
+        "" => format!("{} says so", said.who.name),
+        note => format!("{}: {note}", said.who.name),
     };
     let reason = match said.kind {
         VerdictKind::TruePositive => VerdictReason::MaliciousActivity,

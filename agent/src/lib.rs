@@ -26,6 +26,7 @@ pub mod precedent;
 pub mod prompt;
 pub mod replay;
 pub mod report;
+pub mod rights;
 pub mod scan;
 pub mod selftest;
 pub mod telemetry;

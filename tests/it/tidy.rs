@@ -160,6 +160,7 @@ const ROOMS: [&[&str]; 21] = [
         "integrity",
         "anchors",
         "correlate",
+        "rights",
     ],
     &["catalogue"],
     &["ctx"],

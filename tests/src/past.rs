@@ -2,6 +2,7 @@
 
 use agent::config::ApprovalsConfig;
 use agent::feedback::{self, Said, Then};
+use agent::rights::{Rights, Who};
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::verdict::{Basis, Provenance};
@@ -78,13 +79,12 @@ pub async fn leave_word(
         case,
         alerts: vec![],
         kind: word.kind,
-        by: "ana".to_owned(),
-        channel: "test".to_owned(),
+        who: Who::at_shell("ana", "test"),
         note: String::new(),
         then: Then::Keep,
         at: at + TimeDelta::minutes(1),
     };
-    feedback::give(store, &ApprovalsConfig::default(), said).await?;
+    feedback::give(store, Rights::alone(&ApprovalsConfig::default()), said).await?;
     Ok(case)
 }
 

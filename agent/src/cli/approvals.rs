@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use nix::unistd::{User, getuid};
 use serde_json::json;
-use state::model::{Approval, ApprovalState};
-use state::store::{Answered, Store};
+use state::model::{Answered, Approval, ApprovalState};
+use state::store::Store;
 
 use crate::approvals::{self, AnswerError};
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
+use crate::rights::{Rights, Who};
 use crate::text::oneline;
 
 use super::output::table;
@@ -43,6 +44,9 @@ pub(super) struct Answer {
     /// Who answers, as in [approvals] approvers and closers; only root may answer for others [default: you]
     #[arg(long)]
     by: Option<String>,
+    /// Why; needed to say no, and to say yes to something destructive
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Done {
@@ -123,16 +127,17 @@ async fn give(
     out: &Out,
 ) -> Result<(), Failed> {
     let (answer, answered) = given;
-    let (by, channel) = person(answer.by)?;
+    let who = person(answer.by)?;
+    let by = who.name.clone();
     let answer = approvals::Answer {
         id: answer.id,
         answered,
-        by,
-        channel,
+        who,
+        reason: answer.reason.unwrap_or_default(),
         at: SystemClock.now(),
     };
-    let by = answer.by.clone();
-    let given = approvals::answer(store, &config.people.approvals, answer).await;
+    let rights = Rights::alone(&config.people.approvals);
+    let given = approvals::answer(store, rights, answer).await;
     let given = given.map_err(|e| match e {
         AnswerError::Store(e) => e.into(),
         refused => Failed::new(FAILED, refused),
@@ -142,6 +147,14 @@ async fn give(
         return Ok(());
     }
     let (case, id) = (given.case, given.id);
+    if given.state == ApprovalState::Pending {
+        let more = format!(
+            "approval {id}: {by} says yes; {} people must, so it still waits",
+            given.needed
+        );
+        out.line(&more);
+        return Ok(());
+    }
     out.line(&match (given.action.as_str(), answered) {
         ("close", Answered::Approved) => format!("{case} is closed by {by}"),
         ("close", Answered::Denied) => format!("{case} is kept open by {by}"),
@@ -155,7 +168,7 @@ async fn give(
 }
 
 /// Who answers: the user of this process. Root may answer for others, since root can write the store as it likes.
-pub(super) fn person(by: Option<String>) -> Result<(String, String), Failed> {
+pub(super) fn person(by: Option<String>) -> Result<Who, Failed> {
     let refuse = |why: String| Failed::new(FAILED, anyhow::anyhow!(why));
     let uid = getuid();
     let user =
@@ -171,5 +184,5 @@ pub(super) fn person(by: Option<String>) -> Result<(String, String), Failed> {
             "you are `{user}` and can't answer for `{by}`"
         )));
     }
-    Ok((by, format!("command line as {user}")))
+    Ok(Who::at_shell(by, format!("command line as {user}")))
 }

@@ -38,7 +38,7 @@ pub(super) async fn drift(config: Config, command: Command, out: &Out) -> Done {
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(FindingState::Open), out).await,
         Command::Accept { ids, by } => match person(by) {
-            Ok((by, _)) => accept(&store, &ids, &by, out).await,
+            Ok(who) => accept(&store, &ids, &who.name, out).await,
             Err(stranger) => Err(stranger),
         },
     };

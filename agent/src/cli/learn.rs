@@ -81,7 +81,8 @@ async fn write(
     proposal: &Proposal,
     by: Option<String>,
 ) -> Result<PathBuf, Failed> {
-    let (by, channel) = person(by)?;
+    let who = person(by)?;
+    let (by, channel) = (who.name, who.channel);
     let path = config.paths.learned_file().ok_or_else(|| {
         let why = "there is no place for the weights: name one in [paths] learned";
         Failed::new(CONFIG, anyhow::anyhow!(why))

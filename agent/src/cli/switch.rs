@@ -37,7 +37,7 @@ fn reason(text: &str) -> std::result::Result<String, String> {
 }
 
 pub(super) async fn turn(config: Config, args: Args, state: SwitchState, out: &Out) -> Done {
-    let (by, _) = person(args.by)?;
+    let by = person(args.by)?.name;
     let store = Store::open(&config.store.url).await?;
     let at = SystemClock.now();
     let switches = args.only.as_ref().map_or(Switch::ALL, std::slice::from_ref);

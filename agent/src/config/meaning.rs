@@ -40,6 +40,9 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
             faults.push(places.fault(&format!("{key}.server"), message));
         }
     }
+    for (key, message) in config.people.approvals.faults() {
+        faults.push(places.fault(key, message));
+    }
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }

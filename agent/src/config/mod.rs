@@ -11,15 +11,17 @@ use serde::Deserialize;
 use state::model::{Budget, Tier, Time};
 
 mod acting;
+mod approvals;
 mod load;
 mod meaning;
 mod model;
 mod places;
 
 pub use acting::{
-    ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig,
-    EffectsConfig, PrecedentsConfig, ProtectionConfig, matching,
+    AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig, EffectsConfig,
+    PrecedentsConfig, ProtectionConfig, matching,
 };
+pub use approvals::{ApprovalsConfig, GROUP, PersonConfig, SLACK};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 

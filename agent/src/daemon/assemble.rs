@@ -20,6 +20,7 @@ use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::playbook::Library;
 use crate::policy::Policy;
 use crate::prompt::Prompts;
+use crate::rights::NoGroups;
 use crate::scan::Scanner;
 
 use super::definitions;
@@ -217,6 +218,7 @@ pub async fn context(
             policy: Arc::new(data.policy),
             scanner: Arc::new(data.scanner),
             integrity,
+            groups: Arc::new(NoGroups),
         },
         toolbox,
         mappings: Arc::new(data.mappings),

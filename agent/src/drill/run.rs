@@ -122,6 +122,7 @@ impl Room {
                 policy: self.policy.clone(),
                 scanner: self.scanner.clone(),
                 integrity: Integrity::start(&self.config.paths),
+                groups: Arc::new(crate::rights::NoGroups),
             },
             toolbox: Arc::new(answers.offering(&bare)),
             mappings: self.mappings.clone(),

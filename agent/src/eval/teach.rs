@@ -10,6 +10,7 @@ use crate::config::ApprovalsConfig;
 use crate::ctx::Ctx;
 use crate::feedback::{self, Said, Then};
 use crate::report::{AlertResult, CaseFile};
+use crate::rights::{Rights, Who};
 
 use super::labels::Labels;
 
@@ -125,8 +126,7 @@ impl<'l> Teacher<'l> {
             case,
             alerts: vec![alert.id],
             kind: label.verdict,
-            by: WHO.to_owned(),
-            channel: WHO.to_owned(),
+            who: Who::at_shell(WHO, WHO),
             note: label.note.clone(),
             then: match waits && all_harmless {
                 true => Then::Close,
@@ -134,7 +134,7 @@ impl<'l> Teacher<'l> {
             },
             at: ctx.now(),
         };
-        feedback::give(&ctx.store, &ApprovalsConfig::default(), said).await?;
+        feedback::give(&ctx.store, Rights::alone(&ApprovalsConfig::default()), said).await?;
         Ok(())
     }
 }

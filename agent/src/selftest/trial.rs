@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use state::model::Answered;
 use state::model::{
     Budget, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Switch,
     SwitchState, Tier, Turn, Verdict,
 };
-use state::store::Answered;
 
 use crate::approvals::{self, Answer, AnswerError};
 use crate::ctx::Ctx;
 use crate::daemon::pollable;
 use crate::gate::{self, Called, Carried, Meter, Origin, Proposal, Request, Subject};
 use crate::pipeline::{self, Acted};
+use crate::rights::Who;
 use crate::triage;
 
 use super::Tried;
@@ -268,12 +269,11 @@ impl Trial {
         let answer = Answer {
             id,
             answered,
-            by: by.to_owned(),
-            channel: "selftest".to_owned(),
+            who: Who::at_shell(by, "selftest"),
+            reason: "selftest".to_owned(),
             at: self.ctx.now(),
         };
-        let given =
-            approvals::answer(&self.ctx.store, &self.ctx.config.people.approvals, answer).await;
+        let given = approvals::answer(&self.ctx.store, self.ctx.rights(), answer).await;
         Ok(given.map(drop))
     }
 

@@ -42,6 +42,48 @@ pub struct Approval {
     pub asked: Time,
     /// After this it counts as denied.
     pub expires: Time,
-    /// Who answered.
+    /// Who answered last.
     pub answered_by: Option<String>,
+    /// How many people must say yes.
+    pub needed: i64,
+}
+
+words! {
+    /// What a person says to a question.
+    pub enum Answered {
+        /// Yes.
+        Approved = "approve",
+        /// No.
+        Denied = "deny",
+    }
+}
+
+/// What one person said to a question; a person counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// The question.
+    pub approval: i64,
+    /// Who.
+    pub person: String,
+    /// What.
+    pub answer: Answered,
+    /// Their reason, in their words; may be empty.
+    pub reason: String,
+    /// How it came: `command line as ana`.
+    pub channel: String,
+    /// When.
+    pub at: Time,
+}
+
+/// A person took a case over: it is theirs, and nobody is reminded of it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Takeover {
+    /// The case.
+    pub case: CaseId,
+    /// Who.
+    pub by: String,
+    /// How it came.
+    pub channel: String,
+    /// When.
+    pub at: Time,
 }

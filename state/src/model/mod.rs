@@ -15,7 +15,9 @@
 //! | [`Verdict`] | `verdict` | the accepted judgement of an alert; append-only |
 //! | [`Precedent`], [`Feedback`] | `precedent` | a person's word on an earlier alert |
 //! | [`ShadowVerdict`] | `shadow` | what other settings would have said; decides nothing |
-//! | [`Approval`] | `approval` | a person's answer to exactly one action |
+//! | [`Approval`], [`Vote`] | `approval` | a question about exactly one action, and what each person said to it |
+//! | [`StoredPost`], [`Batch`] | `post` | what people see of it, and equal questions that one answer settles |
+//! | [`Takeover`] | `approval` | a person has taken a case over |
 //! | [`TimelineEvent`] | `timeline` | what the daemon did, append-only |
 //! | [`StepRun`] | `step_run` | one execution of a playbook step |
 //! | [`Tier`] | `tier` | triage, investigation, forensics |
@@ -75,7 +77,8 @@ pub mod entity;
 pub mod evidence;
 pub mod mention;
 pub mod pattern;
-pub mod precedent;
+pub mod post;
+mod precedent;
 pub mod shadow;
 pub mod step_run;
 pub mod switch;
@@ -87,7 +90,7 @@ pub mod verdict;
 
 pub use activity::{Activity, Field};
 pub use alert::{Alert, AlertId, NewAlert, Rule, Severity};
-pub use approval::{Approval, ApprovalState};
+pub use approval::{Answered, Approval, ApprovalState, Takeover, Vote};
 pub use assessment::{Assessment, Claim, Gap, Reason};
 pub use assurance::AssuranceRun;
 pub use budget::{Budget, Spent};
@@ -99,6 +102,7 @@ pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
 pub use mention::{Mention, Mentions, Part};
 pub use pattern::{Deviation, Finding, FindingState, Measure, Pattern, RuleAt, Sample};
+pub use post::{Batch, NewPost, PostState, StoredPost, Telling};
 pub use precedent::{Feedback, Likeness, Precedent};
 pub use shadow::{ShadowPair, ShadowVerdict};
 pub use step_run::{StepRun, StepState};

@@ -5,10 +5,10 @@ use sqlx::SqliteConnection;
 
 use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, digest, effects, feedback, record, timeline};
+use super::{Result, Store, StoreError, digest, effects, feedback, record, timeline, votes};
 use crate::model::{
-    Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Feedback, Outcome, Time, TimelineEvent,
-    TimelineKind,
+    Answered, Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Feedback, Outcome, Time,
+    TimelineEvent, TimelineKind,
 };
 
 /// A question still without an id.
@@ -24,6 +24,8 @@ pub struct NewApproval {
     pub expires: Time,
     /// Place, in the effects of the same record, of the effect that waits for the answer.
     pub effect: Option<usize>,
+    /// How many people must say yes, at least one.
+    pub needed: i64,
 }
 
 impl NewApproval {
@@ -40,15 +42,6 @@ pub fn binding_digest(binding: &Value) -> String {
     digest::sha256_hex(digest::canonical(binding).as_bytes())
 }
 
-/// What a person says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answered {
-    /// Yes.
-    Approved,
-    /// No.
-    Denied,
-}
-
 /// A person's answer and what follows for the case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApprovalAnswer {
@@ -58,6 +51,10 @@ pub struct ApprovalAnswer {
     pub answered: Answered,
     /// Who gave it.
     pub by: String,
+    /// Why, in their words; may be empty.
+    pub reason: String,
+    /// How it came.
+    pub channel: String,
     /// When.
     pub at: Time,
     /// What happens to the case. `Answered` moves only a case that still waits; the second of two answers moves nothing.
@@ -94,13 +91,15 @@ impl Store {
             .ok_or_else(|| StoreError::not_found(format!("approval {id}")))
     }
 
-    /// Stores a person's answer and what follows for the case, in one transaction.
+    /// Stores a person's answer and what follows for the case, in one transaction. While more people have to say yes the
+    /// question stays pending and nothing follows.
     ///
     /// An approved `close` that closes the case is used up by it.
     ///
     /// # Errors
     /// [`StoreError::NotOpen`] when it was answered before or has run out (it is then stored as expired),
-    /// [`StoreError::Refused`] when the answer would close a case without approving just that,
+    /// [`StoreError::Refused`] when the answer would close a case without approving just that, or the person has answered
+    /// before,
     /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
     pub async fn answer_approval(&self, answer: ApprovalAnswer) -> Result<Approval> {
         let mut tx = self.begin().await?;
@@ -114,11 +113,18 @@ impl Store {
         if asked.state != ApprovalState::Pending {
             return Err(not_open(&asked));
         }
-        asked.state = match answer.answered {
-            Answered::Approved => ApprovalState::Approved,
-            Answered::Denied => ApprovalState::Denied,
-        };
+        let yes = votes::cast(&mut tx, &answer).await?;
         asked.answered_by = Some(answer.by.clone());
+        asked.state = match answer.answered {
+            Answered::Denied => ApprovalState::Denied,
+            Answered::Approved if yes >= asked.needed => ApprovalState::Approved,
+            Answered::Approved => {
+                let message = format!("{} says yes, {yes} of {}", answer.by, asked.needed);
+                tell(&mut tx, &asked, answer.at, message).await?;
+                tx.commit().await?;
+                return Ok(asked);
+            }
+        };
         write(&mut tx, &asked, answer.at).await?;
         effects::answered(&mut tx, &asked).await?;
         if answer.event == CaseEvent::Closed {
@@ -209,8 +215,8 @@ pub(super) async fn ask(
         return Ok(id);
     }
     Ok(sqlx::query_scalar(
-        "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7) RETURNING id",
+        "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires, needed)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8) RETURNING id",
     )
     .bind(case.0)
     .bind(&new.action)
@@ -219,6 +225,7 @@ pub(super) async fn ask(
     .bind(digest::canonical(&new.binding))
     .bind(micros(now))
     .bind(micros(new.expires))
+    .bind(new.needed)
     .fetch_one(db)
     .await?)
 }
@@ -255,7 +262,7 @@ async fn expire(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Resul
         "approval {} ({}) was not answered in time and counts as denied",
         asked.id, asked.action
     );
-    tell(db, asked, now, message).await?;
+    tell(db, &ended, now, message).await?;
     let open: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM approvals WHERE case_id = ?1 AND state = 'pending'",
     )
@@ -283,7 +290,7 @@ async fn tell(
     message: String,
 ) -> Result<()> {
     let event = TimelineEvent::ours(asked.case, now, TimelineKind::Answered, message)
-        .with(json!({"approval": asked.id, "state": ApprovalState::Expired.as_str()}));
+        .with(json!({"approval": asked.id, "state": asked.state}));
     timeline::append(db, asked.case, &event).await
 }
 
@@ -330,6 +337,7 @@ impl<'r> TryFrom<Fields<'r>> for Approval {
             asked: row.time("asked")?,
             expires: row.time("expires")?,
             answered_by: row.get("answered_by")?,
+            needed: row.get("needed")?,
         })
     }
 }

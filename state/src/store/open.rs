@@ -43,6 +43,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "assurance",
         include_str!("../../migrations/0006_assurance.sql"),
     ),
+    (
+        7,
+        "people",
+        include_str!("../../migrations/0007_people.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

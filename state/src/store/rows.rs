@@ -79,6 +79,19 @@ impl<'r> Fields<'r> {
         serde_json::from_str(text).map_err(|e| self.corrupt(column, e))
     }
 
+    pub(super) fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text: Option<&str> = self.get(column)?;
+        text.map(|t| serde_json::from_str(t).map_err(|e| self.corrupt(column, e)))
+            .transpose()
+    }
+
+    pub(super) fn opt_time(&self, column: &str) -> Result<Option<Time>> {
+        match self.get::<Option<i64>>(column)? {
+            Some(_) => self.time(column).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn corrupt(&self, column: &str, why: impl Display) -> StoreError {
         let number = |name: &str| self.row.try_get::<i64, _>(name).ok();
         let id = match (number("id"), number("case_id"), number("seq")) {

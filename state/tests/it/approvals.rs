@@ -1,7 +1,7 @@
 //! Questions to people: once answered, in time; using them is the effects' part.
 
-use state::model::{ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, VerdictKind};
-use state::store::{Answered, ApprovalAnswer, Store, StoreError};
+use state::model::{Answered, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, VerdictKind};
+use state::store::{ApprovalAnswer, Store, StoreError};
 
 use crate::make::{at, claimed, ending, kinds, question};
 
@@ -25,6 +25,8 @@ fn answer(approval: i64, answered: Answered, event: CaseEvent, seconds: i64) -> 
         approval,
         answered,
         by: "carol".to_owned(),
+        reason: String::new(),
+        channel: "test".to_owned(),
         at: at(seconds),
         event,
         outcome: (event == CaseEvent::Closed).then_some(Outcome::Closed),

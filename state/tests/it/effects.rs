@@ -2,12 +2,10 @@
 
 use serde_json::json;
 use state::model::{
-    ApprovalState, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Tier, ToolCall,
-    VerdictKind,
+    Answered, ApprovalState, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Tier,
+    ToolCall, VerdictKind,
 };
-use state::store::{
-    Answered, ApprovalAnswer, EffectBegin, EffectEnd, NewApproval, Store, StoreError,
-};
+use state::store::{ApprovalAnswer, EffectBegin, EffectEnd, NewApproval, Store, StoreError};
 
 use crate::make::{at, claimed, effect, ending, kinds, question};
 
@@ -33,6 +31,8 @@ async fn answer(store: &Store, approval: i64, answered: Answered) {
         approval,
         answered,
         by: "carol".to_owned(),
+        reason: String::new(),
+        channel: "test".to_owned(),
         at: at(3),
         event: CaseEvent::Answered,
         outcome: None,

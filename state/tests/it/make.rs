@@ -141,6 +141,7 @@ pub(crate) fn question(action: &str, nonce: &str) -> NewApproval {
         binding: json!({"nonce": nonce}),
         expires: at(100),
         effect: None,
+        needed: 1,
     }
 }
 

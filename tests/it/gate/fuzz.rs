@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use agent::approvals::{Answer, AnswerError, answer};
 use agent::gate::{self, Meter, Origin, Proposal, Request, Subject};
+use agent::rights::Who;
 use chrono::TimeDelta;
 use mcp_clients::ToolDef;
 use serde_json::{Value, json};
 use state::model::{
-    Budget, CallOutcome, CaseEvent, EffectDecision, Outcome, Spent, Switch, SwitchState, Time, Turn,
+    Answered, Budget, CallOutcome, CaseEvent, EffectDecision, Outcome, Spent, Switch, SwitchState,
+    Time, Turn,
 };
-use state::store::{Answered, Claim, NewApproval, Record};
+use state::store::{Claim, NewApproval, Record};
 use tests::desk::Desk;
 use tests::draw::{Draw, rounds};
 use tests::ledger::Sent;
@@ -236,11 +238,11 @@ async fn answers(desk: &Desk, draw: &Draw, id: i64) -> (bool, usize) {
         let said = Answer {
             id,
             answered: *answered,
-            by: (*by).to_owned(),
-            channel: "fuzz".to_owned(),
+            who: Who::at_shell(*by, "fuzz"),
+            reason: "fuzz".to_owned(),
             at: *at,
         };
-        match answer(&desk.ctx.store, &desk.ctx.config.people.approvals, said).await {
+        match answer(&desk.ctx.store, desk.ctx.rights(), said).await {
             Ok(_) => {}
             Err(AnswerError::Refused { .. }) => refused += 1,
             Err(e) => panic!("{e}"),

@@ -44,7 +44,12 @@ fn a_proposed_close_waits_for_one_answer() {
         );
         let waiting = json_of(&dir, &["approvals", "list", "--json"]);
         let id = waiting["approvals"][0]["id"].to_string();
-        json_of(&dir, &["approvals", word, &id, "--by", "ana", "--json"]);
+        let plain = ["approvals", word, &id, "--by", "ana", "--json"];
+        if word == "deny" {
+            let silent = nightdesk(PROGRAM, &dir, &plain).unwrap();
+            assert!(stderr(&silent).contains("say why"), "{}", stderr(&silent));
+        }
+        json_of(&dir, &[&plain[..], &["--reason", "seen it"]].concat());
         let case = json_of(&dir, &["case", "show", "ND-1", "--json"]);
         assert_eq!(case["case"]["outcome"], outcome);
         assert_eq!(case["case"]["status"], status);

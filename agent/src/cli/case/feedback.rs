@@ -13,6 +13,7 @@ use crate::cli::{DATA, Done, FAILED, Failed, Out, USAGE};
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 use crate::feedback::{self, FeedbackError, Said, Taken, Then};
+use crate::rights::Rights;
 use crate::text::oneline;
 
 /// A person's verdict.
@@ -79,18 +80,18 @@ async fn one(store: &Store, config: &Config, given: Feedback, out: &Out) -> Done
         })?;
         alerts.push(alert.id);
     }
-    let (by, channel) = person(given.by)?;
+    let who = person(given.by)?;
+    let by = who.name.clone();
     let said = Said {
         case,
         alerts,
         kind,
-        by: by.clone(),
-        channel,
+        who,
         note: given.note,
         then: if given.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let taken = feedback::give(store, &config.people.approvals, said).await;
+    let taken = feedback::give(store, Rights::alone(&config.people.approvals), said).await;
     let taken = taken.map_err(failed)?;
     if out.is_json() {
         out.value(&json!({"case": case, "verdict": kind, "by": by, "alerts": taken.alerts, "status": taken.status}));
@@ -159,18 +160,18 @@ async fn take(
     let line: Line = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let (case, alerts) = about(store, &line).await?;
     let by = by.map(str::to_owned).or(line.by);
-    let (by, channel) = person(by).map_err(|e| format!("{:#}", e.error))?;
+    let mut who = person(by).map_err(|e| format!("{:#}", e.error))?;
+    who.channel = format!("file, {}", who.channel);
     let said = Said {
         case,
         alerts,
         kind: line.verdict,
-        by,
-        channel: format!("file, {channel}"),
+        who,
         note: line.note,
         then: if line.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let given = feedback::give(store, &config.people.approvals, said).await;
+    let given = feedback::give(store, Rights::alone(&config.people.approvals), said).await;
     given.map(drop).map_err(|e| e.to_string())
 }
 

@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn split(store: &Store, args: Args, out: &Out) -> Result<(), Failed> {
-    let (by, _) = person(args.by)?;
+    let by = person(args.by)?.name;
     let held = store.alerts_of(args.id).await?;
     let mut named: Vec<&Alert> = Vec::new();
     for id in &args.alerts {

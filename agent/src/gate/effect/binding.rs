@@ -13,6 +13,8 @@ pub(super) fn effect_binding(ctx: &Ctx, effect: &Effect, expires: Time, nonce: &
     json!({
         "case": effect.case,
         "action": effect.tool,
+        "class": effect.class,
+        "needed": ctx.config.people.approvals.needed_for(effect.class),
         "pin": pin,
         "arguments": effect.arguments,
         "target": effect.target,

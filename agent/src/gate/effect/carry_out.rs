@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
-use state::model::{ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall, ToolClass};
+use state::model::{
+    Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall,
+    ToolClass,
+};
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
 
 use crate::ctx::Ctx;
@@ -193,13 +196,24 @@ async fn approved(ctx: &Ctx, effect: &Effect) -> Result<(i64, String), Refusal> 
         );
         return Err(refuse(why));
     }
-    let by = asked.answered_by.unwrap_or_default();
-    ctx.config
-        .people
-        .approvals
-        .may_approve(&by)
-        .map_err(refuse)?;
+    standing(ctx, &asked).await.map_err(refuse)?;
     Ok((id, digest))
+}
+
+/// Whether everybody who said yes may still say so, and they are enough.
+async fn standing(ctx: &Ctx, asked: &Approval) -> Result<(), String> {
+    let cant = |e: StoreError| format!("who approved it can't be read: {e}");
+    let votes = ctx.store.votes_of(asked.id).await.map_err(cant)?;
+    let involved = ctx.store.involved(asked.case).await.map_err(cant)?;
+    let mut yes = 0;
+    for vote in votes.iter().filter(|v| v.answer == Answered::Approved) {
+        ctx.rights().may_approve(&vote.person, &involved).await?;
+        yes += 1;
+    }
+    match yes >= asked.needed.max(1) {
+        true => Ok(()),
+        false => Err(format!("{yes} of {} people said yes", asked.needed)),
+    }
 }
 
 async fn deny(

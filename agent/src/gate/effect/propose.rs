@@ -1,7 +1,7 @@
 //! Proposals of outside effects: decided and recorded here; what is due or approved is sent by `carry_out`.
 
 use serde_json::{Map, Value, json};
-use state::model::{Effect, EffectDecision, Time, ToolClass};
+use state::model::{Effect, EffectDecision, Severity, Time, ToolClass};
 use state::store::{NewApproval, StoreError};
 
 use crate::catalogue::Entry;
@@ -87,7 +87,8 @@ pub async fn propose(
         Ok(Ruling::Approval(why)) => {
             rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
-            question = Some(ask(ctx, &effect));
+            let severity = proposal.subject.facts.severity;
+            question = Some(ask(ctx, &effect, severity));
         }
     }
     let record = json!({
@@ -151,8 +152,9 @@ fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
     format!("nightdesk-{case}-{}", &digest[..12])
 }
 
-fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
-    let expires = ctx.now() + ctx.config.people.approvals.expire_after();
+fn ask(ctx: &Ctx, effect: &Effect, severity: Severity) -> NewApproval {
+    let rules = &ctx.config.people.approvals;
+    let expires = ctx.now() + rules.expire_after(severity);
     let on = match effect.target.as_str() {
         "" => String::new(),
         target => format!(" on {target}"),
@@ -163,5 +165,6 @@ fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
         binding: effect_binding(ctx, effect, expires, &ctx.dice.word()[..32]),
         expires,
         effect: None,
+        needed: rules.needed_for(effect.class),
     }
 }

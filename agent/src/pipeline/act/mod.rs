@@ -110,6 +110,7 @@ fn ask(ctx: &Ctx, close: Closable<'_>, acted: &mut Acted, why: &str) -> String {
         binding: gate::close_binding(ctx, case, (close.alerts, close.verdicts), expires),
         expires,
         effect: None,
+        needed: 1,
     });
     format!("a person is asked to confirm closing: {why}")
 }

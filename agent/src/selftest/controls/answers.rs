@@ -1,8 +1,8 @@
 //! Approvals: who answers, when, how often, and for what exactly; all rule 6.
 
 use chrono::TimeDelta;
+use state::model::Answered;
 use state::model::EffectDecision;
-use state::store::Answered;
 
 use crate::approvals::AnswerError;
 use crate::selftest::bench::{APPROVER, Bench, Setup};

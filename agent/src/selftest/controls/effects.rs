@@ -2,8 +2,8 @@
 
 use mcp_clients::config::TechniqueRule;
 use serde_json::json;
+use state::model::Answered;
 use state::model::{Switch, ToolClass};
-use state::store::Answered;
 
 use crate::gate::Origin;
 use crate::selftest::bench::{APPROVER, Bench, Setup, USER};

@@ -1,0 +1,146 @@
+//! Who may say yes: listed people and members of listed groups, never the daemon, never somebody on a case of their own; what an answer does is decided elsewhere.
+
+use async_trait::async_trait;
+
+use crate::config::{ApprovalsConfig, GROUP};
+
+/// Who belongs to a user group of the notifier.
+#[async_trait]
+pub trait Groups: Send + Sync {
+    /// User ids of the members of a group, `U…`.
+    ///
+    /// # Errors
+    /// Why it can't be told: then nobody is a member.
+    async fn members(&self, group: &str) -> Result<Vec<String>, String>;
+}
+
+/// No notifier that has groups: nobody is in any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoGroups;
+
+#[async_trait]
+impl Groups for NoGroups {
+    async fn members(&self, _: &str) -> Result<Vec<String>, String> {
+        Err("there is no [notify.slack] to ask for members".to_owned())
+    }
+}
+
+/// Where somebody speaks from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// A shell beside the store: whoever is there can write the store as they like.
+    Shell,
+    /// A channel that others can reach.
+    Channel,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The name that counts.
+    pub name: String,
+    /// How it came and who the channel says it was, for the audit record: `command line as ana`.
+    pub channel: String,
+    /// Where they speak from.
+    pub from: From,
+}
+
+impl Who {
+    /// Somebody at a shell beside the store.
+    #[must_use]
+    pub fn at_shell(name: impl Into<String>, channel: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            channel: channel.into(),
+            from: From::Shell,
+        }
+    }
+}
+
+/// The rules on who may answer, with the groups they speak of.
+#[derive(Clone, Copy)]
+pub struct Rights<'a> {
+    rules: &'a ApprovalsConfig,
+    groups: &'a dyn Groups,
+}
+
+impl<'a> Rights<'a> {
+    /// Rules and groups.
+    #[must_use]
+    pub fn new(rules: &'a ApprovalsConfig, groups: &'a dyn Groups) -> Self {
+        Self { rules, groups }
+    }
+
+    /// Rules alone: groups have no members.
+    #[must_use]
+    pub fn alone(rules: &'a ApprovalsConfig) -> Self {
+        Self::new(rules, &NoGroups)
+    }
+
+    /// Whether somebody may approve a live effect on a case that involves these accounts.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub async fn may_approve(&self, name: &str, involved: &[String]) -> Result<(), String> {
+        self.apart(name, involved)?;
+        self.listed(name, (&self.rules.approvers, "approvers"))
+            .await
+    }
+
+    /// Whether somebody may answer a proposed close of a case that involves these accounts, or judge it.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub async fn may_close(&self, who: &Who, involved: &[String]) -> Result<(), String> {
+        self.apart(&who.name, involved)?;
+        if self.rules.closers.is_empty() && who.from == From::Shell {
+            return Ok(());
+        }
+        self.listed(&who.name, (&self.rules.closers, "closers"))
+            .await
+    }
+
+    /// Who asks never approves, and nobody decides on a case that they are part of.
+    fn apart(&self, name: &str, involved: &[String]) -> Result<(), String> {
+        let bare = name.trim();
+        if bare.is_empty() || bare.eq_ignore_ascii_case("nightdesk") {
+            return Err("who asks never approves".to_owned());
+        }
+        let known = self.rules.people.iter().find(|p| p.name == name);
+        let accounts = known.map(|p| p.accounts.as_slice()).unwrap_or_default();
+        let mut own = std::iter::once(bare).chain(accounts.iter().map(String::as_str));
+        let part = own.find(|own| involved.iter().any(|i| same(i, own)));
+        part.map_or(Ok(()), |part| {
+            Err(format!(
+                "`{name}` is part of this case (as `{part}`) and can't decide on it"
+            ))
+        })
+    }
+
+    async fn listed(&self, name: &str, (list, setting): (&[String], &str)) -> Result<(), String> {
+        if list.iter().any(|entry| entry == name) && !name.starts_with(GROUP) {
+            return Ok(());
+        }
+        let mut failed = None;
+        if let Some(slack) = self.rules.slack_of(name) {
+            for group in list.iter().filter_map(|e| e.strip_prefix(GROUP)) {
+                match self.groups.members(group).await {
+                    Ok(members) if members.iter().any(|m| m == slack) => return Ok(()),
+                    Ok(_) => {}
+                    Err(why) => {
+                        failed = Some(format!("; who is in group {group} can't be told: {why}"))
+                    }
+                }
+            }
+        }
+        Err(format!(
+            "`{name}` is not one of [approvals] {setting}{}",
+            failed.unwrap_or_default()
+        ))
+    }
+}
+
+/// Whether two spellings name one account.
+fn same(a: &str, b: &str) -> bool {
+    a.trim().to_lowercase() == b.trim().to_lowercase()
+}

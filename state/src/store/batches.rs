@@ -1,0 +1,120 @@
+//! Batches of equal proposed closes, and notices about the daemon itself: what people are told besides single cases.
+
+use super::rows::{self, Fields, micros};
+use super::{Result, Store, StoreError};
+use crate::model::{Batch, CaseId, Time};
+
+impl Store {
+    /// Stores a batch; gives its id. The same questions of the same likeness are the same batch.
+    pub async fn add_batch(&self, batch: &Batch, now: Time) -> Result<Batch> {
+        if let Some(last) = self.last_batch(&batch.likeness).await?
+            && last.digest == batch.digest
+        {
+            return Ok(last);
+        }
+        let mut tx = self.begin().await?;
+        let cases: Vec<i64> = batch.sample.iter().map(|c| c.0).collect();
+        let id = sqlx::query_scalar(
+            "INSERT INTO batches (likeness, approvals, digest, sample, at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+        )
+        .bind(&batch.likeness)
+        .bind(rows::json(&batch.approvals)?)
+        .bind(&batch.digest)
+        .bind(rows::json(&cases)?)
+        .bind(micros(now))
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Batch {
+            id,
+            ..batch.clone()
+        })
+    }
+
+    /// The batch of a likeness that an answer may be given to.
+    pub async fn last_batch(&self, likeness: &str) -> Result<Option<Batch>> {
+        let found =
+            sqlx::query("SELECT * FROM batches WHERE likeness = ?1 ORDER BY id DESC LIMIT 1")
+                .bind(likeness)
+                .fetch_optional(&self.readers)
+                .await?;
+        rows::one("batches", found.as_ref())
+    }
+
+    /// One batch.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none with this id.
+    pub async fn batch(&self, id: i64) -> Result<Batch> {
+        let found = sqlx::query("SELECT * FROM batches WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?;
+        rows::one("batches", found.as_ref())?
+            .ok_or_else(|| StoreError::not_found(format!("batch {id}")))
+    }
+
+    /// A person wants to see each case of a batch by itself.
+    pub async fn split_batch(&self, id: i64) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE batches SET split = 1 WHERE id = ?1")
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Notes something about the daemon itself that people are to be told, once for a key.
+    pub async fn add_notice(&self, key: &str, body: &serde_json::Value, now: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO notices (key, body, at) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
+        )
+        .bind(key)
+        .bind(rows::json(body)?)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Notices since then that this notifier has no post of: their keys and what they say, oldest first.
+    pub async fn notices(
+        &self,
+        notifier: &str,
+        since: Time,
+    ) -> Result<Vec<(String, serde_json::Value)>> {
+        let found = sqlx::query(
+            "SELECT n.* FROM notices n WHERE n.at >= ?2 AND NOT EXISTS (
+                SELECT 1 FROM posts p WHERE p.notifier = ?1 AND p.key = n.key) ORDER BY n.id LIMIT 100",
+        )
+        .bind(notifier)
+        .bind(micros(since))
+        .fetch_all(&self.readers)
+        .await?;
+        found
+            .iter()
+            .map(|row| {
+                let row = Fields::new("notices", row);
+                Ok((row.get("key")?, row.json("body")?))
+            })
+            .collect()
+    }
+}
+
+impl<'r> TryFrom<Fields<'r>> for Batch {
+    type Error = StoreError;
+    fn try_from(row: Fields<'r>) -> Result<Self> {
+        let sample: Vec<i64> = row.json("sample")?;
+        Ok(Self {
+            id: row.get("id")?,
+            likeness: row.get("likeness")?,
+            approvals: row.json("approvals")?,
+            digest: row.get("digest")?,
+            sample: sample.into_iter().map(CaseId).collect(),
+            split: row.flag("split")?,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! The outbox: what each notifier is to show and what it shows; composing and sending posts is the daemon's.
+
+use sqlx::SqliteConnection;
+
+use super::rows::{self, Fields, micros};
+use super::{Result, Store, StoreError, digest};
+use crate::model::{CaseId, NewPost, PostState, StoredPost, Telling, Time};
+
+impl Store {
+    /// Since when a notifier is told; from now on when it is new.
+    pub async fn told_since(&self, notifier: &str, now: Time) -> Result<Time> {
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT INTO notifiers (name, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .bind(notifier)
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
+        let found = sqlx::query("SELECT name AS id, since FROM notifiers WHERE name = ?1")
+            .bind(notifier)
+            .fetch_one(&mut *tx)
+            .await?;
+        let since = Fields::new("notifiers", &found).time("since")?;
+        tx.commit().await?;
+        Ok(since)
+    }
+
+    /// Cases that need a person since then and have no post, and cases whose post does not tell of their last event;
+    /// the oldest first, at most `most`.
+    pub async fn to_tell(&self, notifier: &str, since: Time, most: i64) -> Result<Vec<Telling>> {
+        let found = sqlx::query(
+            "SELECT c.id AS id, p.seq AS told FROM cases c
+             LEFT JOIN posts p ON p.notifier = ?1 AND p.key = 'case:' || c.id
+             WHERE c.canary = 0 AND c.status IN ('escalated', 'awaiting_approval') AND (
+                (p.id IS NULL AND c.updated >= ?2)
+                OR p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = c.id))
+             UNION
+             SELECT p.case_id, p.seq FROM posts p
+             WHERE p.notifier = ?1 AND p.state IN ('due', 'sent') AND p.case_id IS NOT NULL AND p.under IS NULL
+               AND p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = p.case_id)
+             ORDER BY 1 LIMIT ?3",
+        )
+        .bind(notifier)
+        .bind(micros(since))
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        found
+            .iter()
+            .map(|row| {
+                let row = Fields::new("cases", row);
+                Ok(Telling {
+                    case: row.case("id")?,
+                    told: row.get("told")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Puts posts in the outbox, all or none. One that says what is there already is not due again.
+    pub async fn queue_posts(&self, posts: &[NewPost], now: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        for post in posts {
+            queue(&mut tx, post, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Posts of a notifier that can be sent now, oldest first; one that belongs under another waits for it.
+    pub async fn due_posts(&self, notifier: &str, now: Time, most: i64) -> Result<Vec<StoredPost>> {
+        let found = sqlx::query(
+            "SELECT * FROM posts_placed WHERE notifier = ?1 AND state = 'due' AND next <= ?2
+               AND (under IS NULL OR under_place IS NOT NULL)
+             ORDER BY id LIMIT ?3",
+        )
+        .bind(notifier)
+        .bind(micros(now))
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("posts", &found)
+    }
+
+    /// People see this body now; a body that came in the meantime stays due.
+    pub async fn post_shown(
+        &self,
+        post: &StoredPost,
+        place: &serde_json::Value,
+        now: Time,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE posts SET shown = ?2, place = ?3, attempts = 0, why = '',
+                first_sent = coalesce(first_sent, ?4),
+                state = CASE WHEN digest <> ?2 THEN 'due' WHEN settles THEN 'settled' ELSE 'sent' END
+             WHERE id = ?1",
+        )
+        .bind(post.id)
+        .bind(&post.digest)
+        .bind(rows::json(place)?)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// An attempt failed; it is tried again at `next`, or never when there is none.
+    pub async fn post_failed(&self, id: i64, next: Option<Time>, why: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE posts SET attempts = attempts + 1, why = ?2, next = coalesce(?3, next),
+                state = CASE WHEN ?3 IS NULL THEN 'failed' ELSE 'due' END
+             WHERE id = ?1",
+        )
+        .bind(id)
+        .bind(why)
+        .bind(next.map(micros))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Failed posts are due again; gives how many.
+    pub async fn retry_posts(&self, now: Time) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let again = sqlx::query(
+            "UPDATE posts SET state = 'due', attempts = 0, next = ?1 WHERE state = 'failed'",
+        )
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(again.rows_affected())
+    }
+
+    /// Posts in a state, or all; the newest first.
+    pub async fn posts(&self, state: Option<PostState>, most: i64) -> Result<Vec<StoredPost>> {
+        let found = sqlx::query(
+            "SELECT * FROM posts_placed WHERE ?1 IS NULL OR state = ?1 ORDER BY id DESC LIMIT ?2",
+        )
+        .bind(state.map(PostState::as_str))
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("posts", &found)
+    }
+
+    /// The post of a notifier about something.
+    pub async fn post(&self, notifier: &str, key: &str) -> Result<Option<StoredPost>> {
+        let found = sqlx::query("SELECT * FROM posts_placed WHERE notifier = ?1 AND key = ?2")
+            .bind(notifier)
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        rows::one("posts", found.as_ref())
+    }
+
+    /// Posts of cases that people see and that are not settled.
+    pub async fn open_posts(&self, notifier: &str) -> Result<Vec<StoredPost>> {
+        let found = sqlx::query(
+            "SELECT * FROM posts_placed WHERE notifier = ?1 AND state IN ('due', 'sent')
+               AND case_id IS NOT NULL AND under IS NULL AND first_sent IS NOT NULL ORDER BY id",
+        )
+        .bind(notifier)
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("posts", &found)
+    }
+}
+
+async fn queue(db: &mut SqliteConnection, post: &NewPost, now: Time) -> Result<()> {
+    let body = digest::canonical(&post.body);
+    sqlx::query(
+        "INSERT INTO posts (notifier, key, case_id, under, body, digest, seq, settles, state, next, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'due', ?9, ?9)
+         ON CONFLICT (notifier, key) DO UPDATE SET
+            body = excluded.body, digest = excluded.digest, settles = excluded.settles,
+            seq = max(seq, excluded.seq),
+            attempts = CASE WHEN digest = excluded.digest THEN attempts ELSE 0 END,
+            next = CASE WHEN digest = excluded.digest THEN next ELSE excluded.next END,
+            state = CASE
+                WHEN shown IS NOT excluded.digest THEN
+                    CASE WHEN state = 'failed' AND digest = excluded.digest THEN 'failed' ELSE 'due' END
+                WHEN excluded.settles THEN 'settled' ELSE 'sent' END",
+    )
+    .bind(&post.notifier)
+    .bind(&post.key)
+    .bind(post.case.map(|c| c.0))
+    .bind(&post.under)
+    .bind(&body)
+    .bind(digest::sha256_hex(body.as_bytes()))
+    .bind(post.seq)
+    .bind(i64::from(post.settles))
+    .bind(micros(now))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl<'r> TryFrom<Fields<'r>> for StoredPost {
+    type Error = StoreError;
+    fn try_from(row: Fields<'r>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            notifier: row.get("notifier")?,
+            key: row.get("key")?,
+            case: row.get::<Option<i64>>("case_id")?.map(CaseId),
+            body: row.json("body")?,
+            digest: row.get("digest")?,
+            place: row.opt_json("place")?,
+            under: row.opt_json("under_place")?,
+            state: row.word("state")?,
+            attempts: row.get("attempts")?,
+            why: row.get("why")?,
+            first_sent: row.opt_time("first_sent")?,
+        })
+    }
+}
