@@ -1,11 +1,15 @@
 //! Answers of people to what the daemon asked: who may answer is checked here, whatever way the answer came; asking is the gate's.
 
+mod batch;
+
 use serde_json::json;
 use state::model::{
-    Answered, Approval, ApprovalState, CaseEvent, Outcome, Time, TimelineEvent, TimelineKind,
-    ToolClass,
+    Answered, Approval, ApprovalState, CaseEvent, CaseId, Outcome, Takeover, Time, TimelineEvent,
+    TimelineKind, ToolClass,
 };
 use state::store::{ApprovalAnswer, Store, StoreError};
+
+pub use batch::{ForAll, Tally, answer_all, take_apart};
 
 use crate::feedback;
 use crate::rights::{Rights, Who};
@@ -39,6 +43,20 @@ pub enum AnswerError {
         id: i64,
         /// Why.
         why: String,
+    },
+    /// The wrong person for a case.
+    #[error("{case}: {why}")]
+    Case {
+        /// The case.
+        case: CaseId,
+        /// Why.
+        why: String,
+    },
+    /// A batch that is no longer the one that people see.
+    #[error("batch {batch} has changed since: look at the newer one")]
+    Stale {
+        /// The batch.
+        batch: i64,
     },
     /// The store failed.
     #[error(transparent)]
@@ -108,6 +126,45 @@ pub async fn answer(
     record["state"] = json!(given.state);
     store.append_audit(answer.at, &record).await?;
     Ok(given)
+}
+
+/// Gives a case to a person: what was asked about it lapses, nobody is reminded of it any more, the case stays open.
+///
+/// # Errors
+/// [`AnswerError::Case`] when they may not.
+pub async fn take_over(
+    store: &Store,
+    rights: Rights<'_>,
+    (case, who): (CaseId, &Who),
+    at: Time,
+) -> Result<(), AnswerError> {
+    let involved = store.involved(case).await?;
+    let allowed = match rights.may_close(who, &involved).await {
+        Ok(()) => Ok(()),
+        Err(why) => rights
+            .may_approve(&who.name, &involved)
+            .await
+            .map_err(|_| why),
+    };
+    let taken = Takeover {
+        case,
+        by: who.name.clone(),
+        channel: who.channel.clone(),
+        at,
+    };
+    let why = match allowed {
+        Err(why) => why,
+        Ok(()) => match store.take_over(&taken).await {
+            Err(StoreError::Refused { why }) => why,
+            done => return Ok(done?),
+        },
+    };
+    let record = json!({
+        "kind": "takeover", "case": case, "by": who.name, "channel": who.channel,
+        "decision": "deny", "rule": 6, "why": why,
+    });
+    store.append_audit(at, &record).await?;
+    Err(AnswerError::Case { case, why })
 }
 
 /// Whether the question is open, and to this person.

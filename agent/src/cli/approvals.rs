@@ -40,7 +40,11 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct Answer {
     /// Number of the question
-    id: i64,
+    #[arg(required_unless_present = "batch")]
+    id: Option<i64>,
+    /// Number of a batch of equal questions, instead: one answer to all of them
+    #[arg(long, conflicts_with = "id")]
+    batch: Option<i64>,
     /// Who answers, as in [approvals] approvers and closers; only root may answer for others [default: you]
     #[arg(long)]
     by: Option<String>,
@@ -96,8 +100,11 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
 
 async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
     let asked = store.approval(id).await?;
+    let votes = store.votes_of(id).await?;
     if out.is_json() {
-        out.value(&asked);
+        let mut value = serde_json::to_value(&asked).unwrap_or_default();
+        value["votes"] = json!(votes);
+        out.value(&value);
         return Ok(());
     }
     out.line(&format!(
@@ -117,6 +124,11 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
         }
     }
     out.line(&format!("  {:<10} {}", "digest", asked.digest));
+    out.line(&format!("  {:<10} {}", "needed", asked.needed));
+    for vote in votes {
+        let (person, reason) = (oneline(&vote.person, 60), oneline(&vote.reason, 500));
+        out.line(&format!("  {:<10} {person} {reason}", vote.answer));
+    }
     Ok(())
 }
 
@@ -129,8 +141,18 @@ async fn give(
     let (answer, answered) = given;
     let who = person(answer.by)?;
     let by = who.name.clone();
+    if let Some(batch) = answer.batch {
+        let all = approvals::ForAll {
+            batch,
+            answered,
+            who,
+            reason: answer.reason.unwrap_or_default(),
+            at: SystemClock.now(),
+        };
+        return give_all(store, config, all, out).await;
+    }
     let answer = approvals::Answer {
-        id: answer.id,
+        id: answer.id.unwrap_or_default(),
         answered,
         who,
         reason: answer.reason.unwrap_or_default(),
@@ -138,10 +160,7 @@ async fn give(
     };
     let rights = Rights::alone(&config.people.approvals);
     let given = approvals::answer(store, rights, answer).await;
-    let given = given.map_err(|e| match e {
-        AnswerError::Store(e) => e.into(),
-        refused => Failed::new(FAILED, refused),
-    })?;
+    let given = given.map_err(refused)?;
     if out.is_json() {
         out.value(&given);
         return Ok(());
@@ -165,6 +184,41 @@ async fn give(
         (_, Answered::Denied) => format!("approval {id}: denied; it is not done"),
     });
     Ok(())
+}
+
+async fn give_all(
+    store: &Store,
+    config: &Config,
+    all: approvals::ForAll,
+    out: &Out,
+) -> Result<(), Failed> {
+    let batch = all.batch;
+    let rights = Rights::alone(&config.people.approvals);
+    let tally = approvals::answer_all(store, rights, all).await;
+    let tally = tally.map_err(refused)?;
+    if out.is_json() {
+        out.value(&json!({"batch": batch, "taken": tally.taken, "before": tally.before, "refused": tally.refused}));
+    } else {
+        let said = format!(
+            "batch {batch}: {} answered, {} were answered before",
+            tally.taken, tally.before
+        );
+        out.line(&said);
+    }
+    match tally.refused.first() {
+        None => Ok(()),
+        Some(why) => {
+            let refused = format!("{} refused: {why}", tally.refused.len());
+            Err(Failed::new(FAILED, anyhow::anyhow!(refused)))
+        }
+    }
+}
+
+fn refused(e: AnswerError) -> Failed {
+    match e {
+        AnswerError::Store(e) => e.into(),
+        refused => Failed::new(FAILED, refused),
+    }
 }
 
 /// Who answers: the user of this process. Root may answer for others, since root can write the store as it likes.

@@ -4,6 +4,7 @@ mod feedback;
 mod graph;
 mod replay;
 mod split;
+mod take;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: graph::Format,
     },
+    /// Take it over: what was asked about it lapses, nobody is reminded of it, and it is yours
+    Take(take::Args),
     /// Take alerts out of a case into one of their own; both are worked again and kept apart
     Split(split::Args),
 }
@@ -127,6 +130,7 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
         Command::Graph { id, format } => {
             graph::graph(&CaseFile::read(&store, &library, id).await?, format, out);
         }
+        Command::Take(args) => take::take(&store, &config, args, out).await?,
         Command::Split(args) => {
             let done = split::split(&store, args, out).await;
             store.close().await;

@@ -10,6 +10,7 @@ mod demo;
 mod drift;
 mod eval;
 mod learn;
+mod notify;
 mod output;
 mod pin;
 mod playbook;
@@ -65,6 +66,9 @@ enum Command {
     /// List and answer questions that wait for a person
     #[command(subcommand)]
     Approvals(approvals::Command),
+    /// What people were told, what could not be delivered, and a trial of each way to tell them
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Switch off closing and outside effects; investigation goes on
     Pause(switch::Args),
     /// Switch closing and outside effects on again
@@ -229,6 +233,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Selftest(args) => selftest::selftest(args, out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
+        Command::Notify(command) => notify::notify(configured()?, command, out).await,
         Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,

@@ -43,6 +43,9 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     for (key, message) in config.people.approvals.faults() {
         faults.push(places.fault(key, message));
     }
+    for (key, message) in config.people.notify.faults() {
+        faults.push(places.fault(&key, message));
+    }
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }

@@ -15,6 +15,7 @@ mod approvals;
 mod load;
 mod meaning;
 mod model;
+mod notify;
 mod places;
 
 pub use acting::{
@@ -24,6 +25,7 @@ pub use acting::{
 pub use approvals::{ApprovalsConfig, GROUP, PersonConfig, SLACK};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
+pub use notify::{BatchConfig, LadderConfig, MailConfig, NotifyConfig, PostKind, WebhookConfig};
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +61,8 @@ pub struct Config {
 pub struct PeopleConfig {
     /// Who may answer what: `[approvals]`.
     pub approvals: ApprovalsConfig,
+    /// How they are told: `[notify]`.
+    pub notify: NotifyConfig,
 }
 
 /// `[store]`

@@ -8,6 +8,7 @@ mod off_pattern;
 mod once;
 mod run;
 mod sources;
+mod telling;
 mod watch;
 
 pub use assemble::{Assembled, Data, assemble, assemble_at, context, data};
@@ -17,4 +18,5 @@ pub use off_pattern::look;
 pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
+pub use telling::tell;
 pub use watch::Watch;

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ctx::Ctx;
-use crate::{pipeline, triage};
+use crate::{notify, pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
+use super::telling::Silence;
 use super::watch::Watch;
-use super::{canary, effects, off_pattern};
+use super::{canary, effects, off_pattern, telling};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -50,6 +51,9 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
     arrived.notify_one();
     if ctx.config.closing.canary.enabled {
         tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
+    }
+    for notifier in notify::notifiers(&ctx.config.people.notify).await? {
+        tasks.spawn(telling::keep(ctx.clone(), notifier, stop.clone()));
     }
     tasks.spawn(effects::keep_carrying_out(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));
@@ -120,6 +124,7 @@ async fn poll_on_schedule(
 ) {
     let mut beat = tokio::time::interval(source.every);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut silence = Silence::of(source.source.name());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -128,6 +133,7 @@ async fn poll_on_schedule(
         loop {
             match pipeline::poll(&ctx, source.source.as_mut()).await {
                 Ok(polled) => {
+                    silence.ended();
                     if polled.new > 0 {
                         tracing::info!(
                             source = source.source.name(),
@@ -146,6 +152,7 @@ async fn poll_on_schedule(
                         error = format!("{e:#}"),
                         "poll failed; the cursor stays"
                     );
+                    silence.failed(&ctx, &format!("{e:#}")).await;
                     break;
                 }
             }

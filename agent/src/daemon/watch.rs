@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
+use state::model::Severity;
 use tokio_util::sync::CancellationToken;
 
 use crate::anchors::{AnchorError, Anchors};
 use crate::ctx::Ctx;
+use crate::data::sha256_hex;
 use crate::integrity::Standing;
+use crate::notify::{self, card::Notice};
 
 /// How often the state is looked at.
 const EVERY: Duration = Duration::from_secs(60);
@@ -57,6 +60,21 @@ impl Watch {
             what = found.join("; "),
             "integrity: what decides is not as it was accepted or started from; nothing is closed or done outside until it was reviewed, accepted (`nightdesk check --accept`) and the daemon started again"
         );
+        let notice = Notice {
+            severity: Severity::Critical,
+            title: "what decides is not as it was accepted or started from".to_owned(),
+            text: format!(
+                "{}. Nothing is closed or done outside until it was reviewed, accepted (`nightdesk check --accept`) and the daemon started again.",
+                found.join("; ")
+            ),
+        };
+        let key = format!("integrity:{}", sha256_hex(found.join("\n")));
+        if let Err(e) = notify::note(&self.ctx, &key, notice).await {
+            tracing::error!(
+                error = format!("{e:#}"),
+                "the notice of it could not be stored"
+            );
+        }
         let record = json!({"kind": "integrity", "decision": "deny", "found": found,
             "why": "what decides is not as it was accepted or started from"});
         match self.ctx.store.append_audit(self.ctx.now(), &record).await {

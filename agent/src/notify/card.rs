@@ -1,5 +1,6 @@
 //! What people are told, without any markup: text from outside is bounded here and escaped where it is drawn.
 
+use crate::config::PostKind;
 use serde::{Deserialize, Serialize};
 use state::model::{ApprovalState, CaseId, Severity, Time, VerdictKind};
 
@@ -19,6 +20,21 @@ pub enum Post {
     Notice(Notice),
     /// The week in short.
     Digest(Digest),
+}
+
+impl Post {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> PostKind {
+        match self {
+            Self::Case(_) => PostKind::Case,
+            Self::Batch(_) => PostKind::Batch,
+            Self::Line(_) => PostKind::Line,
+            Self::Reminder(_) => PostKind::Reminder,
+            Self::Notice(_) => PostKind::Notice,
+            Self::Digest(_) => PostKind::Digest,
+        }
+    }
 }
 
 /// One case, as a person needs it to decide.

@@ -1,14 +1,27 @@
 //! How people are told: the edge to Slack, webhooks and mail; what is told is built from the store, who may answer is checked elsewhere.
 
+mod batch;
 pub mod card;
+mod compose;
+mod deliver;
+mod ladder;
+pub mod mail;
+mod plain;
+mod sync;
+pub mod webhook;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::{NotifyConfig, PostKind};
+
 pub use card::Post;
+pub use deliver::deliver;
+pub use sync::{compose, note, notice_watches};
 
 /// Where a post stands with a notifier, in that notifier's own words; kept in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +63,26 @@ pub trait Notifier: Send + Sync {
     fn name(&self) -> &str;
 
     /// Whether posts of this kind go this way.
-    fn takes(&self, post: &Post) -> bool;
+    fn takes(&self, kind: PostKind) -> bool;
 
     /// Tells people, or brings up to date what they were told; gives where it stands now.
     ///
     /// # Errors
     /// [`PostError`]: it may have arrived all the same.
     async fn post(&self, post: &Post, at: At<'_>) -> Result<Place, PostError>;
+}
+
+/// Every notifier that is configured.
+///
+/// # Errors
+/// When a secret can't be had or an address can't be read, naming the setting.
+pub async fn notifiers(config: &NotifyConfig) -> anyhow::Result<Vec<Arc<dyn Notifier>>> {
+    let mut all: Vec<Arc<dyn Notifier>> = Vec::new();
+    for hook in &config.webhooks {
+        all.push(Arc::new(webhook::Webhook::new(hook).await?));
+    }
+    if let Some(mail) = &config.mail {
+        all.push(Arc::new(mail::Mail::new(mail).await?));
+    }
+    Ok(all)
 }

@@ -86,12 +86,7 @@ impl CaseFile {
             step_runs,
             calls: store.calls_of(id).await?,
             effects: store.effects_of(id).await?,
-            approvals: store
-                .approvals(None)
-                .await?
-                .into_iter()
-                .filter(|a| a.case == id)
-                .collect(),
+            approvals: store.approvals_of(id).await?,
             timeline: store.timeline(id).await?,
             spent: store.spent_of(id).await?,
             story: Story::default(),

@@ -78,6 +78,15 @@ impl Store {
         rows::all("approvals", &found)
     }
 
+    /// Questions about a case, oldest first.
+    pub async fn approvals_of(&self, case: CaseId) -> Result<Vec<Approval>> {
+        let found = sqlx::query("SELECT * FROM approvals WHERE case_id = ?1 ORDER BY id")
+            .bind(case.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows::all("approvals", &found)
+    }
+
     /// One question.
     ///
     /// # Errors
@@ -230,10 +239,14 @@ pub(super) async fn ask(
     .await?)
 }
 
+/// Why questions lapse when their case goes back to work.
+pub(super) const WORKED: &str = "the case is worked again";
+
 /// What people were asked about a case no longer holds: its open questions end as expired.
 pub(super) async fn lapse_of_case(
     db: &mut SqliteConnection,
     case: CaseId,
+    why: &str,
     now: Time,
 ) -> Result<()> {
     let found = sqlx::query("SELECT * FROM approvals WHERE case_id = ?1 AND state = 'pending'")
@@ -244,10 +257,7 @@ pub(super) async fn lapse_of_case(
         asked.state = ApprovalState::Expired;
         write(db, &asked, now).await?;
         effects::answered(db, &asked).await?;
-        let message = format!(
-            "approval {} ({}) lapsed: the case is worked again",
-            asked.id, asked.action
-        );
+        let message = format!("approval {} ({}) lapsed: {why}", asked.id, asked.action);
         tell(db, &asked, now, message).await?;
     }
     Ok(())

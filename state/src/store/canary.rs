@@ -133,7 +133,7 @@ async fn settle(db: &mut SqliteConnection, case: CaseId, end: &CanaryEnd) -> Res
         _ => return Ok(()),
     };
     move_case(db, case, event, end.at).await?;
-    approvals::lapse_of_case(db, case, end.at).await?;
+    approvals::lapse_of_case(db, case, approvals::WORKED, end.at).await?;
     let told = TimelineEvent::ours(case, end.at, kind, format!("canary: {}", end.why));
     timeline::append(db, case, &told).await
 }

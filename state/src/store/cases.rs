@@ -200,7 +200,7 @@ pub(super) async fn move_case(
     .execute(&mut *db)
     .await?;
     if event == CaseEvent::Reopened {
-        approvals::lapse_of_case(db, case, now).await?;
+        approvals::lapse_of_case(db, case, approvals::WORKED, now).await?;
     }
     Ok(status)
 }

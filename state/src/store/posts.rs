@@ -157,6 +157,48 @@ impl Store {
         rows::one("posts", found.as_ref())
     }
 
+    /// A case that people are told of in another post: it has none of its own until something else happens to it.
+    pub async fn hold_posts(&self, posts: &[NewPost], now: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        for post in posts {
+            queue(&mut tx, post, now).await?;
+            sqlx::query(
+                "UPDATE posts SET state = 'settled', shown = digest WHERE notifier = ?1 AND key = ?2 AND place IS NULL",
+            )
+            .bind(&post.notifier)
+            .bind(&post.key)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// These cases are to be told of by themselves, as if something had happened to them.
+    pub async fn tell_again(&self, cases: &[CaseId]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        for case in cases {
+            sqlx::query("UPDATE posts SET seq = 0 WHERE key = 'case:' || ?1 AND place IS NULL")
+                .bind(case.0)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Posts of batches that are not settled.
+    pub async fn open_batches(&self, notifier: &str) -> Result<Vec<StoredPost>> {
+        let found = sqlx::query(
+            "SELECT * FROM posts_placed WHERE notifier = ?1 AND key >= 'batch:' AND key < 'batch;'
+               AND state IN ('due', 'sent') ORDER BY id",
+        )
+        .bind(notifier)
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("posts", &found)
+    }
+
     /// Posts of cases that people see and that are not settled.
     pub async fn open_posts(&self, notifier: &str) -> Result<Vec<StoredPost>> {
         let found = sqlx::query(

@@ -120,7 +120,7 @@ impl Store {
         feedback::keep(&mut tx, done.case, &done.feedback).await?;
         if let Some(event) = done.event {
             move_case(&mut tx, done.case, event, done.now).await?;
-            approvals::lapse_of_case(&mut tx, done.case, done.now).await?;
+            approvals::lapse_of_case(&mut tx, done.case, approvals::WORKED, done.now).await?;
         }
         set_outcome(&mut tx, done.case, done.outcome).await?;
         timeline::append_all(&mut tx, done.case, &done.events).await?;

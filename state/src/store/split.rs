@@ -65,7 +65,7 @@ impl Store {
         if old.status != CaseStatus::New {
             move_case(&mut tx, split.from, CaseEvent::Reopened, split.now).await?;
         }
-        approvals::lapse_of_case(&mut tx, split.from, split.now).await?;
+        approvals::lapse_of_case(&mut tx, split.from, approvals::WORKED, split.now).await?;
         tell(&mut tx, split, to).await?;
         tx.commit().await?;
         Ok(to)

@@ -3,9 +3,12 @@
 use sqlx::SqliteConnection;
 
 use super::approvals::ApprovalAnswer;
+use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, audit, timeline};
-use crate::model::{Answered, CaseId, Takeover, TimelineEvent, TimelineKind, Vote};
+use super::{Result, Store, StoreError, audit, record, timeline};
+use crate::model::{
+    Answered, CaseEvent, CaseId, CaseStatus, Outcome, Takeover, TimelineEvent, TimelineKind, Vote,
+};
 
 impl Store {
     /// What people said to a question, in order of time.
@@ -18,13 +21,14 @@ impl Store {
         rows::all("approval_votes", &found)
     }
 
-    /// Gives a case to a person; timeline and audit entry are in the same transaction.
+    /// Gives a case to a person: what was asked about it lapses, and it is theirs. Timeline and audit entry are in the same
+    /// transaction.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such case, [`StoreError::Refused`] when they have it already.
     pub async fn take_over(&self, taken: &Takeover) -> Result<()> {
         let mut tx = self.begin().await?;
-        super::cases::status_of(&mut tx, taken.case).await?;
+        let status = status_of(&mut tx, taken.case).await?;
         if owner(&mut tx, taken.case).await?.as_ref() == Some(&taken.by) {
             let what = format!("taking over {}: {} has it already", taken.case, taken.by);
             return Err(StoreError::refused(what));
@@ -37,10 +41,15 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         let said = format!("taken over by {}", taken.by);
-        let mut event = TimelineEvent::ours(taken.case, taken.at, TimelineKind::Answered, said)
+        let mut event = TimelineEvent::ours(taken.case, taken.at, TimelineKind::Answered, &said)
             .with(serde_json::json!({"taken_over": true}));
         event.actor.clone_from(&taken.by);
         timeline::append(&mut tx, taken.case, &event).await?;
+        super::approvals::lapse_of_case(&mut tx, taken.case, &said, taken.at).await?;
+        if status == CaseStatus::AwaitingApproval {
+            move_case(&mut tx, taken.case, CaseEvent::Escalated, taken.at).await?;
+            record::set_outcome(&mut tx, taken.case, Some(Outcome::Escalated)).await?;
+        }
         let entry = serde_json::json!({"kind": "takeover", "case": taken.case, "by": taken.by, "channel": taken.channel});
         audit::append(&mut tx, taken.at, &entry).await?;
         tx.commit().await?;

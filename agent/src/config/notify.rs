@@ -1,0 +1,203 @@
+//! How people are told: `[notify]`; which person may answer what is in `[approvals]`.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use mcp_clients::config::{SecretRef, Span};
+use serde::Deserialize;
+use state::model::Severity;
+
+/// `[notify]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyConfig {
+    /// When people are reminded, and who.
+    pub ladder: LadderConfig,
+    /// When equal proposed closes become one question.
+    pub batch: BatchConfig,
+    /// Signed HTTP calls with everything that people are told.
+    pub webhooks: Vec<WebhookConfig>,
+    /// E-mail.
+    pub mail: Option<MailConfig>,
+}
+
+/// `[notify.ladder]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LadderConfig {
+    /// From rung to rung on critical and fatal cases.
+    pub critical: Span,
+    /// On high ones.
+    pub high: Span,
+    /// On all others.
+    pub other: Span,
+    /// Whom to mention at each rung after the first reminder, which mentions nobody: users and user groups of the notifier.
+    pub rungs: Vec<Vec<String>>,
+}
+
+impl Default for LadderConfig {
+    fn default() -> Self {
+        let minutes = |m: u64| Span(Duration::from_secs(m * 60));
+        Self {
+            critical: minutes(10),
+            high: minutes(30),
+            other: minutes(240),
+            rungs: Vec::new(),
+        }
+    }
+}
+
+impl LadderConfig {
+    /// Time from rung to rung on a case of this severity.
+    #[must_use]
+    pub fn step(&self, severity: Severity) -> TimeDelta {
+        let span = match severity {
+            Severity::Critical | Severity::Fatal => self.critical,
+            Severity::High => self.high,
+            _ => self.other,
+        };
+        TimeDelta::from_std(span.0).unwrap_or_else(|_| TimeDelta::hours(4))
+    }
+}
+
+/// `[notify.batch]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// So many equal proposed closes make one question; 0: never.
+    pub from: usize,
+    /// How long a proposed close waits for others like it before people are asked.
+    pub gather: Span,
+    /// Cases of a batch, drawn at random, that are shown whole.
+    pub sample: usize,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            from: 3,
+            gather: Span(Duration::from_secs(120)),
+            sample: 2,
+        }
+    }
+}
+
+/// `[[notify.webhooks]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Its name in the store and in logs.
+    pub name: String,
+    /// Where to; https, or http on loopback.
+    pub url: String,
+    /// Key of the signature.
+    pub secret: SecretRef,
+    /// What goes there; everything when empty.
+    #[serde(default)]
+    pub takes: Vec<PostKind>,
+}
+
+/// `[notify.mail]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// `smtps://HOST[:PORT]`, `smtp://HOST[:PORT]?tls=required`, or `smtp://` on loopback.
+    pub url: String,
+    /// Name to log in with.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Password to log in with.
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+    /// Sender.
+    pub from: String,
+    /// Recipients.
+    pub to: Vec<String>,
+    /// What goes there; the week and notices unless set.
+    #[serde(default = "of_mail")]
+    pub takes: Vec<PostKind>,
+}
+
+fn of_mail() -> Vec<PostKind> {
+    vec![PostKind::Digest, PostKind::Notice]
+}
+
+/// Kinds of things that people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostKind {
+    /// A case that needs a person.
+    Case,
+    /// Equal proposed closes.
+    Batch,
+    /// A later event of a case.
+    Line,
+    /// A nudge.
+    Reminder,
+    /// Something about the daemon itself.
+    Notice,
+    /// The week in short.
+    Digest,
+}
+
+impl NotifyConfig {
+    /// Settings that can't be meant, one sentence each, with their key.
+    pub(super) fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for (i, hook) in self.webhooks.iter().enumerate() {
+            let key = format!("notify.webhooks.{i}");
+            if hook.name.trim().is_empty() || !seen.insert(&hook.name) {
+                faults.push((
+                    key.clone(),
+                    "needs a name of its own: write name = \"…\"".to_owned(),
+                ));
+            }
+            if !is_safe(&hook.url, "https://", "http://") {
+                let message = "must be https://, or http:// on loopback".to_owned();
+                faults.push((format!("{key}.url"), message));
+            }
+        }
+        for (key, span) in [
+            ("critical", self.ladder.critical),
+            ("high", self.ladder.high),
+            ("other", self.ladder.other),
+        ] {
+            if span.0 < Duration::from_secs(60) {
+                let message = "must be at least 1m".to_owned();
+                faults.push((format!("notify.ladder.{key}"), message));
+            }
+        }
+        if self.batch.from == 1 {
+            let message = "must be 0 (never) or at least 2".to_owned();
+            faults.push(("notify.batch.from".to_owned(), message));
+        }
+        if let Some(mail) = &self.mail {
+            if mail.to.is_empty() {
+                faults.push(("notify.mail.to".to_owned(), "names nobody".to_owned()));
+            }
+            let encrypted = mail.url.starts_with("smtp://") && mail.url.ends_with("?tls=required");
+            if !encrypted && !is_safe(&mail.url, "smtps://", "smtp://") {
+                let message = "must be smtps://, smtp://…?tls=required, or smtp:// on loopback";
+                faults.push(("notify.mail.url".to_owned(), message.to_owned()));
+            }
+            if mail.user.is_some() != mail.password.is_some() {
+                let message = "user and password go together".to_owned();
+                faults.push(("notify.mail.user".to_owned(), message));
+            }
+        }
+        faults
+    }
+}
+
+/// Whether an address is encrypted, or plain on loopback.
+fn is_safe(url: &str, encrypted: &str, plain: &str) -> bool {
+    let on_loopback = |rest: &str| {
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let host = &rest[..end];
+        let bare = host.rsplit_once(':').map_or(host, |(h, _)| h);
+        matches!(bare, "127.0.0.1" | "localhost" | "[::1]")
+    };
+    url.strip_prefix(encrypted).is_some_and(|r| !r.is_empty())
+        || url.strip_prefix(plain).is_some_and(on_loopback)
+}

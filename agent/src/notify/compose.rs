@@ -1,0 +1,202 @@
+//! The card of a case, composed from the store; how it looks is the notifiers'.
+
+use state::model::{
+    Alert, Answered, Approval, ApprovalState, CaseStatus, EntityKind, Role, Severity,
+    TimelineEvent, TimelineKind, Verdict,
+};
+
+use crate::approvals::needs_reason;
+use crate::ctx::Ctx;
+use crate::report::CaseFile;
+use crate::text::oneline;
+
+use super::card::{Ask, CaseCard, Closed, Judged, Line, Reason, ReasonFor};
+
+/// Reasons on a card.
+const REASONS: usize = 3;
+/// Things not checked, on a card.
+const UNCHECKED: usize = 5;
+/// Longest text of one field, characters.
+const FIELD: usize = 200;
+/// Longest sentence, characters.
+const SENTENCE: usize = 500;
+/// Longest arguments that a card shows whole, characters.
+const ARGUMENTS: usize = 2_000;
+
+/// The card of a case as it stands.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn case_card(ctx: &Ctx, file: &CaseFile) -> state::store::Result<CaseCard> {
+    let mut asks = Vec::new();
+    for asked in &file.approvals {
+        asks.push(ask(ctx, asked).await?);
+    }
+    asks.sort_by_key(|a| (a.state != ApprovalState::Pending, a.approval));
+    let verdict = file.verdict();
+    Ok(CaseCard {
+        case: file.case.id,
+        title: oneline(&file.case.title, FIELD),
+        severity: severity(file),
+        verdict: verdict.map(judged),
+        facts: facts(file, verdict),
+        reasons: reasons(verdict),
+        unchecked: unchecked(verdict),
+        asks,
+        standing: standing(file),
+        owner: ctx.store.owner_of(file.case.id).await?,
+        closed: match file.case.status {
+            CaseStatus::Closed => Closed::Yes,
+            _ => Closed::No,
+        },
+    })
+}
+
+/// The worst severity of the alerts.
+fn severity(file: &CaseFile) -> Severity {
+    let all = file.alerts.iter().map(|a| a.alert.severity);
+    all.max_by_key(|s| s.id()).unwrap_or(Severity::Unknown)
+}
+
+async fn ask(ctx: &Ctx, asked: &Approval) -> state::store::Result<Ask> {
+    let votes = ctx.store.votes_of(asked.id).await?;
+    let yes = votes.iter().filter(|v| v.answer == Answered::Approved);
+    let arguments = match asked.binding.get("arguments") {
+        Some(arguments) => arguments.to_string(),
+        None => String::new(),
+    };
+    Ok(Ask {
+        approval: asked.id,
+        action: oneline(&asked.action, FIELD),
+        summary: oneline(&asked.summary, SENTENCE),
+        arguments: oneline(&arguments, ARGUMENTS),
+        digest: asked.digest.clone(),
+        expires: asked.expires,
+        reason: match needs_reason(asked, Answered::Approved) {
+            true => ReasonFor::Both,
+            false => ReasonFor::Denial,
+        },
+        needed: asked.needed,
+        approved_by: yes.map(|v| oneline(&v.person, 60)).collect(),
+        state: asked.state,
+        answered_by: asked.answered_by.as_deref().map(|by| oneline(by, 60)),
+    })
+}
+
+fn judged(verdict: &Verdict) -> Judged {
+    Judged {
+        kind: verdict.kind,
+        confidence: u8::try_from(verdict.confidence.clamp(0, 100)).unwrap_or(0),
+        tier: verdict.provenance.tier.number(),
+        analyst: verdict.provenance.analyst.to_string(),
+    }
+}
+
+fn facts(file: &CaseFile, verdict: Option<&Verdict>) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut put = |name: &str, value: String| {
+        if !value.is_empty() {
+            facts.push((name.to_owned(), oneline(&value, FIELD)));
+        }
+    };
+    let of = |pick: fn(&Alert) -> String| {
+        let mut seen = Vec::new();
+        for value in file.alerts.iter().map(|a| pick(&a.alert)) {
+            if !value.is_empty() && !seen.contains(&value) {
+                seen.push(value);
+            }
+        }
+        let more = seen.len().saturating_sub(3);
+        seen.truncate(3);
+        match more {
+            0 => seen.join(", "),
+            n => format!("{} and {n} more", seen.join(", ")),
+        }
+    };
+    put("Rule", of(|a| a.rule.name.clone()));
+    put(
+        "Principal",
+        of(|a| {
+            let is_it =
+                |e: &&state::model::Entity| e.kind == EntityKind::User && e.role == Role::Principal;
+            a.entities
+                .iter()
+                .find(is_it)
+                .map_or(String::new(), |e| e.value.clone())
+        }),
+    );
+    put("Source", of(|a| a.source.clone()));
+    put("Alerts", file.alerts.len().to_string());
+    let first = file.alerts.iter().map(|a| a.alert.time).min();
+    put(
+        "First alert",
+        first.map_or(String::new(), |t| t.format("%Y-%m-%d %H:%MZ").to_string()),
+    );
+    put(
+        "Techniques",
+        verdict.map_or(String::new(), |v| v.basis.techniques.join(", ")),
+    );
+    facts
+}
+
+fn reasons(verdict: Option<&Verdict>) -> Vec<Reason> {
+    let Some(verdict) = verdict else {
+        return Vec::new();
+    };
+    let said = verdict.basis.reasons.iter().take(REASONS);
+    said.map(|r| Reason {
+        text: oneline(&r.claim.text, SENTENCE),
+        evidence: r.claim.evidence.iter().map(ToString::to_string).collect(),
+    })
+    .collect()
+}
+
+fn unchecked(verdict: Option<&Verdict>) -> Vec<String> {
+    let gaps = verdict.map(|v| v.basis.gaps.as_slice()).unwrap_or_default();
+    let mut said: Vec<String> = gaps
+        .iter()
+        .take(UNCHECKED)
+        .map(|g| oneline(&format!("{}: {}", g.what, g.why), FIELD))
+        .collect();
+    if gaps.len() > UNCHECKED {
+        said.push(format!("and {} more", gaps.len() - UNCHECKED));
+    }
+    said
+}
+
+/// The last thing that decided where the case stands.
+fn standing(file: &CaseFile) -> String {
+    let decides = |e: &&TimelineEvent| {
+        use TimelineKind as K;
+        matches!(e.kind, K::Closed | K::Escalated | K::Asked)
+    };
+    let last = file.timeline.iter().rev().find(decides);
+    oneline(last.map_or("", |e| &e.message), SENTENCE)
+}
+
+/// Whether an event of a case is told under its card.
+#[must_use]
+pub(super) fn is_told(event: &TimelineEvent) -> bool {
+    use TimelineKind as K;
+    matches!(
+        event.kind,
+        K::Joined
+            | K::Answered
+            | K::Closed
+            | K::Escalated
+            | K::EffectCarriedOut
+            | K::VerdictGiven
+            | K::Flagged
+    )
+}
+
+/// An event of a case as it is told under its card.
+#[must_use]
+pub(super) fn line(event: &TimelineEvent) -> Line {
+    Line {
+        case: event.case,
+        at: event.at,
+        actor: oneline(&event.actor, 60),
+        text: oneline(&event.message, SENTENCE),
+    }
+}

@@ -1,0 +1,152 @@
+//! Fills the outbox of one notifier from the store: what needs a person and is not told, and what has changed since; sending is `deliver`'s.
+
+use serde_json::Value;
+use state::model::{CaseId, NewPost, Switch, SwitchState, Telling};
+
+use crate::config::PostKind;
+use crate::ctx::Ctx;
+use crate::report::CaseFile;
+
+use super::card::{Notice, Post};
+use super::{Notifier, batch, compose as cards, ladder};
+
+/// Cases of one round.
+const ROUND: i64 = 100;
+
+/// Puts everything that people are to be told by this notifier in its outbox.
+///
+/// It is derived from what is stored, so that a crash or an outage at any point loses nothing.
+///
+/// # Errors
+/// When the store fails.
+pub async fn compose(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
+    let since = ctx.store.told_since(notifier.name(), ctx.now()).await?;
+    if notifier.takes(PostKind::Notice) {
+        for (key, body) in ctx.store.notices(notifier.name(), since).await? {
+            let post = NewPost {
+                notifier: notifier.name().to_owned(),
+                key,
+                case: None,
+                under: None,
+                body,
+                seq: 0,
+                settles: true,
+            };
+            ctx.store.queue_posts(&[post], ctx.now()).await?;
+        }
+    }
+    if notifier.takes(PostKind::Case) {
+        let mut gathered = Vec::new();
+        for telling in ctx.store.to_tell(notifier.name(), since, ROUND).await? {
+            let file = CaseFile::read(&ctx.store, &ctx.library, telling.case).await?;
+            match telling.told {
+                None if notifier.takes(PostKind::Batch)
+                    && batch::is_candidate(ctx, &file).await? =>
+                {
+                    gathered.push(file);
+                }
+                _ => case(ctx, notifier, (&file, telling)).await?,
+            }
+        }
+        for file in batch::gather(ctx, notifier, gathered).await? {
+            let telling = Telling {
+                case: file.case.id,
+                told: None,
+            };
+            case(ctx, notifier, (&file, telling)).await?;
+        }
+        batch::refresh(ctx, notifier).await?;
+        ladder::remind(ctx, notifier).await?;
+    }
+    Ok(())
+}
+
+/// The card of a case and what happened since it was last told.
+async fn case(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    (file, telling): (&CaseFile, Telling),
+) -> anyhow::Result<()> {
+    let card = cards::case_card(ctx, file).await?;
+    let last = file.timeline.last().map_or(0, |e| e.seq);
+    let key = case_key(file.case.id);
+    let of = |key: String, under: Option<String>, post: &Post| -> anyhow::Result<NewPost> {
+        Ok(NewPost {
+            notifier: notifier.name().to_owned(),
+            key,
+            case: Some(file.case.id),
+            settles: under.is_some() || file.case.status == state::model::CaseStatus::Closed,
+            under,
+            body: serde_json::to_value(post)?,
+            seq: last,
+        })
+    };
+    let mut posts = vec![of(key.clone(), None, &Post::Case(Box::new(card)))?];
+    if let Some(told) = telling.told.filter(|told| *told > 0)
+        && notifier.takes(PostKind::Line)
+    {
+        let news = file.timeline.iter().filter(|e| e.seq > told);
+        for event in news.filter(|e| cards::is_told(e)) {
+            let line = Post::Line(cards::line(event));
+            let own = format!("line:{}:{}", file.case.id.0, event.seq);
+            posts.push(of(own, Some(key.clone()), &line)?);
+        }
+    }
+    Ok(ctx.store.queue_posts(&posts, ctx.now()).await?)
+}
+
+/// Key of the post about a case.
+pub(super) fn case_key(case: CaseId) -> String {
+    format!("case:{}", case.0)
+}
+
+/// Notes what the daemon's own watches have found, for people to be told once.
+///
+/// # Errors
+/// When the store fails.
+pub async fn notice_watches(ctx: &Ctx) -> anyhow::Result<()> {
+    for switch in [Switch::Closing, Switch::Effects] {
+        let Some(turn) = ctx.store.switch(switch).await? else {
+            continue;
+        };
+        let (state, fix) = match turn.state {
+            SwitchState::Off => ("off", "`nightdesk resume` switches it on again"),
+            SwitchState::On => ("on", "`nightdesk pause` switches it off"),
+        };
+        let notice = Notice {
+            severity: state::model::Severity::High,
+            title: format!("{switch} was switched {state} by {}", turn.by),
+            text: format!("{}. {fix}.", turn.why),
+        };
+        let key = format!("switch:{switch}:{}", turn.at.timestamp_micros());
+        note(ctx, &key, notice).await?;
+    }
+    for found in ctx
+        .store
+        .findings(Some(state::model::FindingState::Open))
+        .await?
+    {
+        let notice = Notice {
+            severity: state::model::Severity::High,
+            title: format!("off-pattern: {}", found.deviation.measure),
+            text: format!(
+                "{}. `nightdesk drift list` shows it, `nightdesk drift accept {}` takes it as the new normal.",
+                found.deviation.what, found.id
+            ),
+        };
+        note(ctx, &format!("finding:{}", found.id), notice).await?;
+    }
+    Ok(())
+}
+
+/// Notes something about the daemon itself that people are told once for a key.
+///
+/// # Errors
+/// When the store fails.
+pub async fn note(ctx: &Ctx, key: &str, notice: Notice) -> anyhow::Result<()> {
+    let body: Value = serde_json::to_value(Post::Notice(notice))?;
+    Ok(ctx
+        .store
+        .add_notice(&format!("notice:{key}"), &body, ctx.now())
+        .await?)
+}
