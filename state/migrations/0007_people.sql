@@ -40,6 +40,8 @@ BEGIN SELECT RAISE(ABORT, 'takeovers are append-only'); END;
 CREATE TABLE batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     likeness TEXT NOT NULL,
+    -- the first batch of this question: later ones hold what was still open of it, and more
+    root INTEGER NOT NULL,
     -- ids of the questions, ascending, and the digest over their digests
     approvals TEXT NOT NULL CHECK (json_valid(approvals)),
     digest TEXT NOT NULL,
@@ -50,7 +52,8 @@ CREATE TABLE batches (
     split INTEGER NOT NULL DEFAULT 0 CHECK (split IN (0, 1))
 ) STRICT;
 CREATE INDEX batches_by_likeness ON batches (likeness, id);
-CREATE TRIGGER batches_stay_as_they_are BEFORE UPDATE OF id, likeness, approvals, digest, sample, at ON batches
+CREATE INDEX batches_by_root ON batches (root, id);
+CREATE TRIGGER batches_stay_as_they_are BEFORE UPDATE OF id, likeness, root, approvals, digest, sample, at ON batches
 BEGIN SELECT RAISE(ABORT, 'what a batch holds never changes'); END;
 CREATE TRIGGER batches_stay BEFORE DELETE ON batches
 BEGIN SELECT RAISE(ABORT, 'batches are never deleted'); END;
@@ -73,7 +76,7 @@ CREATE TABLE notices (
 CREATE TABLE posts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     notifier TEXT NOT NULL,
-    -- what it is about: case:7, batch:LIKENESS, line:7:12, reminder:7:1, notice:3, digest:2026-W47
+    -- what it is about: case:7, batch:3, line:7:12, reminder:7:1, notice:3, digest:2026-W47
     key TEXT NOT NULL,
     case_id INTEGER REFERENCES cases (id),
     -- key of the post that it belongs under

@@ -1,13 +1,16 @@
 //! What the tests share: harness and fakes; the tests themselves are in `it/`.
 
+pub mod board;
 pub mod crowd;
 pub mod daemon;
 pub mod desk;
 pub mod draw;
 pub mod ledger;
+pub mod mail_server;
 pub mod mcp_server;
 pub mod model_server;
 pub mod past;
+pub mod receiver;
 pub mod sender;
 pub mod storm;
 pub mod workbench;

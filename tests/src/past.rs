@@ -43,6 +43,40 @@ pub async fn leave(
     Ok(())
 }
 
+/// Leaves cases whose close waits for a person, one for each name, asked at `at`; gives them with their questions.
+pub async fn leave_proposed(
+    store: &Store,
+    of: &RuleAt,
+    names: &[&str],
+    (at, expires): (Time, Time),
+) -> anyhow::Result<Vec<(CaseId, i64)>> {
+    let mut asked = Vec::new();
+    for (n, name) in (0..).zip(names) {
+        let (case, alert, claim) = taken(store, of, at + TimeDelta::seconds(n)).await?;
+        let mut judged = verdict(case, &alert, VerdictKind::BenignPositive, at);
+        judged.basis.sentence = format!("{name} does this every day");
+        let mut record = record(claim, vec![judged], at);
+        (record.outcome, record.event) = (Outcome::AwaitingApproval, CaseEvent::Asked);
+        record.events = vec![state::model::TimelineEvent::ours(
+            case,
+            at,
+            state::model::TimelineKind::Asked,
+            "a person is asked to confirm closing",
+        )];
+        record.approvals = vec![state::store::NewApproval {
+            action: "close".to_owned(),
+            summary: format!("close {case}: {name}"),
+            binding: json!({"case": case, "action": "close", "nonce": name}),
+            expires,
+            effect: None,
+            needed: 1,
+        }];
+        let recorded = store.record(record).await?;
+        asked.push((case, recorded.approvals[0]));
+    }
+    Ok(asked)
+}
+
 /// How the daemon judged an alert, and what a person said of it afterwards.
 #[derive(Debug, Clone)]
 pub struct Word {

@@ -125,6 +125,10 @@ async fn batch(
     (likeness, joined): (&str, Vec<Approval>),
     files: &[CaseFile],
 ) -> anyhow::Result<()> {
+    let root = match joined.is_empty() {
+        true => 0,
+        false => ctx.store.last_batch(likeness).await?.map_or(0, |l| l.root),
+    };
     let new = files.iter().filter_map(close_of).cloned();
     let mut asked: Vec<Approval> = joined.into_iter().chain(new).collect();
     asked.sort_by_key(|a| a.id);
@@ -133,6 +137,7 @@ async fn batch(
     let cases: Vec<CaseId> = asked.iter().map(|a| a.case).collect();
     let made = Batch {
         id: 0,
+        root,
         likeness: likeness.to_owned(),
         approvals: asked.iter().map(|a| a.id).collect(),
         digest: sha256_hex(digests.join("\n")),
@@ -145,7 +150,7 @@ async fn batch(
         key: case_key(file.case.id),
         case: Some(file.case.id),
         under: None,
-        body: serde_json::json!({"in": batch_key(likeness)}),
+        body: serde_json::json!({"in": batch_key(&made)}),
         seq: file.timeline.last().map_or(0, |e| e.seq),
         settles: true,
     });
@@ -175,12 +180,10 @@ pub(super) async fn refresh(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Resul
         return Ok(());
     }
     for open in ctx.store.open_batches(notifier.name()).await? {
-        let Some(likeness) = open.key.strip_prefix("batch:") else {
+        let Some(Ok(root)) = open.key.strip_prefix("batch:").map(str::parse) else {
             continue;
         };
-        if let Some(last) = ctx.store.last_batch(likeness).await? {
-            show(ctx, notifier, &last).await?;
-        }
+        show(ctx, notifier, &ctx.store.batch_of(root).await?).await?;
     }
     Ok(())
 }
@@ -217,7 +220,7 @@ async fn show(ctx: &Ctx, notifier: &dyn Notifier, batch: &Batch) -> anyhow::Resu
     };
     let post = NewPost {
         notifier: notifier.name().to_owned(),
-        key: batch_key(&batch.likeness),
+        key: batch_key(batch),
         case: None,
         under: None,
         settles: card.outcome.is_some(),
@@ -251,6 +254,6 @@ fn outcome(batch: &Batch, asked: &[Approval]) -> Option<String> {
     ))
 }
 
-fn batch_key(likeness: &str) -> String {
-    format!("batch:{likeness}")
+fn batch_key(batch: &Batch) -> String {
+    format!("batch:{}", batch.root)
 }

@@ -83,6 +83,8 @@ pub struct Batch {
     pub id: i64,
     /// What its cases have in common, a digest.
     pub likeness: String,
+    /// The first batch of this question, for people one card; 0 in a new one.
+    pub root: i64,
     /// The questions, ascending.
     pub approvals: Vec<i64>,
     /// Digest over the digests of the questions, hex.

@@ -14,10 +14,13 @@ impl Store {
         }
         let mut tx = self.begin().await?;
         let cases: Vec<i64> = batch.sample.iter().map(|c| c.0).collect();
-        let id = sqlx::query_scalar(
-            "INSERT INTO batches (likeness, approvals, digest, sample, at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO batches (likeness, root, approvals, digest, sample, at)
+             VALUES (?1, coalesce(nullif(?2, 0), (SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'batches')),
+                ?3, ?4, ?5, ?6) RETURNING id",
         )
         .bind(&batch.likeness)
+        .bind(batch.root)
         .bind(rows::json(&batch.approvals)?)
         .bind(&batch.digest)
         .bind(rows::json(&cases)?)
@@ -25,10 +28,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Batch {
-            id,
-            ..batch.clone()
-        })
+        self.batch(id).await
     }
 
     /// The batch of a likeness that an answer may be given to.
@@ -39,6 +39,19 @@ impl Store {
                 .fetch_optional(&self.readers)
                 .await?;
         rows::one("batches", found.as_ref())
+    }
+
+    /// The last batch of a question.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none that began with this id.
+    pub async fn batch_of(&self, root: i64) -> Result<Batch> {
+        let found = sqlx::query("SELECT * FROM batches WHERE root = ?1 ORDER BY id DESC LIMIT 1")
+            .bind(root)
+            .fetch_optional(&self.readers)
+            .await?;
+        rows::one("batches", found.as_ref())?
+            .ok_or_else(|| StoreError::not_found(format!("batch {root}")))
     }
 
     /// One batch.
@@ -111,6 +124,7 @@ impl<'r> TryFrom<Fields<'r>> for Batch {
         Ok(Self {
             id: row.get("id")?,
             likeness: row.get("likeness")?,
+            root: row.get("root")?,
             approvals: row.json("approvals")?,
             digest: row.get("digest")?,
             sample: sample.into_iter().map(CaseId).collect(),

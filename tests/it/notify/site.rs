@@ -1,0 +1,89 @@
+//! The real daemon tells a real receiver: through an outage, a kill and an answer.
+
+use serde_json::Value;
+use tests::daemon::{Site, until};
+use tests::receiver::{Receiver, SECRET};
+use tests::workbench::{Lab, STRANGE, USUAL, stderr};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
+
+fn site(receiver: &Receiver, address: &str) -> Site {
+    let lab = Lab::scenario(&[address]).unwrap();
+    let site = Site::new(PROGRAM, lab).unwrap();
+    site.change("mode = \"auto\"", "mode = \"propose\"")
+        .unwrap();
+    let key = site.dir().join("key");
+    std::fs::write(&key, SECRET).unwrap();
+    site.add(&format!(
+        "[notify.batch]\nfrom = 0\n[[notify.webhooks]]\nname = \"chat\"\nurl = \"{}\"\nsecret = {{ file = {:?} }}",
+        receiver.url, key
+    ))
+    .unwrap();
+    site
+}
+
+async fn told(receiver: &Receiver, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    until(what, async || {
+        Ok(receiver.calls().into_iter().rev().find(|c| is_it(c)))
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_asked_survives_an_outage_and_a_kill() {
+    let receiver = Receiver::start().await.unwrap();
+    let site = site(&receiver, USUAL);
+    receiver.answer(&[503, 503]);
+    let mut daemon = site.started().await.unwrap();
+    until("an attempt", async || {
+        Ok((receiver.left() < 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    daemon.kill_with(None).await.unwrap();
+    let mut daemon = site.started().await.unwrap();
+    let card = told(&receiver, "the card", |c| c["post"]["kind"] == "case").await;
+    assert_eq!(card["update"], false);
+    let id = card["post"]["asks"][0]["approval"].to_string();
+    let answered = site
+        .run(&[
+            "approvals",
+            "deny",
+            &id,
+            "--by",
+            "ana",
+            "--reason",
+            "not ours",
+        ])
+        .unwrap();
+    assert!(answered.status.success(), "{}", stderr(&answered));
+    let after = told(&receiver, "the outcome", |c| c["update"] == true).await;
+    assert_eq!(after["id"], card["id"]);
+    assert_eq!(after["post"]["asks"][0]["state"], "denied");
+    let line = told(&receiver, "the line", |c| {
+        c["post"]["kind"] == "line" && c["text"].to_string().contains("not ours")
+    })
+    .await;
+    assert_eq!(line["under"], card["id"]);
+    assert_eq!(receiver.forged(), 0);
+    daemon.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_case_that_was_escalated_is_told_with_its_reasons() {
+    let receiver = Receiver::start().await.unwrap();
+    let site = site(&receiver, STRANGE);
+    let mut daemon = site.started().await.unwrap();
+    let card = told(&receiver, "the card", |c| c["post"]["kind"] == "case").await;
+    let post = &card["post"];
+    assert!(post["verdict"]["confidence"].is_number(), "{post}");
+    assert_eq!(post["closed"], "no");
+    let reasons = post["reasons"].as_array().unwrap();
+    assert!(!reasons.is_empty() && reasons.len() <= 3, "{post}");
+    let taken = site.run(&["case", "take", "ND-1", "--by", "ana"]).unwrap();
+    assert!(taken.status.success(), "{}", stderr(&taken));
+    let after = told(&receiver, "the owner", |c| c["update"] == true).await;
+    assert_eq!(after["post"]["owner"], "ana");
+    daemon.stop().await.unwrap();
+}
