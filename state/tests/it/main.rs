@@ -9,6 +9,7 @@ mod effects;
 mod feedback;
 mod intake;
 mod make;
+mod people;
 mod queue;
 mod record;
 mod rounds;
@@ -65,6 +66,11 @@ contract!(
     approvals::silence_means_no_and_a_person,
     approvals::a_close_needs_its_own_yes,
     approvals::two_questions_one_case,
+    people::two_people_must_say_yes_and_each_counts_once,
+    people::one_no_ends_it,
+    people::a_takeover_ends_what_was_asked,
+    people::a_post_is_due_until_people_see_what_it_says,
+    people::a_batch_is_the_last_of_its_question,
     effects::an_approved_effect_is_begun_once,
     effects::an_approval_counts_for_its_own_action_and_in_time,
     effects::destructive_actions_have_an_hourly_cap,

@@ -1,10 +1,10 @@
 //! Approvals: who answers, when, how often, and for what exactly; all rule 6.
 
 use chrono::TimeDelta;
-use state::model::Answered;
-use state::model::EffectDecision;
+use state::model::{Answered, EffectDecision};
 
 use crate::approvals::AnswerError;
+use crate::config::PersonConfig;
 use crate::selftest::bench::{APPROVER, Bench, Setup};
 use crate::selftest::trial::{Deed, Trial};
 use crate::selftest::{Control, Tried, Want};
@@ -12,6 +12,11 @@ use crate::selftest::{Control, Tried, Want};
 pub(super) fn controls() -> Vec<Control> {
     [by_whom(), for_what()].into_iter().flatten().collect()
 }
+
+/// A second approver, who is somebody of the case where a control says so.
+const INVOLVED: &str = "second@corp.example";
+/// Whom the bench's alerts are about.
+const SUBJECT: &str = "ana@corp.example";
 
 fn by_whom() -> Vec<Control> {
     vec![
@@ -51,6 +56,20 @@ fn by_whom() -> Vec<Control> {
             attempt: "the daemon approves what it asked, although it is listed as an approver",
             want: Want::Refused("who asks never approves"),
             run: |b| Box::pin(answered(b, "nightdesk", TimeDelta::zero())),
+        },
+        Control {
+            rule: 6,
+            name: "an approver on a case of their own",
+            attempt: "an approver whose account the alert is about approves",
+            want: Want::Refused("is part of this case"),
+            run: |b| Box::pin(answered(b, INVOLVED, TimeDelta::zero())),
+        },
+        Control {
+            rule: 6,
+            name: "one yes where two are needed",
+            attempt: "one of two needed approvers approves, then what is due is sent",
+            want: Want::Refused("a destructive action needs a person"),
+            run: |b| Box::pin(one_of_two(b)),
         },
         Control {
             rule: 6,
@@ -100,11 +119,14 @@ async fn once(bench: &Bench) -> anyhow::Result<Tried> {
 /// An answer that must not count, and the attempt to send all the same.
 async fn answered(bench: &Bench, by: &str, later: TimeDelta) -> anyhow::Result<Tried> {
     let listed = |s: &mut Setup| {
-        s.config
-            .people
-            .approvals
-            .approvers
-            .push("nightdesk".to_owned())
+        let rules = &mut s.config.people.approvals;
+        let more = ["nightdesk", INVOLVED].map(str::to_owned);
+        rules.approvers.extend(more);
+        rules.people.push(PersonConfig {
+            name: INVOLVED.to_owned(),
+            accounts: vec![SUBJECT.to_owned()],
+            ..PersonConfig::default()
+        });
     };
     let trial = bench.trial(listed).await?;
     let effect = trial
@@ -114,6 +136,20 @@ async fn answered(bench: &Bench, by: &str, later: TimeDelta) -> anyhow::Result<T
     trial.clock.forward(later);
     let given = trial.answer(&effect, by, Answered::Approved).await?;
     refused(&trial, given).await
+}
+
+async fn one_of_two(bench: &Bench) -> anyhow::Result<Tried> {
+    let two = |s: &mut Setup| {
+        let rules = &mut s.config.people.approvals;
+        rules.approvers.push(INVOLVED.to_owned());
+        rules.needed = 2;
+    };
+    let trial = bench.trial(two).await?;
+    let effect = trial.propose(&[Deed::allowed("one yes")]).await?.remove(0);
+    trial
+        .answer(&effect, APPROVER, Answered::Approved)
+        .await??;
+    trial.carried(&effect).await
 }
 
 /// What an answer met, and what was sent all the same.
