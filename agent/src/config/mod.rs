@@ -13,14 +13,17 @@ use state::model::{Budget, Tier, Time};
 mod acting;
 mod load;
 mod meaning;
+mod metrics;
 mod model;
 mod places;
+mod schedule;
 
 pub use acting::{
     ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig,
     EffectsConfig, PrecedentsConfig, ProtectionConfig, matching,
 };
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
+pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 
 /// `nightdesk.toml`.
@@ -57,6 +60,8 @@ pub struct Config {
 pub struct PeopleConfig {
     /// Who may answer what: `[approvals]`.
     pub approvals: ApprovalsConfig,
+    /// What the manager reads every week: `[metrics]`.
+    pub metrics: MetricsConfig,
 }
 
 /// `[store]`

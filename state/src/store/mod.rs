@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod feedback;
 mod list;
 pub mod mentions;
+pub mod metrics;
 mod open;
 pub mod patterns;
 pub mod queue;

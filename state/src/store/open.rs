@@ -43,6 +43,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "assurance",
         include_str!("../../migrations/0006_assurance.sql"),
     ),
+    (
+        9,
+        "metrics",
+        include_str!("../../migrations/0009_metrics.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]
