@@ -7,6 +7,7 @@ pub mod draw;
 pub mod ledger;
 pub mod mcp_server;
 pub mod model_server;
+pub mod months;
 pub mod past;
 pub mod sender;
 pub mod storm;

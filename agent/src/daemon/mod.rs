@@ -9,6 +9,7 @@ mod once;
 mod run;
 mod sources;
 mod watch;
+mod weekly;
 
 pub use assemble::{Assembled, Data, assemble, assemble_at, context, data};
 pub use canary::beat;
@@ -18,3 +19,4 @@ pub use once::{Progress, work_until_empty};
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
 pub use watch::Watch;
+pub use weekly::{Exported, digest, export_due};

@@ -14,7 +14,7 @@ use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
 use super::watch::Watch;
-use super::{canary, effects, off_pattern};
+use super::{canary, effects, off_pattern, weekly};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -50,6 +50,9 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
     arrived.notify_one();
     if ctx.config.closing.canary.enabled {
         tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
+    }
+    if ctx.config.people.metrics.enabled {
+        tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
     }
     tasks.spawn(effects::keep_carrying_out(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));

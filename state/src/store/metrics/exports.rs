@@ -40,6 +40,16 @@ impl Store {
         Ok(())
     }
 
+    /// When the first alert ever was stored; none while there is none.
+    pub async fn first_received(&self) -> Result<Option<Time>> {
+        let found = sqlx::query("SELECT id, received FROM alerts ORDER BY id LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await?;
+        found
+            .map(|row| Fields::new("alerts", &row).time("received"))
+            .transpose()
+    }
+
     /// The newest exports, newest first.
     pub async fn metrics_exports(&self, limit: i64) -> Result<Vec<MetricsExport>> {
         let found = sqlx::query("SELECT * FROM metrics_exports ORDER BY id DESC LIMIT max(?1, 0)")

@@ -78,7 +78,7 @@ pub struct Key {
     pub metric: String,
     /// What it is broken down by; `all` for the whole.
     pub by: String,
-    /// The value of that; empty for the whole. May be attacker-written (rule names are not, sources are not).
+    /// The value of that; empty for the whole. May be text from outside.
     pub value: String,
 }
 
