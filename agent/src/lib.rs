@@ -18,6 +18,7 @@ pub mod gate;
 pub mod integrity;
 pub mod learn;
 pub mod llm;
+pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod playbook;

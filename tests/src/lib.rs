@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod mail_server;
 pub mod mcp_server;
 pub mod model_server;
+pub mod months;
 pub mod past;
 pub mod receiver;
 pub mod sender;

@@ -237,6 +237,21 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         .map_err(|e| e.to_string().chars().take(300).collect())
 }
 
+/// What of a value a schema does not allow, a sentence each.
+///
+/// # Errors
+/// When the schema is none.
+pub fn misfits(schema: &Value, value: &Value) -> Result<Vec<String>, String> {
+    let faults = compile(schema)?;
+    let told = faults.iter_errors(value).map(|e| {
+        format!("{}: {e}", e.instance_path())
+            .chars()
+            .take(300)
+            .collect()
+    });
+    Ok(told.collect())
+}
+
 /// The schema with `additionalProperties: false` at the top, whatever it says itself.
 fn closed(schema: &Value) -> Value {
     let mut schema = schema.clone();

@@ -10,6 +10,7 @@ mod demo;
 mod drift;
 mod eval;
 mod learn;
+mod metrics;
 mod notify;
 mod output;
 mod pin;
@@ -90,6 +91,9 @@ enum Command {
     /// Work the golden lab with the configuration in force, and list earlier runs
     #[command(subcommand)]
     Assurance(assurance::Command),
+    /// Measure a week from the store, show it, and export it for the manager
+    #[command(subcommand)]
+    Metrics(metrics::Command),
     /// Show the tool catalogue beside what the servers offer
     #[command(subcommand)]
     Tools(tools::Command),
@@ -243,6 +247,7 @@ async fn dispatch(cli: Cli, out: &Out) -> Done {
         Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,
         Command::Learn(args) => learn::learn(configured()?, args, out).await,
         Command::Assurance(command) => assurance::assurance(configured()?, command, out).await,
+        Command::Metrics(command) => metrics::metrics(cli.config.as_deref(), command, out).await,
         Command::Tools(command) => tools::tools(configured()?, command, out).await,
         Command::Queries(command) => {
             queries::queries(configured_or_default(cli.config.as_deref())?, command, out)

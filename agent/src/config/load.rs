@@ -126,7 +126,7 @@ pub fn from_text(text: &str, name: &str) -> Result<Config, ConfigFaults> {
 }
 
 /// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "store",
     "run",
     "sources",
@@ -138,6 +138,7 @@ const SECTIONS: [&str; 13] = [
     "effects",
     "approvals",
     "notify",
+    "metrics",
     "protection",
     "paths",
 ];
@@ -166,7 +167,7 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
         )+ };
     }
     section!(config => store, run, queries, model, tiers, closing, effects, protection, paths);
-    section!(config.people => approvals, notify);
+    section!(config.people => approvals, notify, metrics);
     match take("sources").map(|v| v.kind) {
         Some(ValueKind::Array(items)) => {
             for (i, item) in items.into_iter().enumerate() {

@@ -63,6 +63,9 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     }
     names_apart(config, places, faults);
     assurance(config, places, faults);
+    for (key, message) in config.people.metrics.faults() {
+        faults.push(places.fault(&format!("metrics.{key}"), message));
+    }
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));
     }

@@ -14,9 +14,11 @@ mod acting;
 mod approvals;
 mod load;
 mod meaning;
+mod metrics;
 mod model;
 mod notify;
 mod places;
+mod schedule;
 
 pub use acting::{
     AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig, EffectsConfig,
@@ -24,6 +26,7 @@ pub use acting::{
 };
 pub use approvals::{ApprovalsConfig, GROUP, PersonConfig, SLACK};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
+pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 pub use notify::{BatchConfig, LadderConfig, MailConfig, NotifyConfig, PostKind, WebhookConfig};
 
@@ -63,6 +66,8 @@ pub struct PeopleConfig {
     pub approvals: ApprovalsConfig,
     /// How they are told: `[notify]`.
     pub notify: NotifyConfig,
+    /// What the manager reads every week: `[metrics]`.
+    pub metrics: MetricsConfig,
 }
 
 /// `[store]`

@@ -10,6 +10,7 @@ mod run;
 mod sources;
 mod telling;
 mod watch;
+mod weekly;
 
 pub use assemble::{Assembled, Data, assemble, assemble_at, context, data};
 pub use canary::beat;
@@ -20,3 +21,4 @@ pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
 pub use telling::tell;
 pub use watch::Watch;
+pub use weekly::{Exported, digest, export_due};

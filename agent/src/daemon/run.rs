@@ -15,7 +15,7 @@ use crate::{notify, pipeline, triage};
 use super::sources::{Pollable, pollable, webhook};
 use super::telling::Silence;
 use super::watch::Watch;
-use super::{canary, effects, off_pattern, telling};
+use super::{canary, effects, off_pattern, telling, weekly};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -54,6 +54,9 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
     }
     for notifier in notify::notifiers(&ctx.config.people.notify).await? {
         tasks.spawn(telling::keep(ctx.clone(), notifier, stop.clone()));
+    }
+    if ctx.config.people.metrics.enabled {
+        tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
     }
     tasks.spawn(effects::keep_carrying_out(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));

@@ -115,6 +115,8 @@ async fn decide(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<(u8, CloseRuli
         return keep(13, format!("the cap of {most} closes an hour is reached"));
     }
     if ctx.dice.share() * 100.0 < ctx.config.closing.sample() {
+        // Counted before anybody looks: precision is measured on what was drawn, not on what was answered.
+        ctx.store.draw_for_review(case, ctx.now()).await?;
         let why = "drawn for review: a person checks this close";
         return keep(13, why.to_owned());
     }

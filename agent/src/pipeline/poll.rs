@@ -1,6 +1,7 @@
 //! Room `poll`: source and cursor to alerts; alerts, rejects and the new cursor are one transaction.
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use mcp_clients::mappings::Rejected;
 use mcp_clients::sources::AlertSource;
 use serde_json::Value;
@@ -40,7 +41,18 @@ pub async fn poll(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Pol
     };
     let more = batch.more;
     let received = store(ctx, &name, &batch.alerts, batch.rejected, Some(&moved)).await?;
+    ctx.store
+        .polled(&name, patience(ctx, &name), ctx.now())
+        .await?;
     Ok(Polled { more, ..received.1 })
+}
+
+/// How long a source may go without a successful poll before the metrics call it a gap: three of its rounds, at least two
+/// minutes.
+fn patience(ctx: &Ctx, name: &str) -> TimeDelta {
+    let source = ctx.config.sources.iter().find(|s| s.name == name);
+    let rounds = source.and_then(|s| TimeDelta::from_std(s.every.0).ok()?.checked_mul(3));
+    rounds.unwrap_or_default().max(TimeDelta::minutes(2))
 }
 
 /// Stores alerts that were pushed rather than polled.

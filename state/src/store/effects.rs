@@ -1,7 +1,7 @@
 //! Proposed outside effects and what became of them; sending them is the gate's.
 
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, micros};
@@ -118,7 +118,8 @@ impl Store {
         let case = case.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
         audit::append(&mut tx, end.at, entry).await?;
         let message = format!("effect {}: {}: {}", end.effect, end.decision, end.reason);
-        let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message);
+        let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
+            .with(json!({"effect": end.effect, "decision": end.decision}));
         timeline::append(&mut tx, case, &event).await?;
         tx.commit().await?;
         Ok(())

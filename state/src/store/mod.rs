@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod feedback;
 mod list;
 pub mod mentions;
+pub mod metrics;
 mod open;
 pub mod patterns;
 pub mod posts;

@@ -48,6 +48,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "people",
         include_str!("../../migrations/0007_people.sql"),
     ),
+    (
+        9,
+        "metrics",
+        include_str!("../../migrations/0009_metrics.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,0 +1,668 @@
+//! What each figure means: one entry a metric, published with every export, because the names clash between products.
+
+/// What kind of figure it is, and so which statistics it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// How many.
+    Count,
+    /// How many of how many.
+    Share,
+    /// A distribution of seconds.
+    Spread,
+    /// A sum, or another single number.
+    Amount,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// More.
+    More,
+    /// Less.
+    Less,
+    /// Neither.
+    Neither,
+}
+
+/// The definition of a metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Its name in every export; with `/1` behind it the id of its formula.
+    pub metric: &'static str,
+    /// Its title for people.
+    pub title: &'static str,
+    /// Statistics.
+    pub kind: Kind,
+    /// Unit of its value.
+    pub unit: &'static str,
+    /// How it is computed, with both clock points where it is a duration.
+    pub formula: &'static str,
+    /// Which way is better.
+    pub better: Better,
+    /// Why there is none when there is none.
+    pub empty: &'static str,
+}
+
+impl Definition {
+    /// Id of the formula: it changes when the formula does.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("nightdesk.{}/1", self.metric)
+    }
+
+    /// The definition of a metric.
+    #[must_use]
+    pub fn of(metric: &str) -> Option<&'static Self> {
+        DEFINITIONS.iter().find(|d| d.metric == metric)
+    }
+}
+
+const fn of(
+    (metric, title): (&'static str, &'static str),
+    kind: Kind,
+    unit: &'static str,
+    (formula, empty): (&'static str, &'static str),
+    better: Better,
+) -> Definition {
+    Definition {
+        metric,
+        title,
+        kind,
+        unit,
+        formula,
+        better,
+        empty,
+    }
+}
+
+use Better::{Less, More, Neither};
+use Kind::{Amount, Count, Share, Spread};
+
+const NO_ALERT: &str = "no alert in the period";
+const NO_FINAL: &str =
+    "no alert of the period has a true, benign or false positive as its last word";
+const NO_MACHINE: &str = "the daemon called no alert of the period true, benign or false positive";
+const NO_HUMAN: &str = "no person called an alert of the period true, benign or false positive";
+const NO_CLOSE: &str = "no alert of the period is closed";
+const NO_REVIEW: &str = "no close drawn for review has a person's word yet";
+const NO_CASE: &str = "no case of the period has ended a run";
+const NO_SCOPE: &str =
+    "no alert of the period is in scope of a service level, or none has been decided yet";
+
+/// Every metric, in the order of the report. An alert belongs to the period in which its source created it.
+pub const DEFINITIONS: &[Definition] = &[
+    of(
+        ("alert_volume", "alerts"),
+        Count,
+        "alerts",
+        ("alerts created at their source in the period", NO_ALERT),
+        Neither,
+    ),
+    of(
+        ("case_volume", "cases"),
+        Count,
+        "cases",
+        ("cases of these alerts", NO_ALERT),
+        Neither,
+    ),
+    of(
+        ("verdicts", "verdicts"),
+        Count,
+        "alerts",
+        (
+            "last word by kind: the daemon's (machine), people's (human), and a person's before the daemon's (final)",
+            NO_ALERT,
+        ),
+        Neither,
+    ),
+    of(
+        ("ttd", "time to detect"),
+        Spread,
+        "seconds",
+        (
+            "alert created at its source - earliest event in the alert",
+            "no alert says when its events happened",
+        ),
+        Less,
+    ),
+    of(
+        ("ingest_lag", "ingest lag"),
+        Spread,
+        "seconds",
+        ("alert stored here - alert created at its source", NO_ALERT),
+        Less,
+    ),
+    of(
+        ("tta_machine", "time to triage"),
+        Spread,
+        "seconds",
+        (
+            "first worker took the case - alert created at its source",
+            "no alert of the period was taken up",
+        ),
+        Less,
+    ),
+    of(
+        ("tta_human", "time to acknowledge"),
+        Spread,
+        "seconds",
+        (
+            "first human action on the case - case handed to a person (escalated or asked)",
+            "no alert of the period was handed to a person who then acted",
+        ),
+        Less,
+    ),
+    of(
+        ("tti", "time to investigate"),
+        Spread,
+        "seconds",
+        (
+            "first verdict of the daemon - first worker took the case",
+            "the daemon judged no alert of the period",
+        ),
+        Less,
+    ),
+    of(
+        ("time_to_decision", "time to decision"),
+        Spread,
+        "seconds",
+        (
+            "first verdict of the daemon - alert created at its source",
+            "the daemon judged no alert of the period",
+        ),
+        Less,
+    ),
+    of(
+        ("ttc", "time to contain"),
+        Spread,
+        "seconds",
+        (
+            "first executed countermeasure - alert created at its source; true positives",
+            "no true positive of the period was contained through the daemon",
+        ),
+        Less,
+    ),
+    of(
+        ("ttr", "time to resolve"),
+        Spread,
+        "seconds",
+        (
+            "case closed (the last time) - alert created at its source",
+            NO_CLOSE,
+        ),
+        Less,
+    ),
+    of(
+        ("dwell", "dwell time"),
+        Spread,
+        "seconds",
+        (
+            "alert created at its source - earliest evidence of compromise; true positives",
+            "the store does not say which event was the first of the compromise",
+        ),
+        Less,
+    ),
+    of(
+        ("tp_rate", "true positives"),
+        Share,
+        "ratio",
+        (
+            "true positives / (true, benign and false positives), last word",
+            NO_FINAL,
+        ),
+        Neither,
+    ),
+    of(
+        ("bp_rate", "benign positives"),
+        Share,
+        "ratio",
+        (
+            "benign positives / (true, benign and false positives), last word",
+            NO_FINAL,
+        ),
+        Neither,
+    ),
+    of(
+        ("fp_rate", "false positives"),
+        Share,
+        "ratio",
+        (
+            "false positives / (true, benign and false positives), last word",
+            NO_FINAL,
+        ),
+        Less,
+    ),
+    of(
+        ("noise_rate", "noise"),
+        Share,
+        "ratio",
+        (
+            "(benign + false positives) / (true, benign and false positives), last word",
+            NO_FINAL,
+        ),
+        Less,
+    ),
+    of(
+        ("machine_tp_rate", "true positives (daemon)"),
+        Share,
+        "ratio",
+        ("as tp_rate, the daemon's verdicts alone", NO_MACHINE),
+        Neither,
+    ),
+    of(
+        ("machine_bp_rate", "benign positives (daemon)"),
+        Share,
+        "ratio",
+        ("as bp_rate, the daemon's verdicts alone", NO_MACHINE),
+        Neither,
+    ),
+    of(
+        ("machine_fp_rate", "false positives (daemon)"),
+        Share,
+        "ratio",
+        ("as fp_rate, the daemon's verdicts alone", NO_MACHINE),
+        Neither,
+    ),
+    of(
+        ("machine_noise_rate", "noise (daemon)"),
+        Share,
+        "ratio",
+        ("as noise_rate, the daemon's verdicts alone", NO_MACHINE),
+        Neither,
+    ),
+    of(
+        ("human_tp_rate", "true positives (people)"),
+        Share,
+        "ratio",
+        ("as tp_rate, people's words alone", NO_HUMAN),
+        Neither,
+    ),
+    of(
+        ("human_bp_rate", "benign positives (people)"),
+        Share,
+        "ratio",
+        ("as bp_rate, people's words alone", NO_HUMAN),
+        Neither,
+    ),
+    of(
+        ("human_fp_rate", "false positives (people)"),
+        Share,
+        "ratio",
+        ("as fp_rate, people's words alone", NO_HUMAN),
+        Neither,
+    ),
+    of(
+        ("human_noise_rate", "noise (people)"),
+        Share,
+        "ratio",
+        ("as noise_rate, people's words alone", NO_HUMAN),
+        Neither,
+    ),
+    of(
+        ("undetermined_rate", "undetermined"),
+        Share,
+        "ratio",
+        (
+            "closed alerts whose last word is undetermined / closed alerts",
+            NO_CLOSE,
+        ),
+        Less,
+    ),
+    of(
+        ("escalation_rate", "handed to people"),
+        Share,
+        "ratio",
+        (
+            "triaged alerts whose case was escalated or asked about / triaged alerts",
+            "no alert of the period was taken up",
+        ),
+        Less,
+    ),
+    of(
+        ("asked_rate", "asked to confirm"),
+        Share,
+        "ratio",
+        (
+            "triaged alerts whose case first went to a person as a question / triaged alerts",
+            "no alert of the period was taken up",
+        ),
+        Neither,
+    ),
+    of(
+        ("tier2_rate", "tier 1 to 2"),
+        Share,
+        "ratio",
+        (
+            "alerts judged at tier 2 or 3 / alerts judged",
+            "the daemon judged no alert of the period",
+        ),
+        Neither,
+    ),
+    of(
+        ("tier3_rate", "tier 2 to 3"),
+        Share,
+        "ratio",
+        (
+            "alerts judged at tier 3 / alerts judged at tier 2 or 3",
+            "no alert of the period reached tier 2",
+        ),
+        Neither,
+    ),
+    of(
+        ("automation_coverage", "closed without a person"),
+        Share,
+        "ratio",
+        (
+            "closed alerts without a human action up to the close / closed alerts",
+            NO_CLOSE,
+        ),
+        More,
+    ),
+    of(
+        ("auto_close_precision", "auto-close precision"),
+        Share,
+        "ratio",
+        (
+            "1 - overturned / reviewed, of cases drawn at random before their close in the period; overturned: a person's word on an alert is neither harmless nor duplicate",
+            NO_REVIEW,
+        ),
+        More,
+    ),
+    of(
+        ("missed_tp_rate", "missed true positives"),
+        Share,
+        "ratio",
+        (
+            "reviewed cases with an alert that a person called a true positive / reviewed, of the same sample",
+            NO_REVIEW,
+        ),
+        Less,
+    ),
+    of(
+        ("review_sample", "closes drawn for review"),
+        Count,
+        "cases",
+        (
+            "cases drawn at random before their close in the period",
+            NO_ALERT,
+        ),
+        Neither,
+    ),
+    of(
+        ("review_done", "drawn and reviewed"),
+        Share,
+        "ratio",
+        (
+            "drawn cases with a person's word / drawn cases",
+            "no close was drawn for review in the period",
+        ),
+        More,
+    ),
+    of(
+        (
+            "close_overturned_unsampled",
+            "overturned outside the sample",
+        ),
+        Share,
+        "ratio",
+        (
+            "alerts closed without a person and not called harmless since / those with a person's word since; not a random sample",
+            "no person spoke on an alert that was closed without one",
+        ),
+        Less,
+    ),
+    of(
+        ("agreement", "agreement"),
+        Share,
+        "ratio",
+        (
+            "alerts of which the daemon's last verdict and the person's last word are the same / alerts with both",
+            "no alert of the period has both verdicts",
+        ),
+        More,
+    ),
+    of(
+        ("kappa", "agreement beyond chance"),
+        Amount,
+        "kappa",
+        (
+            "Cohen's kappa over the six verdicts, same alerts as agreement",
+            "no alert of the period has both verdicts, or chance alone agrees on all",
+        ),
+        More,
+    ),
+    of(
+        ("reopen_rate_7d", "worked again within 7 days"),
+        Share,
+        "ratio",
+        (
+            "alerts whose case was taken up again within 7 days of its first close / alerts whose case was closed",
+            NO_CLOSE,
+        ),
+        Less,
+    ),
+    of(
+        ("reopen_rate_30d", "worked again within 30 days"),
+        Share,
+        "ratio",
+        ("the same within 30 days", NO_CLOSE),
+        Less,
+    ),
+    of(
+        ("sla_breach_rate_tta", "SLA broken: acknowledge"),
+        Share,
+        "ratio",
+        (
+            "alerts not acted on by a person within their severity's time after they were handed to one / those decided: acted on, or open past it",
+            NO_SCOPE,
+        ),
+        Less,
+    ),
+    of(
+        ("sla_breach_rate_ttr", "SLA broken: resolve"),
+        Share,
+        "ratio",
+        (
+            "alerts not closed within their severity's time after they were created / those decided: closed, or open past it",
+            NO_SCOPE,
+        ),
+        Less,
+    ),
+    of(
+        ("backlog", "open cases"),
+        Count,
+        "cases",
+        (
+            "cases opened before the end of the period and not closed then",
+            NO_ALERT,
+        ),
+        Less,
+    ),
+    of(
+        ("backlog_age", "age of open cases"),
+        Spread,
+        "seconds",
+        (
+            "end of the period - time of the first alert; open cases",
+            "nothing was open at the end of the period",
+        ),
+        Less,
+    ),
+    of(
+        ("approvals_requested", "questions asked"),
+        Count,
+        "questions",
+        (
+            "questions to people that were asked in the period",
+            NO_ALERT,
+        ),
+        Neither,
+    ),
+    of(
+        ("approvals_approved", "approved"),
+        Count,
+        "questions",
+        ("of these, answered with yes", NO_ALERT),
+        Neither,
+    ),
+    of(
+        ("approvals_denied", "denied"),
+        Count,
+        "questions",
+        ("of these, answered with no", NO_ALERT),
+        Neither,
+    ),
+    of(
+        ("approvals_expired", "expired"),
+        Count,
+        "questions",
+        (
+            "of these, ended without an answer, which means no",
+            NO_ALERT,
+        ),
+        Less,
+    ),
+    of(
+        ("approvals_pending", "pending"),
+        Count,
+        "questions",
+        ("of these, still open", NO_ALERT),
+        Less,
+    ),
+    of(
+        ("approval_latency", "time to answer"),
+        Spread,
+        "seconds",
+        (
+            "answered - asked; questions of the period with an answer",
+            "no question of the period was answered",
+        ),
+        Less,
+    ),
+    of(
+        ("analyst_hours_saved", "analyst hours saved (estimate)"),
+        Amount,
+        "hours",
+        (
+            "(minutes by hand of alerts closed without a person, by the operator's terms - minutes for reviews done) / 60; an estimate",
+            "nothing was closed without a person, or the terms say no minutes",
+        ),
+        More,
+    ),
+    of(
+        ("cost_usd", "model cost"),
+        Amount,
+        "usd",
+        (
+            "spent on cases whose first alert lies in the period",
+            NO_CASE,
+        ),
+        Less,
+    ),
+    of(
+        ("cost_usd_per_alert", "model cost per alert"),
+        Amount,
+        "usd",
+        ("cost_usd / alerts of these cases", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tokens_in", "tokens read by models"),
+        Amount,
+        "tokens",
+        ("as cost_usd", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tokens_in_per_alert", "tokens read per alert"),
+        Amount,
+        "tokens",
+        ("cost_tokens_in / alerts of these cases", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tokens_out", "tokens written by models"),
+        Amount,
+        "tokens",
+        ("as cost_usd", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tokens_out_per_alert", "tokens written per alert"),
+        Amount,
+        "tokens",
+        ("cost_tokens_out / alerts of these cases", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_model_turns", "model turns"),
+        Amount,
+        "turns",
+        ("as cost_usd", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_model_turns_per_alert", "model turns per alert"),
+        Amount,
+        "turns",
+        ("cost_model_turns / alerts of these cases", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tool_calls", "tool calls"),
+        Amount,
+        "calls",
+        ("as cost_usd", NO_CASE),
+        Less,
+    ),
+    of(
+        ("cost_tool_calls_per_alert", "tool calls per alert"),
+        Amount,
+        "calls",
+        ("cost_tool_calls / alerts of these cases", NO_CASE),
+        Less,
+    ),
+    of(
+        ("tool_error_rate", "tool errors"),
+        Share,
+        "ratio",
+        (
+            "calls that failed, timed out, found no server or whose end is unknown / calls sent; cases whose first alert lies in the period",
+            "no tool was called for the cases of the period",
+        ),
+        Less,
+    ),
+    of(
+        ("ingest_gap", "minutes without a poll"),
+        Amount,
+        "minutes",
+        (
+            "minutes of the period in which a polled source, once known, had no successful poll for more than three of its rounds (at least two minutes)",
+            "no successful poll was recorded before the end of the period; sources that push are not polled",
+        ),
+        Less,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_defined_once_and_says_how() {
+        for (i, d) in DEFINITIONS.iter().enumerate() {
+            assert!(
+                DEFINITIONS.iter().skip(i + 1).all(|o| o.metric != d.metric),
+                "{}",
+                d.metric
+            );
+            assert!(!d.formula.is_empty() && !d.empty.is_empty() && !d.title.is_empty());
+            // A duration names both its clock points.
+            assert!(
+                d.kind != Kind::Spread || d.formula.contains(" - "),
+                "{}",
+                d.metric
+            );
+        }
+    }
+}

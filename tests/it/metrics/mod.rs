@@ -1,0 +1,6 @@
+//! The weekly metrics: every number once more by other means, the forms of the export, and the export on schedule.
+
+mod export;
+mod numbers;
+mod oracle;
+mod weekly;
