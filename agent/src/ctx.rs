@@ -17,6 +17,7 @@ use crate::playbook::Library;
 use crate::policy::Policy;
 use crate::prompt::Prompts;
 use crate::scan::Scanner;
+use crate::telemetry::Meters;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
@@ -85,6 +86,8 @@ pub struct Guard {
     pub scanner: Arc<Scanner>,
     /// Whether the files that decide are as they were reviewed.
     pub integrity: Integrity,
+    /// What the daemon counts about itself.
+    pub meters: Arc<Meters>,
 }
 
 /// What a run of the daemon works with.
@@ -126,6 +129,7 @@ impl Ctx {
                 policy: self.guard.policy.clone(),
                 scanner: self.guard.scanner.clone(),
                 integrity: Integrity::start(&config.paths),
+                meters: Arc::default(),
             },
             toolbox: self.toolbox.clone(),
             mappings: self.mappings.clone(),

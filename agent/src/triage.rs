@@ -3,14 +3,16 @@
 mod desk;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use state::model::{Alert, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
+use state::model::{Alert, CANARY_SOURCE, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Subject};
 use crate::pipeline::{self, Held};
+use crate::telemetry::Given;
 
 /// Most alerts that are taken in, and so correlated, at once.
 const MOST_AT_ONCE: i64 = 1000;
@@ -71,7 +73,7 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
 }
 
 async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
-    let case = &held.case;
+    let (case, began) = (&held.case, Instant::now());
     gate::end_interrupted(ctx, case.id).await?;
     if case.attempts > ctx.config.run.max_attempts {
         let why = format!(
@@ -95,7 +97,15 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
     let subject = Subject::read(&ctx.store, case.id).await?;
     let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;
+    let given: Vec<Given> = verdicts
+        .iter()
+        .map(|v| (v.kind, v.provenance.tier, v.provenance.analyst))
+        .collect();
     pipeline::record(ctx, held, verdicts, acted, spent).await?;
+    // A canary is counted nowhere.
+    if alerts.iter().all(|a| a.source != CANARY_SOURCE) {
+        ctx.guard.meters.worked(&given, began.elapsed());
+    }
     Ok(())
 }
 

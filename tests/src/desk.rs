@@ -61,6 +61,7 @@ impl Desk {
                 policy: Arc::new(data.policy),
                 scanner: Arc::new(data.scanner),
                 integrity,
+                meters: Arc::default(),
             },
             toolbox: ledger.clone() as Arc<dyn ToolBox>,
             mappings: Arc::new(data.mappings),

@@ -1,5 +1,6 @@
 //! What the tests share: harness and fakes; the tests themselves are in `it/`.
 
+pub mod ask;
 pub mod crowd;
 pub mod daemon;
 pub mod desk;

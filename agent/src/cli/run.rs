@@ -14,6 +14,7 @@ use crate::assurance;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
+use crate::http::{self, Listening};
 use crate::pipeline::{Polled, principal};
 use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
@@ -56,29 +57,37 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         watch.anchor().await;
         ended
     } else {
-        let lived = live(ctx, watch, (shadow, stop)).await;
+        let fleet = assembled.fleet.clone();
+        let listening = http::bind(&ctx, Arc::new(move || fleet.status()), []).await;
+        let lived = match listening {
+            Ok(listening) => live(ctx, watch, (shadow, listening), stop).await,
+            Err(e) => Err(e),
+        };
         lived.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
     Ok(ended?)
 }
 
-/// The daemon's life, with the golden lab and the shadow beside it.
+/// The daemon's life, with the golden lab, the shadow and what is asked over HTTP beside it.
 async fn live(
     ctx: Arc<Ctx>,
     watch: Arc<Watch>,
-    (shadow, stop): (Option<Shadow>, CancellationToken),
+    beside: (Option<Shadow>, Option<Listening>),
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("the program's own path is not known")?;
     let ended = stop.child_token();
     let assured = tokio::spawn(assurance::keep(ctx.clone(), program, ended.clone()));
+    let (shadow, listening) = beside;
+    let serving = listening.map(|l| tokio::spawn(l.serve(ended.clone())));
     let shadow = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), ended.clone())));
     let ran = daemon::run(ctx, watch, stop).await;
     // They hold the store and end with the daemon, whatever made it end.
     ended.cancel();
     assured.await?;
-    if let Some(shadow) = shadow {
-        shadow.await?;
+    for task in shadow.into_iter().chain(serving) {
+        task.await?;
     }
     ran
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use state::model::{Budget, Tier, Time};
 
 mod acting;
+mod http;
 mod load;
 mod meaning;
 mod model;
@@ -20,6 +21,7 @@ pub use acting::{
     ApprovalsConfig, AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig,
     EffectsConfig, PrecedentsConfig, ProtectionConfig, matching,
 };
+pub use http::{HttpConfig, TracesConfig};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 
@@ -93,6 +95,10 @@ pub struct RunConfig {
     pub join_window: Span,
     /// Other settings that judge beside the live ones, without effect.
     pub shadow: Option<ShadowConfig>,
+    /// Where metrics and health are asked for; absent: nowhere.
+    pub http: Option<HttpConfig>,
+    /// Where traces go; absent: none are made.
+    pub traces: Option<TracesConfig>,
 }
 
 /// `[run.shadow]`: what is different there.
@@ -126,6 +132,8 @@ impl Default for RunConfig {
             max_attempts: 3,
             join_window: Span(Duration::from_secs(24 * 3600)),
             shadow: None,
+            http: None,
+            traces: None,
         }
     }
 }

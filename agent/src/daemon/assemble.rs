@@ -217,6 +217,7 @@ pub async fn context(
             policy: Arc::new(data.policy),
             scanner: Arc::new(data.scanner),
             integrity,
+            meters: Arc::default(),
         },
         toolbox,
         mappings: Arc::new(data.mappings),

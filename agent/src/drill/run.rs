@@ -122,6 +122,7 @@ impl Room {
                 policy: self.policy.clone(),
                 scanner: self.scanner.clone(),
                 integrity: Integrity::start(&self.config.paths),
+                meters: Arc::default(),
             },
             toolbox: Arc::new(answers.offering(&bare)),
             mappings: self.mappings.clone(),

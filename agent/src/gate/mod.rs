@@ -118,6 +118,7 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     };
     match decision {
         Err(refusal) => {
+            ctx.guard.meters.refused(refusal.rule);
             row.outcome = CallOutcome::Denied;
             row.reason = Some(refusal.to_string());
             let call = record(
@@ -162,14 +163,18 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
         .call(&ready.server, &ready.tool, ready.arguments)
         .await;
     let (outcome, reason, reply) = match answer {
-        Ok(reply) => match reply.kind.clone() {
-            ReplyKind::Answer => (CallOutcome::Ok, None, Some(reply)),
-            ReplyKind::BackendError(why) => (CallOutcome::ToolError, Some(why), Some(reply)),
-            ReplyKind::Unknown(why) => (CallOutcome::Unknown, Some(why), Some(reply)),
-        },
+        Ok(reply) => {
+            let why = match &reply.kind {
+                ReplyKind::Answer => None,
+                ReplyKind::BackendError(why) | ReplyKind::Unknown(why) => Some(why.clone()),
+            };
+            (outcome_of_reply(&reply.kind), why, Some(reply))
+        }
         Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
     };
-    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let took = began.elapsed();
+    ctx.guard.meters.called(&ready.server, outcome, took);
+    let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let end = CallEnd {
         outcome,
         reason: reason.as_deref(),
@@ -193,6 +198,14 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
             reply: None,
             digest: None,
         },
+    }
+}
+
+fn outcome_of_reply(kind: &ReplyKind) -> CallOutcome {
+    match kind {
+        ReplyKind::Answer => CallOutcome::Ok,
+        ReplyKind::BackendError(_) => CallOutcome::ToolError,
+        ReplyKind::Unknown(_) => CallOutcome::Unknown,
     }
 }
 

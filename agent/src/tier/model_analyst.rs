@@ -226,7 +226,10 @@ impl Talk<'_, '_> {
             temperature: config.and_then(|m| m.temperature),
             deadline: self.deadline,
         };
-        let turn = self.llm.turn(&ask).await?;
+        let meters = &self.ctx.guard.meters;
+        let turn = self.llm.turn(&ask).await;
+        let turn = turn.inspect_err(|e| meters.unanswered(e.kind()))?;
+        meters.answered(turn.usage.tokens_in, turn.usage.tokens_out);
         let usd = config.map_or(0.0, |m| m.cost(turn.usage.tokens_in, turn.usage.tokens_out));
         self.meter
             .add(turn.usage.tokens_in, turn.usage.tokens_out, usd);

@@ -121,7 +121,9 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
     let (server, tool) = effect.tool.split_once('.').unwrap_or((&effect.tool, ""));
     let answer = ctx.toolbox.call(server, tool, arguments).await;
     let (outcome, decision, reason) = read(&answer);
-    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let took = began.elapsed();
+    ctx.guard.meters.called(server, outcome, took);
+    let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let ended = CallEnd {
         outcome,
         reason: Some(&reason),
@@ -207,6 +209,7 @@ async fn deny(
     effect: &Effect,
     refusal: &Refusal,
 ) -> Result<(EffectDecision, String), StoreError> {
+    ctx.guard.meters.refused(refusal.rule);
     let why = refusal.to_string();
     let ended = (EffectDecision::Denied, Some(refusal.rule));
     end(ctx, effect, ended, &why).await?;

@@ -1,4 +1,4 @@
-//! Logs: where they go and what never stands in them; metrics and traces are not here.
+//! Logs: where they go and what never stands in them; meters and traces are beside.
 
 use std::io::IsTerminal;
 

@@ -1,0 +1,7 @@
+//! What the daemon tells of its own work: logs, meters, traces; nothing is decided by any of it.
+
+mod logs;
+mod meters;
+
+pub use logs::{LogFormat, start};
+pub use meters::{Exposition, Given, Meters, SourceStanding};
