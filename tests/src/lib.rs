@@ -1,6 +1,7 @@
 //! What the tests share: harness and fakes; the tests themselves are in `it/`.
 
 pub mod ask;
+pub mod collector;
 pub mod crowd;
 pub mod daemon;
 pub mod desk;

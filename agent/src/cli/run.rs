@@ -18,6 +18,7 @@ use crate::http::{self, Listening};
 use crate::pipeline::{Polled, principal};
 use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
+use crate::telemetry::{Destination, Exporter, Traces};
 
 use super::output::{Tone, column};
 use super::{CONFIG, Done, Failed, Out};
@@ -30,7 +31,8 @@ pub(super) struct Args {
     once: bool,
 }
 
-pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
+pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Done {
+    let (traces, out) = told;
     let store = Store::open_exclusive(&config.store.url).await?;
     let began = Instant::now();
     let stop = stop_on_signal().context("signals can't be listened to")?;
@@ -40,6 +42,13 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         () = stop.cancelled() => return stopped(&args),
     };
     let ctx = assembled.ctx.clone();
+    let exporter = match traced(&ctx, &traces) {
+        Ok(exporter) => exporter,
+        Err(e) => {
+            assembled.stop().await;
+            return Err(Failed::new(CONFIG, e.context("[run.traces]")));
+        }
+    };
     let shadow = match Shadow::of(&ctx.config).await {
         Ok(shadow) => shadow,
         Err(e) => {
@@ -66,7 +75,25 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         lived.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
     Ok(ended?)
+}
+
+/// Opens the traces of `[run.traces]`, if there are any.
+fn traced(ctx: &Arc<Ctx>, traces: &Traces) -> anyhow::Result<Option<Exporter>> {
+    let Some(config) = &ctx.config.run.traces else {
+        return Ok(None);
+    };
+    let to = Destination {
+        url: config.url().map_err(anyhow::Error::msg)?,
+        service: config.service.clone(),
+        instance: ctx.owner.clone(),
+    };
+    let (clock, meters) = (ctx.clock.clone(), ctx.guard.meters.clone());
+    let exporter = traces.open(to, move || clock.now(), move |n| meters.spans_lost(n))?;
+    Ok(Some(exporter))
 }
 
 /// The daemon's life, with the golden lab, the shadow and what is asked over HTTP beside it.

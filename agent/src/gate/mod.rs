@@ -21,8 +21,10 @@ use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{CallOutcome, Tier, Time, ToolCall, ToolClass};
 use state::store::CallEnd;
+use tracing::{Instrument, Span};
 
 use crate::ctx::Ctx;
+use crate::telemetry::spans;
 
 pub use arguments::canonical;
 pub use budget::Meter;
@@ -95,6 +97,21 @@ impl Refusal {
 ///
 /// Nothing is sent before the decision and the intent are stored.
 pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
+    // A model may have made the name up: then it stands in no span.
+    let known = ctx.catalogue.get(request.tool).is_some();
+    let name = if known { request.tool } else { "unknown" };
+    let span = spans::tool(name, request.asked_by);
+    let called = decide_and_send(ctx, meter, request)
+        .instrument(span.clone())
+        .await;
+    span.record("nightdesk.outcome", called.outcome.as_str());
+    if called.outcome != CallOutcome::Ok {
+        span.record("error.type", called.outcome.as_str());
+    }
+    called
+}
+
+async fn decide_and_send(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     let began = Instant::now();
     let arguments = canonical(&Value::Object(request.arguments.clone()));
     let decision = permit(ctx, meter, &request).await;
@@ -119,6 +136,7 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     match decision {
         Err(refusal) => {
             ctx.guard.meters.refused(refusal.rule);
+            Span::current().record("nightdesk.rule", refusal.rule);
             row.outcome = CallOutcome::Denied;
             row.reason = Some(refusal.to_string());
             let call = record(

@@ -2,6 +2,9 @@
 
 mod logs;
 mod meters;
+pub mod spans;
+mod traces;
 
 pub use logs::{LogFormat, start};
 pub use meters::{Exposition, Given, Meters, SourceStanding};
+pub use traces::{Destination, Exporter, Traces};

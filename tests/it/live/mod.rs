@@ -4,6 +4,7 @@ mod files;
 mod health;
 mod labels;
 mod metrics;
+mod traces;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 

@@ -6,8 +6,10 @@ use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall, ToolClass};
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
+use tracing::Instrument;
 
 use crate::ctx::Ctx;
+use crate::telemetry::spans;
 
 use super::super::{Origin, Refusal, Subject, audit, outcome_of};
 use super::checks::{self, Ruling, Wish};
@@ -38,10 +40,13 @@ pub struct Carried {
 pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     let mut carried = Vec::new();
     for effect in ctx.store.effects_at(EffectDecision::Due).await? {
-        let ended = match send(ctx, &effect).await? {
-            (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
-            ended => ended,
+        let sent = async {
+            match send(ctx, &effect).await? {
+                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await,
+                ended => Ok(ended),
+            }
         };
+        let ended = sent.instrument(spans::case(effect.case, None)).await?;
         carried.push(Carried {
             effect: effect.id,
             decision: ended.0,
