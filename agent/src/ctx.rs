@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::prompt::Prompts;
 use crate::rights::{Groups, Rights};
 use crate::scan::Scanner;
+use crate::telemetry::Meters;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
@@ -88,6 +89,8 @@ pub struct Guard {
     pub integrity: Integrity,
     /// Who is in the groups that may answer.
     pub groups: Arc<dyn Groups>,
+    /// What the daemon counts about itself.
+    pub meters: Arc<Meters>,
 }
 
 /// What a run of the daemon works with.
@@ -130,6 +133,7 @@ impl Ctx {
                 scanner: self.guard.scanner.clone(),
                 integrity: Integrity::start(&config.paths),
                 groups: self.guard.groups.clone(),
+                meters: Arc::default(),
             },
             toolbox: self.toolbox.clone(),
             mappings: self.mappings.clone(),

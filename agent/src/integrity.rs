@@ -292,6 +292,12 @@ impl Integrity {
         }
     }
 
+    /// What was found broken, as far as somebody has looked; the daemon looks every minute.
+    #[must_use]
+    pub fn broken(&self) -> Option<&[String]> {
+        self.broken.get().map(Vec::as_slice)
+    }
+
     /// Breaks it for another reason, for instance an audit log that was written anew.
     pub fn break_for(&self, why: String) {
         // The first reason stays.

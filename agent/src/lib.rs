@@ -15,6 +15,7 @@ pub mod eval;
 pub mod export;
 pub mod feedback;
 pub mod gate;
+pub mod http;
 pub mod integrity;
 pub mod learn;
 pub mod llm;

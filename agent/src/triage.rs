@@ -3,14 +3,17 @@
 mod desk;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
-use state::model::{Alert, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
+use state::model::{Alert, CANARY_SOURCE, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Subject};
 use crate::pipeline::{self, Held};
+use crate::telemetry::{Given, spans};
 
 /// Most alerts that are taken in, and so correlated, at once.
 const MOST_AT_ONCE: i64 = 1000;
@@ -50,11 +53,19 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
     let Some(held) = pipeline::claim(ctx).await? else {
         return Ok(None);
     };
+    let trace = ctx.config.run.traces.as_ref();
+    let trace = trace.map(|_| ctx.dice.word()[..32].to_owned());
+    let span = spans::case(held.case.id, trace.as_deref());
+    work_held(ctx, held).instrument(span).await.map(Some)
+}
+
+/// Works a case that is ours; every log line from here names it.
+async fn work_held(ctx: &Arc<Ctx>, held: Held) -> anyhow::Result<CaseId> {
     let (case, held) = (held.case.id, Arc::new(held));
     // A task of its own: a panic over one case ends that case's work and no worker.
     let task = tokio::spawn({
         let (ctx, held) = (ctx.clone(), held.clone());
-        async move { work(&ctx, &held).await }
+        async move { work(&ctx, &held).await }.in_current_span()
     });
     let task = AbortOnDropHandle::new(task);
     let worked = tokio::select! {
@@ -62,16 +73,17 @@ pub async fn work_next(ctx: &Arc<Ctx>) -> anyhow::Result<Option<CaseId>> {
         () = held.lost.cancelled() => Err(anyhow::anyhow!("the lease on {case} was lost")),
     };
     if let Err(e) = worked {
+        Span::current().record("error.type", "not_worked");
         put_back(ctx, &held, &e).await?;
         return Err(e.context(format!(
             "{case} could not be worked and is back in the queue"
         )));
     }
-    Ok(Some(case))
+    Ok(case)
 }
 
 async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
-    let case = &held.case;
+    let (case, began) = (&held.case, Instant::now());
     gate::end_interrupted(ctx, case.id).await?;
     if case.attempts > ctx.config.run.max_attempts {
         let why = format!(
@@ -95,7 +107,16 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
     let subject = Subject::read(&ctx.store, case.id).await?;
     let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;
+    Span::current().record("nightdesk.outcome", acted.outcome.as_str());
+    let given: Vec<Given> = verdicts
+        .iter()
+        .map(|v| (v.kind, v.provenance.tier, v.provenance.analyst))
+        .collect();
     pipeline::record(ctx, held, verdicts, acted, spent).await?;
+    // A canary is counted nowhere.
+    if alerts.iter().all(|a| a.source != CANARY_SOURCE) {
+        ctx.guard.meters.worked(&given, began.elapsed());
+    }
     Ok(())
 }
 

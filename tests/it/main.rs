@@ -6,6 +6,7 @@ mod disguises;
 mod gate;
 mod lab_names;
 mod learn;
+mod live;
 mod llm;
 mod notify;
 mod playbooks;

@@ -62,6 +62,7 @@ impl Desk {
                 scanner: Arc::new(data.scanner),
                 integrity,
                 groups: Arc::new(agent::rights::NoGroups),
+                meters: Arc::default(),
             },
             toolbox: ledger.clone() as Arc<dyn ToolBox>,
             mappings: Arc::new(data.mappings),

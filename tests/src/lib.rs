@@ -1,6 +1,8 @@
 //! What the tests share: harness and fakes; the tests themselves are in `it/`.
 
+pub mod ask;
 pub mod board;
+pub mod collector;
 pub mod crowd;
 pub mod daemon;
 pub mod desk;

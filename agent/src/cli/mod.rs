@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 use state::model::SwitchState;
 
 use crate::config::{self, Config, ConfigFaults};
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, LogFormat, Traces};
 
 pub(crate) use output::Out;
 
@@ -201,7 +201,7 @@ pub fn main() -> ExitCode {
         Command::Selftest(_) => "off",
         _ => "warn",
     };
-    telemetry::start(cli.log_format, default);
+    let traces = telemetry::start(cli.log_format, default);
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .is_err()
@@ -219,7 +219,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(UNAVAILABLE);
         }
     };
-    match runtime.block_on(dispatch(cli, &out)) {
+    match runtime.block_on(dispatch(cli, traces, &out)) {
         Ok(code) => code,
         Err(failed) => {
             out.complain(&format!("{:#}", failed.error));
@@ -228,11 +228,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli, out: &Out) -> Done {
+async fn dispatch(cli: Cli, traces: Traces, out: &Out) -> Done {
     let configured = || configuration(cli.config.as_deref());
     match cli.command {
         Command::Demo(args) => demo::demo(args, out).await,
-        Command::Run(args) => run::run(configured()?, args, out).await,
+        Command::Run(args) => run::run(configured()?, args, (traces, out)).await,
         Command::Check(args) => check::check(cli.config.as_deref(), args, out).await,
         Command::Selftest(args) => selftest::selftest(args, out).await,
         Command::Case(command) => case::case(configured()?, command, out).await,

@@ -14,9 +14,11 @@ use crate::assurance;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
+use crate::http::{self, Listening};
 use crate::pipeline::{Polled, principal};
 use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
+use crate::telemetry::{Destination, Exporter, Traces};
 
 use super::output::{Tone, column};
 use super::{CONFIG, Done, Failed, Out};
@@ -29,7 +31,8 @@ pub(super) struct Args {
     once: bool,
 }
 
-pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
+pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Done {
+    let (traces, out) = told;
     let store = Store::open_exclusive(&config.store.url).await?;
     let began = Instant::now();
     let stop = stop_on_signal().context("signals can't be listened to")?;
@@ -39,6 +42,13 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         () = stop.cancelled() => return stopped(&args),
     };
     let ctx = assembled.ctx.clone();
+    let exporter = match traced(&ctx, &traces) {
+        Ok(exporter) => exporter,
+        Err(e) => {
+            assembled.stop().await;
+            return Err(Failed::new(CONFIG, e.context("[run.traces]")));
+        }
+    };
     let shadow = match Shadow::of(&ctx.config).await {
         Ok(shadow) => shadow,
         Err(e) => {
@@ -56,29 +66,55 @@ pub(super) async fn run(config: Config, args: Args, out: &Out) -> Done {
         watch.anchor().await;
         ended
     } else {
-        let lived = live(ctx, watch, (shadow, stop)).await;
+        let fleet = assembled.fleet.clone();
+        let listening = http::bind(&ctx, Arc::new(move || fleet.status()), []).await;
+        let lived = match listening {
+            Ok(listening) => live(ctx, watch, (shadow, listening), stop).await,
+            Err(e) => Err(e),
+        };
         lived.map(|()| ExitCode::SUCCESS)
     };
     assembled.stop().await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
     Ok(ended?)
 }
 
-/// The daemon's life, with the golden lab and the shadow beside it.
+/// Opens the traces of `[run.traces]`, if there are any.
+fn traced(ctx: &Arc<Ctx>, traces: &Traces) -> anyhow::Result<Option<Exporter>> {
+    let Some(config) = &ctx.config.run.traces else {
+        return Ok(None);
+    };
+    let to = Destination {
+        url: config.url().map_err(anyhow::Error::msg)?,
+        service: config.service.clone(),
+        instance: ctx.owner.clone(),
+    };
+    let (clock, meters) = (ctx.clock.clone(), ctx.guard.meters.clone());
+    let exporter = traces.open(to, move || clock.now(), move |n| meters.spans_lost(n))?;
+    Ok(Some(exporter))
+}
+
+/// The daemon's life, with the golden lab, the shadow and what is asked over HTTP beside it.
 async fn live(
     ctx: Arc<Ctx>,
     watch: Arc<Watch>,
-    (shadow, stop): (Option<Shadow>, CancellationToken),
+    beside: (Option<Shadow>, Option<Listening>),
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("the program's own path is not known")?;
     let ended = stop.child_token();
     let assured = tokio::spawn(assurance::keep(ctx.clone(), program, ended.clone()));
+    let (shadow, listening) = beside;
+    let serving = listening.map(|l| tokio::spawn(l.serve(ended.clone())));
     let shadow = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), ended.clone())));
     let ran = daemon::run(ctx, watch, stop).await;
     // They hold the store and end with the daemon, whatever made it end.
     ended.cancel();
     assured.await?;
-    if let Some(shadow) = shadow {
-        shadow.await?;
+    for task in shadow.into_iter().chain(serving) {
+        task.await?;
     }
     ran
 }

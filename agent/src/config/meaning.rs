@@ -61,6 +61,9 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     } else {
         faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
     }
+    if let Some(Err(message)) = config.run.traces.as_ref().map(super::TracesConfig::url) {
+        faults.push(places.fault("run.traces.endpoint", message));
+    }
     names_apart(config, places, faults);
     assurance(config, places, faults);
     for (key, message) in config.people.metrics.faults() {

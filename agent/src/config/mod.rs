@@ -12,6 +12,7 @@ use state::model::{Budget, Tier, Time};
 
 mod acting;
 mod approvals;
+mod http;
 mod load;
 mod meaning;
 mod metrics;
@@ -25,6 +26,7 @@ pub use acting::{
     PrecedentsConfig, ProtectionConfig, matching,
 };
 pub use approvals::{ApprovalsConfig, GROUP, PersonConfig, SLACK};
+pub use http::{HttpConfig, TracesConfig};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
@@ -104,6 +106,10 @@ pub struct RunConfig {
     pub join_window: Span,
     /// Other settings that judge beside the live ones, without effect.
     pub shadow: Option<ShadowConfig>,
+    /// Where metrics and health are asked for; absent: nowhere.
+    pub http: Option<HttpConfig>,
+    /// Where traces go; absent: none are made.
+    pub traces: Option<TracesConfig>,
 }
 
 /// `[run.shadow]`: what is different there.
@@ -137,6 +143,8 @@ impl Default for RunConfig {
             max_attempts: 3,
             join_window: Span(Duration::from_secs(24 * 3600)),
             shadow: None,
+            http: None,
+            traces: None,
         }
     }
 }

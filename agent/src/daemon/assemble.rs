@@ -219,6 +219,7 @@ pub async fn context(
             scanner: Arc::new(data.scanner),
             integrity,
             groups: Arc::new(NoGroups),
+            meters: Arc::default(),
         },
         toolbox,
         mappings: Arc::new(data.mappings),

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
 use crate::metrics::{Report, Stretch, brief, html, report, write};
-use crate::notify::card::Digest;
+use crate::notify;
+use crate::notify::card::{Digest, Post};
 
 /// How often the schedule is looked at; it goes by what the store says was exported.
 const GLANCE: Duration = Duration::from_secs(30);
@@ -87,11 +88,16 @@ pub async fn export_due(ctx: &Ctx) -> anyhow::Result<Option<Exported>> {
         dir: dir.display().to_string(),
         at: now,
     };
+    let digest = digest(&made, Some(whole));
+    // First the news, which is told once for a week, then the note that the week is done with.
+    notify::tell_of(
+        ctx,
+        &format!("digest:{}", digest.week),
+        &Post::Digest(digest.clone()),
+    )
+    .await?;
     ctx.store.add_metrics_export(&done).await?;
-    Ok(Some(Exported {
-        dir,
-        digest: digest(&made, Some(whole)),
-    }))
+    Ok(Some(Exported { dir, digest }))
 }
 
 /// A report as people are told it; `whole` is its HTML, for notifiers that can attach it.

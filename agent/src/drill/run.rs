@@ -123,6 +123,7 @@ impl Room {
                 scanner: self.scanner.clone(),
                 integrity: Integrity::start(&self.config.paths),
                 groups: Arc::new(crate::rights::NoGroups),
+                meters: Arc::default(),
             },
             toolbox: Arc::new(answers.offering(&bare)),
             mappings: self.mappings.clone(),

@@ -47,7 +47,10 @@ pub async fn rule_on_close(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<Clo
     let (decision, why) = match &ruling {
         CloseRuling::Close => ("allow", "no veto stands"),
         CloseRuling::Ask(why) => ("approval", why.as_str()),
-        CloseRuling::Keep(why) => ("deny", why.as_str()),
+        CloseRuling::Keep(why) => {
+            ctx.guard.meters.refused(rule);
+            ("deny", why.as_str())
+        }
     };
     let record = json!({
         "kind": "close",

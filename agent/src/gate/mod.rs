@@ -21,8 +21,10 @@ use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{CallOutcome, Tier, Time, ToolCall, ToolClass};
 use state::store::CallEnd;
+use tracing::{Instrument, Span};
 
 use crate::ctx::Ctx;
+use crate::telemetry::spans;
 
 pub use arguments::canonical;
 pub use budget::Meter;
@@ -95,6 +97,21 @@ impl Refusal {
 ///
 /// Nothing is sent before the decision and the intent are stored.
 pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
+    // A model may have made the name up: then it stands in no span.
+    let known = ctx.catalogue.get(request.tool).is_some();
+    let name = if known { request.tool } else { "unknown" };
+    let span = spans::tool(name, request.asked_by);
+    let called = decide_and_send(ctx, meter, request)
+        .instrument(span.clone())
+        .await;
+    span.record("nightdesk.outcome", called.outcome.as_str());
+    if called.outcome != CallOutcome::Ok {
+        span.record("error.type", called.outcome.as_str());
+    }
+    called
+}
+
+async fn decide_and_send(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     let began = Instant::now();
     let arguments = canonical(&Value::Object(request.arguments.clone()));
     let decision = permit(ctx, meter, &request).await;
@@ -118,6 +135,8 @@ pub async fn call(ctx: &Ctx, meter: &Meter, request: Request<'_>) -> Called {
     };
     match decision {
         Err(refusal) => {
+            ctx.guard.meters.refused(refusal.rule);
+            Span::current().record("nightdesk.rule", refusal.rule);
             row.outcome = CallOutcome::Denied;
             row.reason = Some(refusal.to_string());
             let call = record(
@@ -162,14 +181,18 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
         .call(&ready.server, &ready.tool, ready.arguments)
         .await;
     let (outcome, reason, reply) = match answer {
-        Ok(reply) => match reply.kind.clone() {
-            ReplyKind::Answer => (CallOutcome::Ok, None, Some(reply)),
-            ReplyKind::BackendError(why) => (CallOutcome::ToolError, Some(why), Some(reply)),
-            ReplyKind::Unknown(why) => (CallOutcome::Unknown, Some(why), Some(reply)),
-        },
+        Ok(reply) => {
+            let why = match &reply.kind {
+                ReplyKind::Answer => None,
+                ReplyKind::BackendError(why) | ReplyKind::Unknown(why) => Some(why.clone()),
+            };
+            (outcome_of_reply(&reply.kind), why, Some(reply))
+        }
         Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
     };
-    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let took = began.elapsed();
+    ctx.guard.meters.called(&ready.server, outcome, took);
+    let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let end = CallEnd {
         outcome,
         reason: reason.as_deref(),
@@ -193,6 +216,14 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
             reply: None,
             digest: None,
         },
+    }
+}
+
+fn outcome_of_reply(kind: &ReplyKind) -> CallOutcome {
+    match kind {
+        ReplyKind::Answer => CallOutcome::Ok,
+        ReplyKind::BackendError(_) => CallOutcome::ToolError,
+        ReplyKind::Unknown(_) => CallOutcome::Unknown,
     }
 }
 

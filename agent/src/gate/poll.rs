@@ -1,6 +1,7 @@
 //! The door for polling: the alert sources' calls pass the same catalogue, pins, schemas and audit, but belong to no case.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use mcp_clients::{ToolBox, ToolDef, ToolFailure, ToolReply};
@@ -53,8 +54,19 @@ impl ToolBox for PollBox {
             .append_audit(self.ctx.now(), &entry)
             .await
             .map_err(|e| refuse(format!("rule 12: the poll could not be recorded: {e}")))?;
-        decision.map_err(|refusal| refuse(refusal.to_string()))?;
-        self.ctx.toolbox.call(server, tool, arguments).await
+        let meters = &self.ctx.guard.meters;
+        decision.map_err(|refusal| {
+            meters.refused(refusal.rule);
+            refuse(refusal.to_string())
+        })?;
+        let began = Instant::now();
+        let answer = self.ctx.toolbox.call(server, tool, arguments).await;
+        let outcome = match &answer {
+            Ok(reply) => super::outcome_of_reply(&reply.kind),
+            Err(failure) => super::outcome_of(failure),
+        };
+        meters.called(server, outcome, began.elapsed());
+        answer
     }
 }
 

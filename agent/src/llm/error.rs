@@ -74,6 +74,24 @@ pub enum LlmError {
 }
 
 impl LlmError {
+    /// The kind of failure as one word of a closed list.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Rejected { .. } => "rejected",
+            Self::Unauthorised { .. } => "unauthorised",
+            Self::Malformed { .. } => "malformed",
+            Self::Refused(_) => "refused",
+            Self::QuotaExhausted => "quota",
+            Self::ServerError { .. } => "server_error",
+            Self::Deadline => "deadline",
+            Self::BreakerOpen { .. } => "breaker_open",
+        }
+    }
+
     /// Whether another attempt of the same request may end differently.
     pub(super) fn is_transient(&self) -> bool {
         matches!(

@@ -21,7 +21,7 @@ use crate::config::{NotifyConfig, PostKind};
 
 pub use card::Post;
 pub use deliver::deliver;
-pub use sync::{compose, note, notice_watches};
+pub use sync::{compose, note, notice_watches, tell_of};
 
 /// Where a post stands with a notifier, in that notifier's own words; kept in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 //! Fills the outbox of one notifier from the store: what needs a person and is not told, and what has changed since; sending is `deliver`'s.
 
-use serde_json::Value;
-use state::model::{CaseId, NewPost, Switch, SwitchState, Telling};
+use state::model::{CaseId, NewPost, Switch, SwitchState, Telling, Time};
 
 use crate::config::PostKind;
 use crate::ctx::Ctx;
@@ -21,20 +20,7 @@ const ROUND: i64 = 100;
 /// When the store fails.
 pub async fn compose(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
     let since = ctx.store.told_since(notifier.name(), ctx.now()).await?;
-    if notifier.takes(PostKind::Notice) {
-        for (key, body) in ctx.store.notices(notifier.name(), since).await? {
-            let post = NewPost {
-                notifier: notifier.name().to_owned(),
-                key,
-                case: None,
-                under: None,
-                body,
-                seq: 0,
-                settles: true,
-            };
-            ctx.store.queue_posts(&[post], ctx.now()).await?;
-        }
-    }
+    news(ctx, notifier, since).await?;
     if notifier.takes(PostKind::Case) {
         let mut gathered = Vec::new();
         for telling in ctx.store.to_tell(notifier.name(), since, ROUND).await? {
@@ -57,6 +43,27 @@ pub async fn compose(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
         }
         batch::refresh(ctx, notifier).await?;
         ladder::remind(ctx, notifier).await?;
+    }
+    Ok(())
+}
+
+/// What is not about a case: notices and the week.
+async fn news(ctx: &Ctx, notifier: &dyn Notifier, since: Time) -> anyhow::Result<()> {
+    for (key, body) in ctx.store.notices(notifier.name(), since).await? {
+        let kind = serde_json::from_value::<Post>(body.clone()).map(|post| post.kind());
+        let post = [NewPost {
+            notifier: notifier.name().to_owned(),
+            key,
+            case: None,
+            under: None,
+            body,
+            seq: 0,
+            settles: true,
+        }];
+        match kind.is_ok_and(|kind| !notifier.takes(kind)) {
+            false => ctx.store.queue_posts(&post, ctx.now()).await?,
+            true => ctx.store.hold_posts(&post, ctx.now()).await?,
+        }
     }
     Ok(())
 }
@@ -144,9 +151,14 @@ pub async fn notice_watches(ctx: &Ctx) -> anyhow::Result<()> {
 /// # Errors
 /// When the store fails.
 pub async fn note(ctx: &Ctx, key: &str, notice: Notice) -> anyhow::Result<()> {
-    let body: Value = serde_json::to_value(Post::Notice(notice))?;
-    Ok(ctx
-        .store
-        .add_notice(&format!("notice:{key}"), &body, ctx.now())
-        .await?)
+    tell_of(ctx, &format!("notice:{key}"), &Post::Notice(notice)).await
+}
+
+/// Notes something that people are told once for a key, and that is about no case.
+///
+/// # Errors
+/// When the store fails.
+pub async fn tell_of(ctx: &Ctx, key: &str, post: &Post) -> anyhow::Result<()> {
+    let body = serde_json::to_value(post)?;
+    Ok(ctx.store.add_notice(key, &body, ctx.now()).await?)
 }

@@ -31,9 +31,9 @@ pub async fn poll(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Pol
     let name = source.name().to_owned();
     let cursor = ctx.store.cursor(&name).await?;
     let position = cursor.map_or(Value::Null, |c| c.position);
-    let batch = source
-        .poll(&position)
-        .await
+    let polled = source.poll(&position).await;
+    let batch = polled
+        .inspect_err(|_| ctx.guard.meters.poll_failed(&name))
         .with_context(|| format!("source {name} could not be polled"))?;
     let moved = Cursor {
         source: name.clone(),
@@ -91,6 +91,7 @@ async fn store(
         .store_alerts(alerts, &dead, cursor, ctx.now())
         .await?;
     let new = received.iter().filter(|r| r.new).count();
+    ctx.guard.meters.received(source, new, ctx.now());
     let polled = Polled {
         new,
         known: received.len() - new,

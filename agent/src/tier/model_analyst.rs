@@ -5,11 +5,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use state::model::{Analyst, Assessment, Claim, Gap, Reason, Tier, VerdictKind};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Meter, Origin, Request};
 use crate::llm::schema::{self, SUBMIT, Submitted};
 use crate::llm::{Ask, Call, Finish, Llm, LlmError, Message, ToolChoice, ToolSpec, Turn};
+use crate::telemetry::spans;
 
 use super::grounding::{Grounded, ground};
 use super::model_context::{LINE, offered, shown, variables};
@@ -226,7 +228,17 @@ impl Talk<'_, '_> {
             temperature: config.and_then(|m| m.temperature),
             deadline: self.deadline,
         };
-        let turn = self.llm.turn(&ask).await?;
+        let meters = &self.ctx.guard.meters;
+        let span = spans::model(&ask.model, ask.max_tokens);
+        let turn = self.llm.turn(&ask).instrument(span.clone()).await;
+        let turn = turn.inspect_err(|e| {
+            span.record("error.type", e.kind());
+            meters.unanswered(e.kind());
+        })?;
+        span.record("gen_ai.usage.input_tokens", turn.usage.tokens_in);
+        span.record("gen_ai.usage.output_tokens", turn.usage.tokens_out);
+        span.record("nightdesk.attempts", turn.attempts);
+        meters.answered(turn.usage.tokens_in, turn.usage.tokens_out);
         let usd = config.map_or(0.0, |m| m.cost(turn.usage.tokens_in, turn.usage.tokens_out));
         self.meter
             .add(turn.usage.tokens_in, turn.usage.tokens_out, usd);

@@ -17,6 +17,7 @@ use crate::mappings::{CustomMapping, Mappings, Rejected};
 use crate::toolbox::{ToolBox, ToolFailure};
 
 pub use config::{Origin, SourceConfig};
+pub use wire::{Bounded, Connection};
 
 /// The time now, passed in so that a test can fix it.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;

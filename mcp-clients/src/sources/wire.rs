@@ -1,4 +1,4 @@
-//! The webhook's connections: how many there may be and how long one may take; what is sent over them is not looked at.
+//! Connections of a listener: how many there may be and how long one may take; what is sent over them is not looked at.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,13 +18,15 @@ const MAX_CONNECTIONS: usize = 64;
 const READ_TIME: Duration = Duration::from_secs(30);
 
 /// A listener that bounds its connections.
-pub(super) struct Bounded {
+pub struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    /// Bounds a listener.
+    #[must_use]
+    pub fn new(listener: TcpListener) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -53,7 +55,7 @@ impl axum::serve::Listener for Bounded {
 }
 
 /// A connection whose reading ends at a deadline, and which holds a place while it lives.
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,

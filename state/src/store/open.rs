@@ -190,6 +190,22 @@ impl Store {
         })
     }
 
+    /// Whether the schema in the file is the one of this program.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`] when it is another, or the database's own.
+    pub(super) async fn migrated(&self) -> Result<()> {
+        let (found, known) = (schema_of(&self.readers).await?, latest());
+        if found == known {
+            return Ok(());
+        }
+        Err(StoreError::Unsupported {
+            what: format!(
+                "the store has schema {found} and this nightdesk works with {known}; start it again"
+            ),
+        })
+    }
+
     /// Number of the newest schema change in the file; 0 for a new file.
     async fn schema(&self) -> Result<i64> {
         schema_of(&self.writer).await

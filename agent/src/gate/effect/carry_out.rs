@@ -9,8 +9,10 @@ use state::model::{
     ToolClass,
 };
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
+use tracing::Instrument;
 
 use crate::ctx::Ctx;
+use crate::telemetry::spans;
 
 use super::super::{Origin, Refusal, Subject, audit, outcome_of};
 use super::checks::{self, Ruling, Wish};
@@ -41,10 +43,13 @@ pub struct Carried {
 pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     let mut carried = Vec::new();
     for effect in ctx.store.effects_at(EffectDecision::Due).await? {
-        let ended = match send(ctx, &effect).await? {
-            (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
-            ended => ended,
+        let sent = async {
+            match send(ctx, &effect).await? {
+                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await,
+                ended => Ok(ended),
+            }
         };
+        let ended = sent.instrument(spans::case(effect.case, None)).await?;
         carried.push(Carried {
             effect: effect.id,
             decision: ended.0,
@@ -124,7 +129,9 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
     let (server, tool) = effect.tool.split_once('.').unwrap_or((&effect.tool, ""));
     let answer = ctx.toolbox.call(server, tool, arguments).await;
     let (outcome, decision, reason) = read(&answer);
-    let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let took = began.elapsed();
+    ctx.guard.meters.called(server, outcome, took);
+    let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     let ended = CallEnd {
         outcome,
         reason: Some(&reason),
@@ -221,6 +228,7 @@ async fn deny(
     effect: &Effect,
     refusal: &Refusal,
 ) -> Result<(EffectDecision, String), StoreError> {
+    ctx.guard.meters.refused(refusal.rule);
     let why = refusal.to_string();
     let ended = (EffectDecision::Denied, Some(refusal.rule));
     end(ctx, effect, ended, &why).await?;

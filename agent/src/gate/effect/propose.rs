@@ -72,6 +72,7 @@ pub async fn propose(
     match decide(ctx, entry, &proposal, &mut effect).await {
         Err(refusal) => {
             rule = Some(refusal.rule);
+            ctx.guard.meters.refused(refusal.rule);
             // It is never sent, so it need not be kept whole.
             effect.arguments = arguments::bounded(effect.arguments);
             effect.target = oneline(&effect.target, 500);

@@ -1,0 +1,195 @@
+//! `/healthz`: the process lives. `/readyz`: whether it can do its work, and how each server and source stands; what others wrote, the words of a failure for instance, stays in the log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
+use mcp_clients::sources::{Origin, SourceConfig};
+use mcp_clients::supervise::ServerState;
+use serde::Serialize;
+use state::model::Time;
+use state::store::Store;
+
+use crate::telemetry::SourceStanding;
+
+use super::{Beat, Looked};
+
+/// How long an answer of the store counts.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long the store may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Failures in a row, and intervals without an answer, after which a source is degraded.
+const SEVERAL: u32 = 3;
+/// A source that is asked very often is given this long.
+const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// Asks nobody anything.
+pub(super) async fn alive() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], "alive\n")
+}
+
+/// The store, asked at most once a second however often it is wanted.
+pub(super) struct StoreProbe {
+    beat: Beat,
+    said: Mutex<Option<&'static str>>,
+}
+
+impl StoreProbe {
+    pub(super) fn new() -> Self {
+        Self {
+            beat: Beat::new(FRESH),
+            said: Mutex::new(Some("it was not asked yet")),
+        }
+    }
+
+    /// What is wrong with it.
+    async fn fault(&self, store: &Store) -> Option<&'static str> {
+        if self.beat.is_due() {
+            let fault = match tokio::time::timeout(PATIENCE, store.writable()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(e)) => {
+                    tracing::warn!(error = %e, "the store takes no write");
+                    Some("it takes no write, or its schema is another one; the log has the reason")
+                }
+                Err(_) => Some("it did not answer in time"),
+            };
+            *self.said.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        }
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `/readyz` answers.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    /// Whether the daemon can do its work.
+    ready: bool,
+    /// Whether something is wrong that it works in spite of.
+    degraded: bool,
+    store: Check,
+    integrity: Check,
+    servers: Vec<ServerLine>,
+    sources: Vec<SourceLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+}
+
+impl Check {
+    fn of(fault: Option<&'static str>) -> Self {
+        Self {
+            ok: fault.is_none(),
+            why: fault,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ServerLine {
+    name: String,
+    state: &'static str,
+    restarts: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceLine {
+    name: String,
+    kind: &'static str,
+    state: &'static str,
+    last_success: Option<Time>,
+    failures_in_a_row: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// 200 when the daemon can work, 503 when it can't; the body says what stands how.
+pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
+    let ctx = &looked.ctx;
+    let store = Check::of(looked.store.fault(&ctx.store).await);
+    let broken = ctx.guard.integrity.broken().is_some();
+    let integrity = Check::of(
+        broken
+            .then_some("what decides is not as it was accepted or started from; the log says what"),
+    );
+    let servers: Vec<ServerLine> = (looked.servers)()
+        .into_iter()
+        .map(|s| ServerLine {
+            name: s.name,
+            state: match s.state {
+                ServerState::Starting => "starting",
+                ServerState::Ready => "ready",
+                ServerState::Down { .. } => "down",
+            },
+            restarts: s.restarts,
+        })
+        .collect();
+    let standing = ctx.guard.meters.sources_now();
+    let now = ctx.now();
+    let sources: Vec<SourceLine> = ctx
+        .config
+        .sources
+        .iter()
+        .map(|s| {
+            let standing = standing.get(&s.name).cloned().unwrap_or_default();
+            source(s, standing, (looked.began, now))
+        })
+        .collect();
+    let readiness = Readiness {
+        ready: store.ok && integrity.ok && servers.iter().all(|s| s.state == "ready"),
+        degraded: sources.iter().any(|s| s.state == "degraded"),
+        store,
+        integrity,
+        servers,
+        sources,
+    };
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(readiness)).into_response()
+}
+
+/// How a source stands; `(when it could first have been asked, now)`.
+fn source(config: &SourceConfig, standing: SourceStanding, times: (Time, Time)) -> SourceLine {
+    let (began, now) = times;
+    let kind = match config.origin {
+        Origin::Mcp(_) => "mcp",
+        Origin::File(_) => "file",
+        Origin::Webhook(_) => "webhook",
+    };
+    let patience = (config.every.0 * SEVERAL).max(AT_LEAST);
+    let silent = now - standing.success.unwrap_or(began);
+    let late = silent > TimeDelta::from_std(patience).unwrap_or(TimeDelta::MAX);
+    let failing = standing.failures >= u64::from(SEVERAL);
+    let (state, why) = match (kind, standing.success) {
+        ("webhook", _) => ("listening", None),
+        _ if failing => (
+            "degraded",
+            Some(format!("{} polls in a row failed", standing.failures)),
+        ),
+        _ if late => (
+            "degraded",
+            Some(format!("no answer for {} s", silent.num_seconds())),
+        ),
+        (_, None) => ("waiting", None),
+        _ => ("ok", None),
+    };
+    SourceLine {
+        name: config.name.clone(),
+        kind,
+        state,
+        last_success: standing.success,
+        failures_in_a_row: standing.failures,
+        why,
+    }
+}

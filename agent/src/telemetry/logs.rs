@@ -1,0 +1,123 @@
+//! Logs: where they go, how a line looks, and what never stands in them; meters and traces are beside.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::spans::{CASE, TRACED};
+use super::traces::{Collect, Traces};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line; `case` (and `trace`, when it is traced) on every line written while a case is worked.
+    Json,
+}
+
+/// Sends logs to standard error. `$NIGHTDESK_LOG` sets the filter, for instance `info,agent=debug`. Gives the way to
+/// open traces later.
+///
+/// `async_openai` logs whole bodies, which hold alert data, so it stays off whatever the filter says.
+pub fn start(format: LogFormat, default: &str) -> Traces {
+    let wanted = std::env::var("NIGHTDESK_LOG").unwrap_or_else(|_| default.to_owned());
+    let always = format!("async_openai=off,{CASE}=error,{TRACED}=off");
+    let filter = EnvFilter::try_new(format!("{wanted},{always}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,{always}")));
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(color).with_target(false).boxed(),
+        LogFormat::Json => lines
+            .with_ansi(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLine)
+            .boxed(),
+    };
+    let traces = Traces::default();
+    // A second start (in one test process) keeps the first.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(Collect::new(traces.clone()))
+        .try_init();
+    traces
+}
+
+/// A line of `--log-format json`.
+struct JsonLine;
+
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = Map::new();
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        line.insert("timestamp".to_owned(), json!(now));
+        line.insert("level".to_owned(), json!(event.metadata().level().as_str()));
+        event.record(&mut Line(&mut line));
+        line.insert("target".to_owned(), json!(event.metadata().target()));
+        for span in ctx.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            let Some(fields) = extensions.get::<FormattedFields<N>>() else {
+                continue;
+            };
+            let fields: Map<String, Value> =
+                serde_json::from_str(&fields.fields).unwrap_or_default();
+            for (name, value) in fields {
+                if matches!(name.as_str(), "case" | "trace") {
+                    line.entry(name).or_insert(value);
+                }
+            }
+        }
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// The fields of an event, laid flat.
+struct Line<'l>(&'l mut Map<String, Value>);
+
+impl Visit for Line<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.insert(field.name().to_owned(), json!(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), json!(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), json!(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), json!(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0
+            .insert(field.name().to_owned(), json!(format!("{value:?}")));
+    }
+}
