@@ -56,6 +56,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
         faults.push(places.fault("queries.tool", "write server.tool".to_owned()));
     }
     names_apart(config, places, faults);
+    super::outward::write_backs(config, places, faults);
     assurance(config, places, faults);
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));

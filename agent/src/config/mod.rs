@@ -14,6 +14,7 @@ mod acting;
 mod load;
 mod meaning;
 mod model;
+mod outward;
 mod places;
 
 pub use acting::{
@@ -22,6 +23,7 @@ pub use acting::{
 };
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
+pub use outward::unsayable;
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]

@@ -43,6 +43,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "assurance",
         include_str!("../../migrations/0006_assurance.sql"),
     ),
+    (8, "acts", include_str!("../../migrations/0008_acts.sql")),
 ];
 
 #[derive(Debug, PartialEq, Eq)]
