@@ -36,11 +36,20 @@ call_denied contains "a model may ask for reading and raising only" if {
 call_approval contains sprintf("%s changes something and does not only raise", [input.tool]) if {
 	input.class in effects
 	not raises
+	not says
 }
 
 raises if {
 	input.class == "write"
 	input.raise
+}
+
+# What the gate or a person has decided of an alert is said at its source as far as `[sources.write_back] mode` goes. The
+# gate has compared it, byte for byte, with what is to be said.
+says if {
+	input.class in {"write", "suppress"}
+	input.asked_by == "daemon"
+	input.says in {"comment", "open", "closed"}
 }
 
 # ---- Closes ---------------------------------------------------------------------------------------------------------

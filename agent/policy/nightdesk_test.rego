@@ -26,6 +26,7 @@ read := {
 	"arguments": {"user": "ana@example.com"},
 	"target": null,
 	"raise": false,
+	"says": null,
 	"live": false,
 	"case": case,
 	"time": time,
@@ -78,6 +79,24 @@ test_other_changes_wait_for_a_person if {
 test_raise_frees_writes_only if {
 	every class in {"suppress", "destructive"} {
 		answer := nightdesk.call with input as object.union(write, {"class": class, "raise": true})
+		answer.decision == "approval"
+	}
+}
+
+test_what_is_said_of_an_alert_needs_nobody_else if {
+	every word in {"comment", "open", "closed"} {
+		every class in {"write", "suppress"} {
+			said := {"class": class, "says": word, "asked_by": "daemon"}
+			answer := nightdesk.call with input as object.union(write, said)
+			answer.decision == "allow"
+		}
+	}
+}
+
+test_only_the_daemon_says_and_never_destroys if {
+	every asked in {{"asked_by": "playbook"}, {"class": "destructive"}, {"says": "anything"}} {
+		said := object.union({"class": "suppress", "says": "closed", "asked_by": "daemon"}, asked)
+		answer := nightdesk.call with input as object.union(write, said)
 		answer.decision == "approval"
 	}
 }

@@ -4,6 +4,7 @@ mod merge;
 mod secret;
 mod span;
 mod tool;
+mod write_back;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub use tool::{
     AnswerRules, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
     ToolConfig, ToolSpec,
 };
+pub use write_back::{Read, Said, Slots, WriteBack, WriteBackMode, fill, slots_in};
 
 /// `[servers.NAME]` as written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -94,6 +96,8 @@ pub struct ServerSpec {
     pub tools: BTreeMap<String, ToolSpec>,
     /// How it says that its backend failed.
     pub reply: ReplyRules,
+    /// How alerts of it are answered, as its preset has it.
+    pub write_back: WriteBack,
 }
 
 /// How to reach a server.

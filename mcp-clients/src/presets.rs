@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{LimitsConfig, ReplyRules, ToolConfig};
+use crate::config::{LimitsConfig, ReplyRules, ToolConfig, WriteBack};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/presets");
 
@@ -29,6 +29,9 @@ pub struct Preset {
     /// How the server says that its backend failed.
     #[serde(default)]
     pub reply: ReplyRules,
+    /// How alerts that it lists are answered; its tools are named without the server.
+    #[serde(default)]
+    pub write_back: WriteBack,
 }
 
 /// A preset file: where it is from and the servers it describes.

@@ -73,6 +73,7 @@ fn call(class: ToolClass) -> CallInput {
         arguments: json!({"user": "ana@corp.example"}),
         target: None,
         raise: false,
+        says: None,
         live: true,
         case: Some(facts()),
         time: noon("2026-03-04"),

@@ -267,7 +267,7 @@ fn show(file: &CaseFile, out: &Out) {
                 e.tool,
                 e.class,
                 oneline(&e.target, 80),
-                e.decision,
+                e.word(),
                 oneline(&e.reason, 160)
             ));
             out.line(&format!(

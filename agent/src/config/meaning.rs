@@ -65,6 +65,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
         faults.push(places.fault("run.traces.endpoint", message));
     }
     names_apart(config, places, faults);
+    super::outward::write_backs(config, places, faults);
     assurance(config, places, faults);
     for (key, message) in config.people.metrics.faults() {
         faults.push(places.fault(&format!("metrics.{key}"), message));

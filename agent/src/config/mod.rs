@@ -18,6 +18,7 @@ mod meaning;
 mod metrics;
 mod model;
 mod notify;
+mod outward;
 mod places;
 mod schedule;
 
@@ -31,6 +32,7 @@ pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 pub use notify::{BatchConfig, LadderConfig, MailConfig, NotifyConfig, PostKind, WebhookConfig};
+pub use outward::unsayable;
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]

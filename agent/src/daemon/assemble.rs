@@ -12,7 +12,7 @@ use state::model::Tier;
 use state::store::Store;
 
 use crate::catalogue::{Catalogue, Pins};
-use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults};
+use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults, unsayable};
 use crate::ctx::{Clock, Ctx, Dice, Guard, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS, SCANNER};
 use crate::integrity::Integrity;
@@ -104,6 +104,10 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
         .map_err(|found| faults.extend(found.iter().map(|f| fault("scanner", f))));
     let mappings = Mappings::load(config.paths.mappings.as_deref())
         .map_err(|found| faults.extend(found.iter().map(|f| fault("mappings", f))));
+    if let Ok(mappings) = &mappings {
+        let found = unsayable(config, mappings);
+        faults.extend(found.iter().map(|f| fault("sources", f)));
+    }
     let mut overridden: Vec<String> = Vec::new();
     for (name, folder) in [
         ("playbooks", &playbooks),

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Carried};
+use crate::pipeline;
 
 /// How soon an approved effect is seen.
 const BEAT: Duration = Duration::from_secs(2);
@@ -20,12 +21,14 @@ pub async fn take_stock(ctx: &Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends what is due now.
+/// Proposes what is to be told of cases, sends what is due now, and reads back what was sent.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn carry_out(ctx: &Ctx) -> anyhow::Result<()> {
+    pipeline::tell(ctx).await?;
     tell(&gate::carry_out(ctx).await?);
+    gate::verify(ctx).await?;
     Ok(())
 }
 

@@ -29,7 +29,10 @@ use crate::telemetry::spans;
 pub use arguments::canonical;
 pub use budget::Meter;
 pub use close::{Closable, CloseRuling, SPEAKING, record_vetoes, rule_on_close};
-pub use effect::{Carried, Proposal, carry_out, close_binding, propose, take_stock};
+pub use effect::{
+    Carried, Proposal, Saying, Speaks, Unsaid, carry_out, close_binding, propose, sayings,
+    take_stock, verify,
+};
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;
 pub use permit::{Permit, permit};

@@ -80,6 +80,7 @@ async fn by_policy(ctx: &Ctx, entry: &Entry, request: &Request<'_>) -> Result<()
         arguments: canonical(&Value::Object(request.arguments.clone())),
         target: None,
         raise: false,
+        says: None,
         live: false,
         case: Some(request.subject.facts.clone()),
         time: Moment::at(ctx.now()),

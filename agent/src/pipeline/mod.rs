@@ -9,6 +9,7 @@ mod plan;
 mod poll;
 mod record;
 mod storm;
+mod tell;
 
 pub use act::{Acted, act};
 pub use claim::{Held, claim};
@@ -19,3 +20,4 @@ pub use plan::plan;
 pub use poll::{Polled, accept, poll};
 pub use record::{give_up, record};
 pub use storm::{Bout, MOST_LEADS, bouts, covers};
+pub use tell::tell;

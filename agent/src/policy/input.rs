@@ -28,6 +28,8 @@ pub struct CallInput {
     pub target: Option<String>,
     /// Whether the catalogue says that it only raises.
     pub raise: bool,
+    /// What it says of an alert of the case at the alert's source: `comment`, `open`, `closed`; none when it says nothing.
+    pub says: Option<&'static str>,
     /// Whether it would be sent; false in a dry run.
     pub live: bool,
     /// Case it is for; none when a source is polled.

@@ -202,7 +202,7 @@ fn recommendations(file: &CaseFile, out: &mut String) {
             "Proposed call: `{}`{on} ({}): {}, {}",
             code(&e.tool),
             e.class,
-            e.decision,
+            e.word(),
             inline(&e.reason, 200)
         )
     }));

@@ -332,6 +332,7 @@ fn proposal<'a>(ctx: &Ctx, subject: &'a Subject, deed: &Deed) -> Proposal<'a> {
         d3fend: None,
         origin: deed.origin,
         as_of: ctx.now(),
+        speaks: None,
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn resolve(
             limits,
             tools,
             reply,
+            write_back: preset.write_back.of_server(name),
         }),
         _ => Err(faults.into()),
     }
@@ -276,7 +277,12 @@ fn effect_faults(key: &str, spec: &ToolSpec, faults: &mut Faults) {
         "goes with class = \"write\" only",
     );
     fault(
-        !reads && spec.enabled && !effect.raise && effect.target.is_none(),
+        effect.says && (reads || spec.class == ToolClass::Destructive),
+        "says",
+        "goes with class = \"write\" or \"suppress\" only",
+    );
+    fault(
+        !reads && spec.enabled && !effect.raise && !effect.says && effect.target.is_none(),
         "target",
         "an enabled tool that acts needs the argument that names what it acts on",
     );

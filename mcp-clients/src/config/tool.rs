@@ -80,6 +80,8 @@ pub struct EffectRules {
     pub live: bool,
     /// Whether it only makes a person look, as a new ticket does: it has no target.
     pub raise: bool,
+    /// Whether it only speaks of alerts at their source (`[sources.write_back]`): it has no target.
+    pub says: bool,
     /// Argument that names the entity acted on.
     pub target: Option<String>,
     /// Entities that may be acted on; `*` stands for any text. Empty: none.
@@ -175,6 +177,7 @@ impl EffectRules {
         Self {
             live: self.live,
             raise: self.raise || under.raise,
+            says: self.says || under.says,
             target: self.target.or(under.target),
             allow: self.allow,
             marker: self.marker.or(under.marker),

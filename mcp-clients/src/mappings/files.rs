@@ -28,7 +28,7 @@ pub enum Origin {
 /// One mapping file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingFile {
-    /// `alerts/NAME.toml` or `events/NAME.toml`.
+    /// `alerts/NAME.toml`, `events/NAME.toml` or `verdicts/NAME.toml`.
     pub name: String,
     /// Where it comes from.
     pub origin: Origin,
@@ -56,7 +56,7 @@ pub(crate) struct Text {
 /// Every file in force, the operator's first where both have the name.
 pub(crate) fn read_all(folder: Option<&Path>, faults: &mut Vec<MappingFault>) -> Vec<Text> {
     let mut texts = BTreeMap::new();
-    for room in ["alerts", "events"] {
+    for room in ["alerts", "events", "verdicts"] {
         for file in EMBEDDED.get_dir(room).into_iter().flat_map(Dir::files) {
             let body = String::from_utf8_lossy(file.contents()).into_owned();
             let name = file.path().to_string_lossy().into_owned();

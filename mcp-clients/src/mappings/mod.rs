@@ -1,7 +1,7 @@
 //! Mappings: data files that turn a product's alerts and events into the nouns; they carry no judgement.
 //!
 //! `events/NAME.toml` recognises a raw event and normalises it; `alerts/NAME.toml` reads an alert's
-//! envelope and says where its events stand. Both are embedded; an operator's folder of the same
+//! envelope and says where its events stand; `verdicts/NAME.toml` has a product's words for our verdicts. All are embedded; an operator's folder of the same
 //! shape replaces or adds files by name.
 
 mod alert;
@@ -14,6 +14,7 @@ mod pointer;
 mod scope;
 mod source;
 mod time;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,6 +33,7 @@ use scope::Patterns;
 pub use custom::{CustomMapping, is_field_key};
 pub use event::NEVER_TRUSTED;
 pub use files::{MappingFault, MappingFile, Origin};
+pub use verdicts::{VerdictWords, text as word};
 
 /// Schema of an event that no mapping recognised.
 pub const UNKNOWN: &str = "unknown";
@@ -59,6 +61,7 @@ pub struct Rejected {
 pub struct Mappings {
     alerts: BTreeMap<String, AlertMapping>,
     events: Vec<EventMapping>,
+    verdicts: BTreeMap<String, VerdictWords>,
     files: Vec<MappingFile>,
     patterns: Patterns,
     texts: observables::Finder,
@@ -73,14 +76,19 @@ impl Mappings {
     pub fn load(override_dir: Option<&Path>) -> Result<Self, Vec<MappingFault>> {
         let mut faults = Vec::new();
         let (mut alerts, mut events, mut files) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut verdicts = BTreeMap::new();
         for text in files::read_all(override_dir, &mut faults) {
             let (room, stem) = text.file.name.split_once('/').unwrap_or_default();
             let name = stem.trim_end_matches(".toml").to_owned();
             if let Some(keys) = Keys::parse(&text, &mut faults) {
-                if room == "alerts" {
-                    alerts.insert(name.clone(), AlertMapping::compile(&name, keys));
-                } else {
-                    events.push(EventMapping::compile(&name, keys));
+                match room {
+                    "alerts" => {
+                        alerts.insert(name.clone(), AlertMapping::compile(&name, keys));
+                    }
+                    "verdicts" => {
+                        verdicts.insert(name, VerdictWords::compile(keys));
+                    }
+                    _ => events.push(EventMapping::compile(&name, keys)),
                 }
             }
             files.push(text.file);
@@ -90,6 +98,7 @@ impl Mappings {
             (true, Ok((patterns, texts, technique))) => Ok(Self {
                 alerts,
                 events,
+                verdicts,
                 files,
                 patterns,
                 texts,
@@ -117,6 +126,18 @@ impl Mappings {
     #[must_use]
     pub fn event_names(&self) -> Vec<&str> {
         self.events.iter().map(|m| m.name.as_str()).collect()
+    }
+
+    /// What verdicts are called at a product.
+    #[must_use]
+    pub fn verdict_words(&self, product: &str) -> Option<&VerdictWords> {
+        self.verdicts.get(product)
+    }
+
+    /// Names of the tables of verdict words.
+    #[must_use]
+    pub fn verdict_tables(&self) -> Vec<&str> {
+        self.verdicts.keys().map(String::as_str).collect()
     }
 
     /// The files in force, with origin and digest.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::{SecretRef, Span};
+use crate::config::{SecretRef, Span, WriteBack};
 use crate::mappings::MAX_ALERT_BYTES;
 
 /// One alert source.
@@ -24,6 +24,8 @@ pub struct SourceConfig {
     pub every: Span,
     /// JSON pointers for an alert without a mapping file.
     pub fields: BTreeMap<String, String>,
+    /// How alerts are answered at the source.
+    pub write_back: WriteBack,
     /// The kind and its settings.
     pub origin: Origin,
 }
@@ -144,6 +146,9 @@ impl TryFrom<Map<String, Value>> for SourceConfig {
             .ok_or_else(|| place("kind is missing; write mcp, file or webhook".to_owned()))?;
         let fields: BTreeMap<String, String> =
             take(&mut map, "fields").map_err(place)?.unwrap_or_default();
+        let write_back = take(&mut map, "write_back")
+            .map_err(place)?
+            .unwrap_or_default();
         let mapping: Option<String> = take(&mut map, "mapping").map_err(place)?;
         let every = take(&mut map, "every")
             .map_err(place)?
@@ -162,6 +167,7 @@ impl TryFrom<Map<String, Value>> for SourceConfig {
             name,
             every,
             fields,
+            write_back,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcp_clients::Fleet;
-use mcp_clients::config::{Limits, ProcessSpec, ReplyRules, ServerSpec, TransportSpec};
+use mcp_clients::config::{Limits, ProcessSpec, ReplyRules, ServerSpec, TransportSpec, WriteBack};
 use mcp_clients::supervise::{ServerState, ServerStatus};
 use serde_json::{Map, Value};
 
@@ -24,6 +24,7 @@ pub(crate) fn scripted(behaviour: &str) -> ServerSpec {
         },
         tools: BTreeMap::new(),
         reply: ReplyRules::default(),
+        write_back: WriteBack::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `SCRIPTED_LOG` names a file to which every method received is appended, one a line, and the pid of a grandchild.
 //! `from-file` offers one tool, `SCRIPTED_TOOL`, that takes the arguments `SCRIPTED_TAKES` and answers each call with what
-//! stands in `SCRIPTED_ANSWER`; it logs the arguments.
+//! stands in `SCRIPTED_ANSWER`; it logs the arguments. `siem` keeps alerts, see there.
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@
 
 mod answers;
 mod modern;
+mod siem;
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
@@ -124,6 +125,7 @@ impl Server {
                 tool["inputSchema"]["properties"] = properties.into();
                 reply(id, &json!({ "tools": [tool] }))
             }
+            ("siem", _) => reply(id, &json!({ "tools": siem::tools() })),
             ("endless-list", _) => reply(
                 id,
                 &json!({ "tools": [tool("echo")], "nextCursor": "again" }),
@@ -184,6 +186,11 @@ impl Server {
                 id,
                 &json!({ "content": [], "structuredContent": { "done": "no one to ask" } }),
             ),
+            "siem" => {
+                let name = params["name"].as_str().unwrap_or_default();
+                log(&format!("{name} {arguments}"))?;
+                reply(id, &siem::call(name, arguments)?)
+            }
             "from-file" => {
                 log(&arguments.to_string())?;
                 let path = std::env::var_os("SCRIPTED_ANSWER").unwrap_or_default();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CaseId, Time, ToolClass};
+use super::{AlertId, CaseId, Time, ToolClass};
 
 words! {
     /// What became of a proposed effect.
@@ -24,6 +24,18 @@ words! {
         Failed = "failed",
         /// Sent, and nobody knows whether it took.
         Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How well it is known that an effect took.
+    pub enum Proof {
+        /// Sent; nobody has read it back.
+        Requested = "requested",
+        /// Read back: it is so.
+        Confirmed = "confirmed",
+        /// It was so before anything was sent: nothing was sent.
+        AlreadySo = "already_so",
     }
 }
 
@@ -48,10 +60,42 @@ pub struct Effect {
     pub reason: String,
     /// Approval it waits for or was approved by.
     pub approval: Option<i64>,
+    /// When it was proposed.
+    pub at: Time,
+    /// What kind of effect it is and how well it is known.
+    #[serde(flatten)]
+    pub about: EffectAbout,
+}
+
+/// What kind of effect one is and how well it is known that it took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectAbout {
     /// Whether it only raises attention (opens a ticket, escalates).
     pub raise: bool,
     /// D3FEND id of the countermeasure, when it is one.
     pub d3fend: Option<String>,
-    /// When it was proposed.
-    pub at: Time,
+    /// The alert of which it speaks at the alert's source, when it does.
+    pub alert: Option<AlertId>,
+    /// The status it would set there, when it sets one.
+    pub wanted: Option<String>,
+    /// 0 at first; the same call a second time is another effect.
+    pub round: i64,
+    /// How well it is known that it took; none while it was not executed.
+    pub proof: Option<Proof>,
+    /// How often it was looked at since it was sent.
+    pub looks: i64,
+}
+
+impl Effect {
+    /// Where it stands in one word for people: `requested` (sent and not read back), `confirmed`, `already so`,
+    /// `unknown`, else the decision.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match (self.decision, self.about.proof) {
+            (EffectDecision::Executed, Some(Proof::Confirmed)) => "confirmed",
+            (EffectDecision::Executed, Some(Proof::AlreadySo)) => "already so",
+            (EffectDecision::Executed, _) => "requested",
+            (decision, _) => decision.as_str(),
+        }
+    }
 }

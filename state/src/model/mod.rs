@@ -97,7 +97,7 @@ pub use budget::{Budget, Spent};
 pub use canary::{CANARY_SOURCE, CanaryRun, CanaryState};
 pub use case::{Case, CaseEvent, CaseId, CaseStatus, IllegalMove, Outcome, next};
 pub use cursor::Cursor;
-pub use effect::{Effect, EffectDecision};
+pub use effect::{Effect, EffectAbout, EffectDecision, Proof};
 pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};
 pub use mention::{Mention, Mentions, Part};

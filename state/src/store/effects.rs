@@ -7,9 +7,12 @@ use sqlx::SqliteConnection;
 use super::rows::{self, Fields, micros};
 use super::{Result, Store, StoreError, approvals, audit, calls, digest, timeline};
 use crate::model::{
-    Approval, ApprovalState, CaseId, Effect, EffectDecision, Time, TimelineEvent, TimelineKind,
-    ToolCall,
+    AlertId, Approval, ApprovalState, CaseId, Effect, EffectAbout, EffectDecision, Proof, Time,
+    TimelineEvent, TimelineKind, ToolCall,
 };
+
+/// How long after a word that was not sent it is planned again.
+const AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The moment before an effect is sent.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,8 @@ pub struct EffectEnd<'a> {
     pub effect: i64,
     /// Where it stands now.
     pub decision: EffectDecision,
+    /// How well it is known, when it was executed.
+    pub proof: Option<Proof>,
     /// Why.
     pub reason: &'a str,
     /// When.
@@ -38,6 +43,19 @@ pub struct EffectEnd<'a> {
 }
 
 impl Store {
+    /// One effect.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none with this id.
+    pub async fn effect(&self, id: i64) -> Result<Effect> {
+        let found = sqlx::query("SELECT * FROM effects WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?;
+        rows::one("effects", found.as_ref())?
+            .ok_or_else(|| StoreError::not_found(format!("effect {id}")))
+    }
+
     /// The effects of a case in the order in which they were first proposed.
     pub async fn effects_of(&self, case: CaseId) -> Result<Vec<Effect>> {
         let found = sqlx::query("SELECT * FROM effects WHERE case_id = ?1 ORDER BY id")
@@ -107,20 +125,42 @@ impl Store {
     pub async fn end_effect(&self, end: EffectEnd<'_>, entry: &Value) -> Result<()> {
         let mut tx = self.begin().await?;
         let case: Option<i64> = sqlx::query_scalar(
-            "UPDATE effects SET decision = ?2, reason = ?3 WHERE id = ?1 RETURNING case_id",
+            "UPDATE effects SET decision = ?2, reason = ?3, proof = coalesce(?4, proof) WHERE id = ?1 RETURNING case_id",
         )
         .bind(end.effect)
         .bind(end.decision.as_str())
         .bind(end.reason)
+        .bind(end.proof.map(Proof::as_str))
         .fetch_optional(&mut *tx)
         .await?;
         let case = case.map(CaseId);
         let case = case.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
         audit::append(&mut tx, end.at, entry).await?;
-        let message = format!("effect {}: {}: {}", end.effect, end.decision, end.reason);
+        let word = match end.proof {
+            Some(Proof::Requested) => "requested",
+            Some(Proof::Confirmed) => "confirmed",
+            Some(Proof::AlreadySo) => "already so",
+            None => end.decision.as_str(),
+        };
+        let message = format!("effect {}: {word}: {}", end.effect, end.reason);
         let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
             .with(json!({"effect": end.effect, "decision": end.decision}));
         timeline::append(&mut tx, case, &event).await?;
+        if matches!(
+            end.decision,
+            EffectDecision::Failed | EffectDecision::Denied
+        ) {
+            // It did not happen: what is to be told is planned again, by what stands then.
+            sqlx::query(
+                "INSERT INTO untold_cases (case_id, rev, due)
+                     SELECT case_id, 1, ?2 FROM effects WHERE id = ?1 AND alert_id IS NOT NULL
+                 ON CONFLICT (case_id) DO UPDATE SET rev = rev + 1",
+            )
+            .bind(end.effect)
+            .bind(micros(end.at + AGAIN))
+            .execute(&mut *tx)
+            .await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -177,10 +217,14 @@ pub(super) async fn put(
         )));
     }
     let arguments = digest::canonical(&effect.arguments);
+    let told = match effect.about.round {
+        0 => arguments.clone(),
+        round => format!("{arguments}\n{round}"),
+    };
     sqlx::query(
         "INSERT INTO effects (case_id, tool, class, target, arguments, arguments_digest, decision, reason,
-             approval_id, raises, d3fend, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             approval_id, raises, d3fend, at, alert_id, wanted, round)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (case_id, tool, arguments_digest) DO UPDATE SET decision = excluded.decision,
              reason = excluded.reason, approval_id = coalesce(excluded.approval_id, approval_id)
          WHERE effects.decision IN ('dry_run', 'denied', 'failed', 'awaiting_approval')",
@@ -190,13 +234,16 @@ pub(super) async fn put(
     .bind(effect.class.as_str())
     .bind(&effect.target)
     .bind(&arguments)
-    .bind(digest::sha256_hex(arguments.as_bytes()))
+    .bind(digest::sha256_hex(told.as_bytes()))
     .bind(effect.decision.as_str())
     .bind(&effect.reason)
     .bind(approval)
-    .bind(effect.raise)
-    .bind(&effect.d3fend)
+    .bind(effect.about.raise)
+    .bind(&effect.about.d3fend)
     .bind(micros(effect.at))
+    .bind(effect.about.alert.map(|a| a.0))
+    .bind(&effect.about.wanted)
+    .bind(effect.about.round)
     .execute(db)
     .await?;
     Ok(())
@@ -215,9 +262,16 @@ impl<'r> TryFrom<Fields<'r>> for Effect {
             decision: row.word("decision")?,
             reason: row.get("reason")?,
             approval: row.get("approval_id")?,
-            raise: row.flag("raises")?,
-            d3fend: row.get("d3fend")?,
             at: row.time("at")?,
+            about: EffectAbout {
+                raise: row.flag("raises")?,
+                d3fend: row.get("d3fend")?,
+                alert: row.get::<Option<i64>>("alert_id")?.map(AlertId),
+                wanted: row.get("wanted")?,
+                round: row.get("round")?,
+                proof: row.opt_word("proof")?,
+                looks: row.get("looks")?,
+            },
         })
     }
 }

@@ -4,6 +4,7 @@
 //! Every public call is one transaction: it is stored as a whole or not at all.
 //! SQL stays inside this folder.
 
+pub mod acts;
 pub mod alerts;
 pub mod approvals;
 pub mod assurance;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
+pub use acts::{Telling, Untold};
 pub use alerts::{DeadLetter, Received, StoredDeadLetter};
 pub use approvals::{ApprovalAnswer, NewApproval, binding_digest};
 pub use audit::{AuditEntry, AuditFault, AuditMark, AuditReport};

@@ -48,6 +48,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "people",
         include_str!("../../migrations/0007_people.sql"),
     ),
+    (8, "acts", include_str!("../../migrations/0008_acts.sql")),
     (
         9,
         "metrics",

@@ -67,6 +67,7 @@ async fn end(store: &Store, effect: i64, decision: EffectDecision) -> Result<(),
     let end = EffectEnd {
         effect,
         decision,
+        proof: None,
         reason: "as told",
         at: at(9),
     };

@@ -6,9 +6,9 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use state::model::verdict::{Basis, Provenance};
 use state::model::{
-    Alert, Analyst, CaseEvent, CaseId, Effect, EffectDecision, Entity, EntityKind, Impact,
-    NewAlert, Outcome, Role, Rule, Severity, Spent, Tier, Time, TimelineEvent, TimelineKind,
-    ToolClass, Trust, Verdict, VerdictKind, VerdictReason,
+    Alert, Analyst, CaseEvent, CaseId, Effect, EffectAbout, EffectDecision, Entity, EntityKind,
+    Impact, NewAlert, Outcome, Role, Rule, Severity, Spent, Tier, Time, TimelineEvent,
+    TimelineKind, ToolClass, Trust, Verdict, VerdictKind, VerdictReason,
 };
 use state::store::{Claim, NewApproval, Record, Store};
 
@@ -128,9 +128,11 @@ pub(crate) fn effect(case: CaseId, arguments: Value, decision: EffectDecision) -
         decision,
         reason: "gate".to_owned(),
         approval: None,
-        raise: false,
-        d3fend: Some("D3-NI".to_owned()),
         at: at(2),
+        about: EffectAbout {
+            d3fend: Some("D3-NI".to_owned()),
+            ..EffectAbout::default()
+        },
     }
 }
 

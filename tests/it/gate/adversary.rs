@@ -233,7 +233,7 @@ async fn comes_to_nothing(attack: Attack) {
     assert_eq!(outcome, Some(Outcome::Escalated), "{name}");
     // What the daemon itself proposes for an incident is shown and not sent.
     let effects = store.effects_of(case).await.unwrap();
-    let shown = |e: &Effect| e.decision == EffectDecision::DryRun && e.raise;
+    let shown = |e: &Effect| e.decision == EffectDecision::DryRun && e.about.raise;
     assert!(effects.iter().all(shown), "{name}: {effects:?}");
     let out = site.lab.path().join("tickets.out.jsonl");
     assert!(!out.exists(), "{name}: a ticket was changed");

@@ -165,6 +165,7 @@ async fn put(
                 d3fend: None,
                 origin,
                 as_of,
+                speaks: None,
             };
             let (effect, question) = gate::propose(ctx, proposal).await.unwrap();
             denied += usize::from(effect.decision == EffectDecision::Denied);

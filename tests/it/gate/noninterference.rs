@@ -224,7 +224,7 @@ async fn run(number: usize, alerts: &[SignIn], dress: Dress, model: Model) -> Ve
     let mut done = Vec::new();
     for line in ctx.store.list_cases(CaseFilter::default()).await.unwrap() {
         let effects = ctx.store.effects_of(line.case.id).await.unwrap();
-        let acting = effects.into_iter().filter(|e| !e.raise);
+        let acting = effects.into_iter().filter(|e| !e.about.raise);
         let alerts = ctx.store.alerts_of(line.case.id).await.unwrap();
         assert_eq!(alerts.len(), 1, "one user, one alert, one case");
         done.push(Done {

@@ -16,3 +16,4 @@ mod selftest;
 mod split;
 mod storm;
 mod watch;
+mod write_back;

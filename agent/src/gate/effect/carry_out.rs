@@ -5,7 +5,7 @@ use std::time::Instant;
 use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{
-    Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Tier, ToolCall,
+    Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall,
     ToolClass,
 };
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
@@ -16,7 +16,8 @@ use crate::telemetry::spans;
 
 use super::super::{Origin, Refusal, Subject, audit, outcome_of};
 use super::checks::{self, Ruling, Wish};
-use super::look_up::look_up;
+use super::look_up::{look_up, seen};
+use super::write_back::Speaks;
 
 /// Where an effect stands that was sent, or may have been.
 const SENT: [EffectDecision; 3] = [
@@ -34,6 +35,30 @@ pub struct Carried {
     pub decision: EffectDecision,
     /// Why.
     pub reason: String,
+}
+
+/// Where an effect ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It took, or the tool says so; how well that is known.
+    Executed(Proof),
+    /// Refused, by the rule of this number.
+    Denied(u8),
+    /// Not sent.
+    Failed,
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl Stand {
+    pub(super) fn decision(self) -> EffectDecision {
+        match self {
+            Self::Executed(_) => EffectDecision::Executed,
+            Self::Denied(_) => EffectDecision::Denied,
+            Self::Failed => EffectDecision::Failed,
+            Self::Unknown => EffectDecision::Unknown,
+        }
+    }
 }
 
 /// Sends every effect that is due, one after the other; a refused one ends as denied.
@@ -68,7 +93,7 @@ pub async fn take_stock(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     let mut carried = Vec::new();
     for effect in ctx.store.effects_at(EffectDecision::Started).await? {
         let why = "the run that sent it broke off before the answer came";
-        end(ctx, &effect, (EffectDecision::Unknown, None), why).await?;
+        end(ctx, &effect, Stand::Unknown, why).await?;
         let (decision, reason) = look_up(ctx, &effect, why).await?;
         carried.push(Carried {
             effect: effect.id,
@@ -90,6 +115,9 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
         Ok(approval) => approval,
         Err(refusal) => return deny(ctx, effect, &refusal).await,
     };
+    if let Some(ended) = already_so(ctx, effect).await? {
+        return Ok(ended);
+    }
     let row = ToolCall {
         id: 0,
         case: effect.case,
@@ -128,7 +156,7 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
     };
     let (server, tool) = effect.tool.split_once('.').unwrap_or((&effect.tool, ""));
     let answer = ctx.toolbox.call(server, tool, arguments).await;
-    let (outcome, decision, reason) = read(&answer);
+    let (outcome, stand, reason) = read(&answer);
     let took = began.elapsed();
     ctx.guard.meters.called(server, outcome, took);
     let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
@@ -141,8 +169,22 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
     };
     let entry = audit::result(&row, call, outcome, millis);
     ctx.store.end_call(call, ended, entry).await?;
-    end(ctx, effect, (decision, None), &reason).await?;
-    Ok((decision, reason))
+    end(ctx, effect, stand, &reason).await?;
+    Ok((stand.decision(), reason))
+}
+
+/// What is so already is not sent.
+async fn already_so(
+    ctx: &Ctx,
+    effect: &Effect,
+) -> Result<Option<(EffectDecision, String)>, StoreError> {
+    if seen(ctx, effect).await != Ok(true) {
+        return Ok(None);
+    }
+    let why = "read before sending: it is so already, and nothing was sent";
+    let stand = Stand::Executed(Proof::AlreadySo);
+    end(ctx, effect, stand, why).await?;
+    Ok(Some((stand.decision(), why.to_owned())))
 }
 
 /// Every check, again; gives the approval it rests on.
@@ -161,7 +203,8 @@ async fn permit(
         );
         return Err(Refusal::new(1, why));
     }
-    if entry.spec.effect.raise {
+    let speaks = Speaks::of(effect);
+    if entry.spec.effect.raise && speaks.is_none() {
         // Two that were proposed together are both due.
         checks::once(ctx, effect.case, &effect.tool, &SENT).await?;
     }
@@ -171,6 +214,7 @@ async fn permit(
         arguments,
         target: &effect.target,
         origin: Origin::Daemon,
+        speaks: speaks.as_ref(),
     };
     match checks::ruling(ctx, wish).await? {
         Ruling::DryRun(refusal) => Err(refusal),
@@ -230,8 +274,7 @@ async fn deny(
 ) -> Result<(EffectDecision, String), StoreError> {
     ctx.guard.meters.refused(refusal.rule);
     let why = refusal.to_string();
-    let ended = (EffectDecision::Denied, Some(refusal.rule));
-    end(ctx, effect, ended, &why).await?;
+    end(ctx, effect, Stand::Denied(refusal.rule), &why).await?;
     Ok((EffectDecision::Denied, why))
 }
 
@@ -239,10 +282,15 @@ async fn deny(
 pub(super) async fn end(
     ctx: &Ctx,
     effect: &Effect,
-    ended: (EffectDecision, Option<u8>),
+    stand: Stand,
     why: &str,
 ) -> Result<(), StoreError> {
-    let (decision, rule) = ended;
+    let (rule, proof) = match stand {
+        Stand::Denied(rule) => (Some(rule), None),
+        Stand::Executed(proof) => (None, Some(proof)),
+        Stand::Failed | Stand::Unknown => (None, None),
+    };
+    let decision = stand.decision();
     let entry = json!({
         "kind": "effect_end",
         "case": effect.case,
@@ -250,12 +298,14 @@ pub(super) async fn end(
         "tool": effect.tool,
         "target": effect.target,
         "decision": decision,
+        "proof": proof,
         "rule": rule,
         "why": why,
     });
     let ended = EffectEnd {
         effect: effect.id,
         decision,
+        proof,
         reason: why,
         at: ctx.now(),
     };
@@ -263,14 +313,14 @@ pub(super) async fn end(
 }
 
 /// What an answer says of the effect. Real servers report failure after a write that was applied: that is unknown.
-fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, EffectDecision, String) {
-    use EffectDecision as D;
+fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, Stand, String) {
+    use Stand as D;
     match answer {
         Ok(reply) => match &reply.kind {
             ReplyKind::Answer => (
                 CallOutcome::Ok,
-                D::Executed,
-                "the tool confirmed it".to_owned(),
+                D::Executed(Proof::Requested),
+                "the tool says it is done".to_owned(),
             ),
             ReplyKind::BackendError(why) => (CallOutcome::ToolError, D::Unknown, why.clone()),
             ReplyKind::Unknown(why) => (CallOutcome::Unknown, D::Unknown, why.clone()),

@@ -9,6 +9,7 @@ use crate::ctx::Ctx;
 use crate::policy::{CallDecision, CallInput, Moment};
 
 use super::super::{Origin, Refusal, Subject, arguments, canonical, printable, stopped, taint};
+use super::write_back::{self, Speaks};
 
 /// A call that would change something.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub(super) struct Wish<'a> {
     pub(super) target: &'a str,
     /// Who chose the arguments.
     pub(super) origin: Origin<'a>,
+    /// The alert it speaks of at the alert's source, when it does.
+    pub(super) speaks: Option<&'a Speaks>,
 }
 
 /// What follows for a call that no rule forbids.
@@ -55,9 +58,18 @@ pub(super) fn entry<'c>(ctx: &'c Ctx, tool: &str) -> Result<&'c Entry, Refusal> 
 pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal> {
     let entry = entry(ctx, wish.tool)?;
     arguments::check(ctx, entry, wish.arguments, Freshness::Now).await?;
-    target(ctx, entry, &wish)?;
+    let says = match wish.speaks {
+        Some(speaks) => {
+            let asked = (wish.subject, wish.arguments);
+            Some(write_back::holds(ctx, entry, asked, speaks).await?)
+        }
+        None => {
+            target(ctx, entry, &wish)?;
+            None
+        }
+    };
     technique(entry, wish.arguments)?;
-    let asked = by_policy(ctx, entry, &wish).await?;
+    let asked = by_policy(ctx, entry, (&wish, says)).await?;
     if let Some((rule, switch)) = switched_off(ctx, entry) {
         let why = format!("dry run, since {switch}; recorded and shown, not sent");
         return Ok(Ruling::DryRun(Refusal::new(rule, why)));
@@ -66,6 +78,10 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
         return Err(Refusal::new(13, why));
     }
     match entry.spec.class {
+        // What the gate or a person has closed is said to be closed.
+        ToolClass::Suppress if wish.speaks.is_some() => {
+            Ok(asked.map_or(Ruling::Due, Ruling::Approval))
+        }
         ToolClass::Destructive | ToolClass::Suppress => {
             let why = format!("a {} action needs a person", entry.spec.class);
             Ok(Ruling::Approval(why))
@@ -156,7 +172,12 @@ fn technique(entry: &Entry, arguments: &Map<String, Value>) -> Result<(), Refusa
 }
 
 /// Rule 11: the policy may forbid it or ask for a person; it drops nothing that the design demands.
-async fn by_policy(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<Option<String>, Refusal> {
+async fn by_policy(
+    ctx: &Ctx,
+    entry: &Entry,
+    asked: (&Wish<'_>, Option<&'static str>),
+) -> Result<Option<String>, Refusal> {
+    let (wish, says) = asked;
     let input = CallInput {
         tool: wish.tool.to_owned(),
         server: entry.server.clone(),
@@ -165,7 +186,8 @@ async fn by_policy(ctx: &Ctx, entry: &Entry, wish: &Wish<'_>) -> Result<Option<S
         asked_by: wish.origin.asker(),
         arguments: canonical(&Value::Object(wish.arguments.clone())),
         target: (!wish.target.is_empty()).then(|| wish.target.to_owned()),
-        raise: entry.spec.effect.raise,
+        raise: says.is_none() && entry.spec.effect.raise,
+        says,
         live: ctx.config.effects.live && entry.spec.effect.live,
         case: Some(wish.subject.facts.clone()),
         time: Moment::at(ctx.now()),

@@ -1,13 +1,21 @@
-//! Whether an effect took that nobody can tell of: one reading call, the catalogue's `read_back`; it repeats nothing.
+//! Whether an effect took: one reading call, the catalogue's `read_back`; it repeats nothing. Asked before one is sent, after
+//! one was sent, and when nobody can tell.
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
-use state::model::{Budget, CallOutcome, Effect, EffectDecision, Tier};
+use state::model::{Budget, CallOutcome, Effect, EffectDecision, Proof, Tier};
 use state::store::StoreError;
 
 use crate::ctx::Ctx;
 
 use super::super::{Meter, Origin, Request, Subject, call};
-use super::carry_out::end;
+use super::carry_out::{Stand, end};
+use super::write_back;
+
+/// How long after the first look the second one comes; each further wait is four times as long.
+const FIRST: TimeDelta = TimeDelta::seconds(10);
+/// How often an effect is looked at.
+const LOOKS: i64 = 5;
 
 /// Looks an unknown effect up and records what was seen; without a way to look it stays unknown, for a person.
 pub(super) async fn look_up(
@@ -16,22 +24,49 @@ pub(super) async fn look_up(
     why: &str,
 ) -> Result<(EffectDecision, String), StoreError> {
     let (decision, seen) = match seen(ctx, effect).await {
-        Ok(true) => (
-            EffectDecision::Executed,
-            "looked up: it took effect".to_owned(),
-        ),
+        Ok(true) => (Stand::Executed(Proof::Confirmed), SEEN.to_owned()),
         Ok(false) => (
-            EffectDecision::Unknown,
+            Stand::Unknown,
             "looked up: not seen, which does not show that it did not happen".to_owned(),
         ),
-        Err(gap) => (EffectDecision::Unknown, gap),
+        Err(gap) => (Stand::Unknown, gap),
     };
     let reason = format!("{why}; {seen}");
-    end(ctx, effect, (decision, None), &reason).await?;
-    Ok((decision, reason))
+    end(ctx, effect, decision, &reason).await?;
+    Ok((decision.decision(), reason))
 }
 
-async fn seen(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
+const SEEN: &str = "looked up: it took effect";
+
+/// Looks once more at what was sent and not read back yet; what is seen is confirmed. Gives how many were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn verify(ctx: &Ctx) -> Result<usize, StoreError> {
+    let mut confirmed = 0;
+    for effect in ctx.store.unproven(ctx.now(), FIRST, LOOKS).await? {
+        if seen(ctx, &effect).await == Ok(true) {
+            end(ctx, &effect, Stand::Executed(Proof::Confirmed), SEEN).await?;
+            confirmed += 1;
+        } else {
+            ctx.store.looked(effect.id, ctx.now()).await?;
+        }
+    }
+    Ok(confirmed)
+}
+
+/// Whether what an effect would do stands already, by reading it back.
+///
+/// # Errors
+/// Why it can't be told.
+pub(super) async fn seen(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
+    if effect.about.alert.is_some() {
+        return write_back::seen(ctx, effect).await;
+    }
+    read_back(ctx, effect).await
+}
+
+async fn read_back(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
     let entry = ctx.catalogue.get(&effect.tool);
     let rules = entry.map(|e| &e.spec.effect);
     let Some((rules, read_back)) = rules.and_then(|r| Some((r, r.read_back.as_ref()?))) else {
@@ -70,17 +105,19 @@ async fn seen(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
             return Err(format!("it can't be looked up: {why}"));
         }
     };
-    let at = read_back
-        .path
-        .split('.')
-        .try_fold(&answer, |at, key| match at {
-            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-            other => other.get(key),
-        });
-    Ok(match (&read_back.equals, at) {
+    Ok(match (&read_back.equals, at(&answer, &read_back.path)) {
         (Some(wanted), Some(found)) => wanted == found,
         (None, Some(found)) => !found.is_null(),
         (_, None) => false,
+    })
+}
+
+/// What stands at a dotted path; the empty path is the whole.
+pub(super) fn at<'v>(answer: &'v Value, path: &str) -> Option<&'v Value> {
+    let keys = path.split('.').filter(|key| !key.is_empty());
+    keys.fold(Some(answer), |at, key| match at? {
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        other => other.get(key),
     })
 }
 

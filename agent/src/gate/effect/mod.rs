@@ -6,7 +6,10 @@ mod carry_out;
 mod checks;
 mod look_up;
 mod propose;
+mod write_back;
 
 pub use binding::close_binding;
 pub use carry_out::{Carried, carry_out, take_stock};
+pub use look_up::verify;
 pub use propose::{Proposal, propose};
+pub use write_back::{Saying, Speaks, Unsaid, sayings};

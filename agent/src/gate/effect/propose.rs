@@ -1,7 +1,7 @@
 //! Proposals of outside effects: decided and recorded here; what is due or approved is sent by `carry_out`.
 
 use serde_json::{Map, Value, json};
-use state::model::{Effect, EffectDecision, Severity, Time, ToolClass};
+use state::model::{Effect, EffectAbout, EffectDecision, Severity, Time, ToolClass};
 use state::store::{NewApproval, StoreError};
 
 use crate::catalogue::Entry;
@@ -13,6 +13,7 @@ use crate::text::oneline;
 use super::super::{Origin, Refusal, Subject, arguments, audit, canonical, printable, taint};
 use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
+use super::write_back::Speaks;
 
 /// Where an earlier effect stands after which a case does not raise with the same tool again.
 const EARLIER: [EffectDecision; 4] = [
@@ -39,6 +40,8 @@ pub struct Proposal<'a> {
     pub origin: Origin<'a>,
     /// The case's "now", for tools that take one.
     pub as_of: Time,
+    /// The alert it speaks of at the alert's source, when it does.
+    pub speaks: Option<Speaks>,
 }
 
 /// Decides on a proposal and records the decision in the audit chain; nothing is sent. The question to a person, when one
@@ -63,9 +66,8 @@ pub async fn propose(
         decision: EffectDecision::Denied,
         reason: String::new(),
         approval: None,
-        raise: entry.is_some_and(|e| e.spec.effect.raise),
-        d3fend: proposal.d3fend.map(str::to_owned),
         at: now,
+        about: about(entry, &proposal),
     };
     let mut question = None;
     let mut rule = None;
@@ -109,6 +111,19 @@ pub async fn propose(
     Ok((effect, question))
 }
 
+fn about(entry: Option<&Entry>, proposal: &Proposal<'_>) -> EffectAbout {
+    let speaks = proposal.speaks.as_ref();
+    EffectAbout {
+        // What is said of an alert may take it off its queue: that never only raises.
+        raise: speaks.is_none() && entry.is_some_and(|e| e.spec.effect.raise),
+        d3fend: proposal.d3fend.map(str::to_owned),
+        alert: speaks.map(|s| s.alert),
+        wanted: speaks.and_then(|s| s.wanted.clone()),
+        round: speaks.map_or(0, |s| s.round),
+        ..EffectAbout::default()
+    }
+}
+
 async fn decide(
     ctx: &Ctx,
     entry: Option<&Entry>,
@@ -116,7 +131,8 @@ async fn decide(
     effect: &mut Effect,
 ) -> Result<Ruling, Refusal> {
     let mut arguments = proposal.arguments.clone();
-    if let Some(entry) = entry {
+    // What is said of an alert is compared whole with what is to be said: nothing is filled in.
+    if let Some(entry) = entry.filter(|_| proposal.speaks.is_none()) {
         if entry.spec.effect.raise {
             checks::once(ctx, proposal.subject.case, proposal.tool, &EARLIER).await?;
         } else {
@@ -137,6 +153,7 @@ async fn decide(
         arguments: &arguments,
         target: proposal.target,
         origin: proposal.origin,
+        speaks: proposal.speaks.as_ref(),
     };
     checks::ruling(ctx, wish).await
 }

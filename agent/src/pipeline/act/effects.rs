@@ -42,6 +42,7 @@ pub(super) async fn propose(
             d3fend: None,
             origin: Origin::Daemon,
             as_of: alert.time,
+            speaks: None,
         };
         keep(acted, gate::propose(ctx, proposal).await?);
     }
@@ -110,6 +111,7 @@ async fn responses(
                 untrusted: &filled.untrusted,
             },
             as_of: alert.time,
+            speaks: None,
         };
         keep(acted, gate::propose(ctx, proposal).await?);
     }

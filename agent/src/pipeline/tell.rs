@@ -1,0 +1,174 @@
+//! Room `tell`: how a case stands, to what is said of its alerts at their sources; proposals through the gate, taken from
+//! an outbox that the store fills with every change, so that neither a crash nor a person beside the daemon is missed.
+
+use chrono::TimeDelta;
+use state::model::{
+    Alert, CaseStatus, Effect, EffectDecision, Switch, TimelineEvent, TimelineKind,
+};
+use state::store::{Telling, Untold};
+
+use crate::ctx::Ctx;
+use crate::gate::{self, Origin, Proposal, Saying, Speaks, Subject, Unsaid};
+use crate::text::oneline;
+
+/// Cases told at once.
+const MOST: i64 = 50;
+/// The longest wait before telling is tried again.
+const LONGEST: TimeDelta = TimeDelta::minutes(30);
+
+/// What was said before and stays said: where it stands there.
+const SAID: [EffectDecision; 5] = [
+    EffectDecision::AwaitingApproval,
+    EffectDecision::Due,
+    EffectDecision::Started,
+    EffectDecision::Executed,
+    EffectDecision::Unknown,
+];
+
+/// Proposes what is to be said of every case that has changed. One that can't be told now is tried again later.
+///
+/// # Errors
+/// When the store fails.
+pub async fn tell(ctx: &Ctx) -> anyhow::Result<()> {
+    let answered = ctx.config.sources.iter();
+    if answered
+        .filter(|s| ctx.config.write_back(&s.name).is_some())
+        .count()
+        == 0
+    {
+        return Ok(ctx.store.nothing_to_tell().await?);
+    }
+    loop {
+        let untold = ctx.store.untold(ctx.now(), MOST).await?;
+        let last = untold.len() < usize::try_from(MOST)?;
+        tell_each(ctx, untold).await?;
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+async fn tell_each(ctx: &Ctx, untold: Vec<Untold>) -> anyhow::Result<()> {
+    for untold in untold {
+        match plan(ctx, untold).await? {
+            Ok(telling) => ctx.store.tell(&telling).await?,
+            Err(why) => {
+                let wait = TimeDelta::seconds(5) * (1 << untold.tries.clamp(0, 9) as i32);
+                let due = ctx.now() + wait.min(LONGEST);
+                tracing::warn!(case = %untold.case, %why, %due, "a case can't be told at its source; it is tried again");
+                ctx.store.tell_later(untold, due).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is to be said, or why it can't be now.
+async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, String>> {
+    let case = ctx.store.case(untold.case).await?;
+    let mut telling = Telling {
+        untold,
+        effects: Vec::new(),
+        approvals: Vec::new(),
+        events: Vec::new(),
+        now: ctx.now(),
+    };
+    let alerts = ctx.store.alerts_of(case.id).await?;
+    let alerts: Vec<&Alert> = alerts
+        .iter()
+        .filter(|a| ctx.config.write_back(&a.source).is_some())
+        .collect();
+    // A case in work is told when it has come to its end.
+    if alerts.is_empty() || matches!(case.status, CaseStatus::New | CaseStatus::Triaging) {
+        return Ok(Ok(telling));
+    }
+    if ctx.config.effects.live
+        && let Some(why) = gate::stopped(ctx, Switch::Effects).await
+    {
+        return Ok(Err(why));
+    }
+    let subject = Subject::read(&ctx.store, case.id).await?;
+    for alert in alerts {
+        match gate::sayings(ctx, &subject, alert).await {
+            Ok(sayings) => {
+                for saying in sayings {
+                    say(ctx, (&subject, alert), saying, &mut telling).await?;
+                }
+            }
+            Err(Unsaid::Unread(why)) => return Ok(Err(why)),
+            Err(Unsaid::Refused(refusal)) => {
+                let why = format!(
+                    "nothing is said of {} at its source: {refusal}",
+                    name(alert)
+                );
+                telling.events.push(event(ctx, alert, &subject, why));
+            }
+        }
+    }
+    Ok(Ok(telling))
+}
+
+/// Proposes one saying, unless it was the last one of its kind.
+async fn say(
+    ctx: &Ctx,
+    of: (&Subject, &Alert),
+    saying: Saying,
+    telling: &mut Telling,
+) -> anyhow::Result<()> {
+    let (subject, alert) = of;
+    let arguments = gate::canonical(&serde_json::Value::Object(saying.arguments.clone()));
+    let earlier = ctx.store.effects_on(alert.id).await?;
+    let said = |e: &&Effect| e.tool == saying.tool && SAID.contains(&e.decision);
+    if earlier
+        .iter()
+        .rfind(said)
+        .is_some_and(|e| e.arguments == arguments)
+    {
+        return Ok(());
+    }
+    let equal = earlier
+        .iter()
+        .filter(said)
+        .filter(|e| e.arguments == arguments);
+    let proposal = Proposal {
+        subject,
+        tool: &saying.tool,
+        arguments: saying.arguments.clone(),
+        target: &alert.source_alert_id,
+        d3fend: None,
+        origin: Origin::Daemon,
+        as_of: alert.time,
+        speaks: Some(Speaks {
+            alert: alert.id,
+            wanted: saying.wanted.clone(),
+            round: i64::try_from(equal.count()).unwrap_or(i64::MAX),
+        }),
+    };
+    let (effect, question) = gate::propose(ctx, proposal).await?;
+    let what = match &saying.wanted {
+        Some(status) => format!("status `{}`", oneline(status, 60)),
+        None => "a comment".to_owned(),
+    };
+    let why = format!(
+        "{what} for {} at its source: {}: {}",
+        name(alert),
+        effect.decision,
+        effect.reason
+    );
+    telling.events.push(event(ctx, alert, subject, why));
+    if let Some(mut question) = question {
+        question.effect = Some(telling.effects.len());
+        telling.approvals.push(question);
+    }
+    telling.effects.push(effect);
+    Ok(())
+}
+
+fn name(alert: &Alert) -> String {
+    oneline(&alert.source_alert_id, 100)
+}
+
+fn event(ctx: &Ctx, alert: &Alert, subject: &Subject, why: String) -> TimelineEvent {
+    let data = serde_json::json!({"alert": alert.source_alert_id, "source": alert.source});
+    TimelineEvent::ours(subject.case, ctx.now(), TimelineKind::EffectProposed, why).with(data)
+}
