@@ -9,5 +9,6 @@ pub mod mcp_server;
 pub mod model_server;
 pub mod past;
 pub mod sender;
+pub mod slack;
 pub mod storm;
 pub mod workbench;

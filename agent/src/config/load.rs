@@ -126,7 +126,7 @@ pub fn from_text(text: &str, name: &str) -> Result<Config, ConfigFaults> {
 }
 
 /// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "store",
     "run",
     "sources",
@@ -137,6 +137,7 @@ const SECTIONS: [&str; 12] = [
     "closing",
     "effects",
     "approvals",
+    "notify",
     "protection",
     "paths",
 ];
@@ -165,7 +166,7 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
         )+ };
     }
     section!(config => store, run, queries, model, tiers, closing, effects, protection, paths);
-    section!(config.people => approvals);
+    section!(config.people => approvals, notify);
     match take("sources").map(|v| v.kind) {
         Some(ValueKind::Array(items)) => {
             for (i, item) in items.into_iter().enumerate() {

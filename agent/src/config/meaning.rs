@@ -43,6 +43,10 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }
+    let slack = config.people.notify.slack.iter();
+    for (key, message) in slack.flat_map(super::SlackConfig::faults) {
+        faults.push(places.fault(&format!("notify.slack.{key}"), message));
+    }
     bounds(config, places, faults);
     if let Some((server, tool)) = config.queries.tool.split_once('.') {
         let spec = config.servers.get(server);

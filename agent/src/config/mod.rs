@@ -14,6 +14,7 @@ mod acting;
 mod load;
 mod meaning;
 mod model;
+mod notify;
 mod places;
 
 pub use acting::{
@@ -22,6 +23,7 @@ pub use acting::{
 };
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
+pub use notify::{NotifyConfig, SlackConfig, SlackMode, is_id as is_slack_id};
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +59,8 @@ pub struct Config {
 pub struct PeopleConfig {
     /// Who may answer what: `[approvals]`.
     pub approvals: ApprovalsConfig,
+    /// How people are told: `[notify]`.
+    pub notify: NotifyConfig,
 }
 
 /// `[store]`

@@ -1,6 +1,7 @@
 //! How people are told: the edge to Slack, webhooks and mail; what is told is built from the store, who may answer is checked elsewhere.
 
 pub mod card;
+pub mod slack;
 
 use std::time::Duration;
 
