@@ -13,7 +13,11 @@ use chrono::{TimeDelta, Utc};
 use state::model::{ApprovalState, CaseId, Severity, VerdictKind};
 use tests::slack::FakeSlack;
 
+mod attacked;
+mod bench;
+mod clicking;
 mod posting;
+mod socket;
 
 /// Slack as the daemon sets it up, against a fake.
 async fn slack(fake: &FakeSlack, mode: &str) -> Arc<Slack> {

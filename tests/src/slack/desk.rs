@@ -1,11 +1,11 @@
 //! A stand-in for the store behind the clicks: it knows what is asked and who may answer, counts what was decided, and forgets nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use agent::notify::Place;
 use agent::notify::card::ReasonFor;
-use agent::notify::slack::{Answered, Answers, Asked, Given, Refusal, Subject};
+use agent::notify::slack::{Answered, Answers, Asked, Given, Refusal, Slack, Subject};
 use async_trait::async_trait;
 
 /// One thing that is asked.
@@ -28,6 +28,8 @@ pub struct Inner {
     pub questions: BTreeMap<String, Question>,
     /// Who may answer.
     pub allowed: BTreeSet<String>,
+    /// A user group whose members may answer, too.
+    pub group: Option<String>,
     /// What was decided, in order.
     pub decided: Vec<Given>,
     /// What was not listened to.
@@ -41,8 +43,11 @@ pub struct Inner {
 }
 
 /// The desk.
-#[derive(Debug, Default)]
-pub struct FakeDesk(Mutex<Inner>);
+#[derive(Default)]
+pub struct FakeDesk {
+    inner: Mutex<Inner>,
+    slack: OnceLock<Arc<Slack>>,
+}
 
 fn key(subject: Subject) -> String {
     format!("{subject:?}")
@@ -51,7 +56,27 @@ fn key(subject: Subject) -> String {
 impl FakeDesk {
     /// What it knows, to look at or to change.
     pub fn look(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// User groups are looked up there.
+    pub fn groups_from(&self, slack: Arc<Slack>) {
+        // The first one stays.
+        let _ = self.slack.set(slack);
+    }
+
+    async fn may(&self, user: &str) -> bool {
+        let (named, group) = {
+            let inner = self.look();
+            (inner.allowed.contains(user), inner.group.clone())
+        };
+        match (group, self.slack.get()) {
+            (Some(group), Some(slack)) => {
+                let members = slack.members(&group).await.unwrap_or_default();
+                named || members.iter().any(|m| m == user)
+            }
+            _ => named,
+        }
     }
 
     /// Asks something whose card stands there.
@@ -95,11 +120,12 @@ impl Answers for FakeDesk {
     }
 
     async fn answer(&self, given: Given) -> Result<Answered, String> {
+        let may = self.may(&given.user).await;
         let mut inner = self.look();
         if inner.broken {
             return Err("the store is down".to_owned());
         }
-        if !inner.allowed.contains(&given.user) {
+        if !may {
             inner.strangers.push(given);
             let why = "you are not one of the approvers".to_owned();
             return Ok(Answered::Refused { why });

@@ -180,20 +180,23 @@ impl Piece {
 
 /// One part of a rich text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub enum Part {
     /// Running text.
-    RichTextSection {
+    #[serde(rename = "rich_text_section")]
+    Section {
         /// Its pieces.
         elements: Vec<Piece>,
     },
     /// Text as it stands.
-    RichTextPreformatted {
+    #[serde(rename = "rich_text_preformatted")]
+    Preformatted {
         /// Its pieces.
         elements: Vec<Piece>,
     },
     /// A list.
-    RichTextList {
+    #[serde(rename = "rich_text_list")]
+    List {
         /// `bullet`
         style: &'static str,
         /// Its entries, each a section.
@@ -324,17 +327,17 @@ impl Block {
 
     pub(super) fn rich(elements: Vec<Piece>) -> Self {
         Self::RichText {
-            elements: vec![Part::RichTextSection { elements }],
+            elements: vec![Part::Section { elements }],
         }
     }
 
     pub(super) fn list(title: &'static str, entries: Vec<Vec<Piece>>) -> Self {
-        let section = |elements| Part::RichTextSection { elements };
+        let section = |elements| Part::Section { elements };
         let entries = entries.into_iter().map(section).collect();
         Self::RichText {
             elements: vec![
                 section(vec![Piece::bold(title)]),
-                Part::RichTextList {
+                Part::List {
                     style: "bullet",
                     elements: entries,
                 },

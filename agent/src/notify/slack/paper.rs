@@ -141,10 +141,10 @@ fn pages(cut: &[(String, String)]) -> Vec<Drawn> {
                 1 => title.clone(),
                 _ => format!("{title} ({} of {many})", i + 1),
             };
-            let mut elements = vec![Part::RichTextSection {
+            let mut elements = vec![Part::Section {
                 elements: vec![Piece::bold(clip(&defang(&oneline(&head, 200)), 200))],
             }];
-            elements.extend(page.iter().map(|text| Part::RichTextPreformatted {
+            elements.extend(page.iter().map(|text| Part::Preformatted {
                 elements: vec![Piece::ours(text.as_str())],
             }));
             pages.push(Drawn {

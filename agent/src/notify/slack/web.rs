@@ -55,6 +55,15 @@ impl Method {
     }
 }
 
+/// Whose API it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// Slack's, encrypted.
+    Slack,
+    /// A test's.
+    Loopback,
+}
+
 /// A client of the web API.
 pub(super) struct Web {
     http: reqwest::Client,
@@ -96,9 +105,12 @@ impl Web {
         &self.http
     }
 
-    /// Whether the API is on loopback, as only a test's is.
-    pub(super) fn is_local(&self) -> bool {
-        self.base.scheme() == "http"
+    /// Whose API it is.
+    pub(super) fn home(&self) -> Home {
+        match self.base.scheme() {
+            "https" => Home::Slack,
+            _ => Home::Loopback,
+        }
     }
 
     /// Calls a method once with a JSON body and gives the answer, which says `ok: true`.

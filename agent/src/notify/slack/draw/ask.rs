@@ -17,7 +17,7 @@ pub(super) enum Takeover {
 
 /// An open question with its buttons; at most `most` characters of arguments are shown, and the others kept for the thread.
 pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeover)) {
-    let mut elements = vec![Part::RichTextSection {
+    let mut elements = vec![Part::Section {
         elements: what(ask),
     }];
     if !ask.arguments.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeo
         if whole == Fits::No {
             paper.keep(format!("Arguments of question {}", ask.approval), arguments);
         }
-        elements.push(Part::RichTextPreformatted {
+        elements.push(Part::Preformatted {
             elements: vec![Piece::ours(shown)],
         });
     }
@@ -36,7 +36,7 @@ pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeo
         Piece::ours(", digest "),
         Piece::code(&ask.digest),
     ];
-    elements.push(Part::RichTextSection { elements: digest });
+    elements.push(Part::Section { elements: digest });
     for block in [Block::RichText { elements }, buttons(ask, about)] {
         // The caller has left room; a card without its buttons asks nothing, which is a no.
         let Fits::Yes = paper.put(block) else {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::super::Slack;
 use super::super::api_error::ApiError;
-use super::super::web::{Method, causes};
+use super::super::web::{Home, Method, causes};
 use super::link::{End, Heard, Link};
 
 /// Longest time from the address to hello.
@@ -37,7 +37,7 @@ async fn open(slack: &Slack) -> Result<Link, End> {
         .await
         .map_err(refused)?;
     let url = given.get("url").and_then(Value::as_str).unwrap_or_default();
-    let url = address(url, slack.web.is_local())
+    let url = address(url, slack.web.home())
         .ok_or_else(|| End::lost("slack gave an address that is not wss:// at slack.com"))?;
     let key = generate_key();
     let asked = slack
@@ -93,13 +93,13 @@ async fn greet(mut link: Link, ours: &str) -> Result<Link, End> {
 }
 
 /// The one-use address as HTTP: encrypted and Slack's, unless the API is a test's on loopback.
-fn address(given: &str, local: bool) -> Option<Url> {
+fn address(given: &str, home: Home) -> Option<Url> {
     let mut url = Url::parse(given).ok()?;
     let host = url.host_str()?.to_owned();
     let theirs = host == "slack.com" || host.ends_with(".slack.com");
     let scheme = match url.scheme() {
         "wss" if theirs => "https",
-        "ws" if local && host == "127.0.0.1" => "http",
+        "ws" if home == Home::Loopback && host == "127.0.0.1" => "http",
         _ => return None,
     };
     url.set_scheme(scheme).ok()?;
@@ -126,24 +126,24 @@ mod tests {
 
     #[test]
     fn only_an_encrypted_address_of_slack_is_gone_to() {
-        for (given, local, good) in [
+        for (given, home, good) in [
             (
                 "wss://wss-primary.slack.com/link/?ticket=1&app_id=2",
-                false,
+                Home::Slack,
                 true,
             ),
-            ("wss://slack.com/link", false, true),
-            ("ws://wss-primary.slack.com/link", false, false),
-            ("https://wss-primary.slack.com/link", false, false),
-            ("wss://slack.com.example.org/link", false, false),
-            ("wss://notslack.com/link", false, false),
-            ("wss://127.0.0.1/link", true, false),
-            ("ws://127.0.0.1:9/link", false, false),
-            ("ws://127.0.0.1:9/link", true, true),
-            ("ws://198.51.100.7/link", true, false),
-            ("", true, false),
+            ("wss://slack.com/link", Home::Slack, true),
+            ("ws://wss-primary.slack.com/link", Home::Slack, false),
+            ("https://wss-primary.slack.com/link", Home::Slack, false),
+            ("wss://slack.com.example.org/link", Home::Slack, false),
+            ("wss://notslack.com/link", Home::Slack, false),
+            ("wss://127.0.0.1/link", Home::Loopback, false),
+            ("ws://127.0.0.1:9/link", Home::Slack, false),
+            ("ws://127.0.0.1:9/link", Home::Loopback, true),
+            ("ws://198.51.100.7/link", Home::Loopback, false),
+            ("", Home::Loopback, false),
         ] {
-            assert_eq!(address(given, local).is_some(), good, "{given} {local}");
+            assert_eq!(address(given, home).is_some(), good, "{given} {home:?}");
         }
     }
 }
