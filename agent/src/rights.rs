@@ -14,14 +14,30 @@ pub trait Groups: Send + Sync {
     async fn members(&self, group: &str) -> Result<Vec<String>, String>;
 }
 
-/// No notifier that has groups: nobody is in any.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoGroups;
+/// Nobody who could say who is in a group: nobody is in any.
+#[derive(Debug, Clone)]
+pub struct NoGroups {
+    why: String,
+}
+
+impl NoGroups {
+    /// Nobody, because.
+    #[must_use]
+    pub fn because(why: String) -> Self {
+        Self { why }
+    }
+}
+
+impl Default for NoGroups {
+    fn default() -> Self {
+        Self::because("there is no [notify.slack] to ask for members".to_owned())
+    }
+}
 
 #[async_trait]
 impl Groups for NoGroups {
     async fn members(&self, _: &str) -> Result<Vec<String>, String> {
-        Err("there is no [notify.slack] to ask for members".to_owned())
+        Err(self.why.clone())
     }
 }
 
@@ -69,12 +85,6 @@ impl<'a> Rights<'a> {
     #[must_use]
     pub fn new(rules: &'a ApprovalsConfig, groups: &'a dyn Groups) -> Self {
         Self { rules, groups }
-    }
-
-    /// Rules alone: groups have no members.
-    #[must_use]
-    pub fn alone(rules: &'a ApprovalsConfig) -> Self {
-        Self::new(rules, &NoGroups)
     }
 
     /// Whether somebody may approve a live effect on a case that involves these accounts.

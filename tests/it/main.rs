@@ -18,4 +18,5 @@ mod scanner;
 mod scanner_report;
 mod scanner_texts;
 mod scenarios;
+mod slack;
 mod tidy;

@@ -61,7 +61,7 @@ impl Desk {
                 policy: Arc::new(data.policy),
                 scanner: Arc::new(data.scanner),
                 integrity,
-                groups: Arc::new(agent::rights::NoGroups),
+                groups: Arc::new(agent::rights::NoGroups::default()),
                 meters: Arc::default(),
             },
             toolbox: ledger.clone() as Arc<dyn ToolBox>,

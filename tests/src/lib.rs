@@ -15,5 +15,6 @@ pub mod months;
 pub mod past;
 pub mod receiver;
 pub mod sender;
+pub mod slack;
 pub mod storm;
 pub mod workbench;

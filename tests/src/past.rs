@@ -2,7 +2,7 @@
 
 use agent::config::ApprovalsConfig;
 use agent::feedback::{self, Said, Then};
-use agent::rights::{Rights, Who};
+use agent::rights::{NoGroups, Rights, Who};
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::verdict::{Basis, Provenance};
@@ -118,7 +118,12 @@ pub async fn leave_word(
         then: Then::Keep,
         at: at + TimeDelta::minutes(1),
     };
-    feedback::give(store, Rights::alone(&ApprovalsConfig::default()), said).await?;
+    feedback::give(
+        store,
+        Rights::new(&ApprovalsConfig::default(), &NoGroups::default()),
+        said,
+    )
+    .await?;
     Ok(case)
 }
 

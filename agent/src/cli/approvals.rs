@@ -1,6 +1,7 @@
 //! `nightdesk approvals`: questions that wait for a person, and the answers; who may answer is decided in `approvals`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use nix::unistd::{User, getuid};
@@ -9,9 +10,10 @@ use state::model::{Answered, Approval, ApprovalState};
 use state::store::Store;
 
 use crate::approvals::{self, AnswerError};
-use crate::config::Config;
+use crate::config::{Config, GROUP};
 use crate::ctx::{Clock, SystemClock};
-use crate::rights::{Rights, Who};
+use crate::notify;
+use crate::rights::{Groups, NoGroups, Rights, Who};
 use crate::text::oneline;
 
 use super::output::table;
@@ -158,7 +160,8 @@ async fn give(
         reason: answer.reason.unwrap_or_default(),
         at: SystemClock.now(),
     };
-    let rights = Rights::alone(&config.people.approvals);
+    let groups = groups(config).await;
+    let rights = Rights::new(&config.people.approvals, &*groups);
     let given = approvals::answer(store, rights, answer).await;
     let given = given.map_err(refused)?;
     if out.is_json() {
@@ -193,7 +196,8 @@ async fn give_all(
     out: &Out,
 ) -> Result<(), Failed> {
     let batch = all.batch;
-    let rights = Rights::alone(&config.people.approvals);
+    let groups = groups(config).await;
+    let rights = Rights::new(&config.people.approvals, &*groups);
     let tally = approvals::answer_all(store, rights, all).await;
     let tally = tally.map_err(refused)?;
     if out.is_json() {
@@ -218,6 +222,16 @@ fn refused(e: AnswerError) -> Failed {
     match e {
         AnswerError::Store(e) => e.into(),
         refused => Failed::new(FAILED, refused),
+    }
+}
+
+/// Who is in the groups that the rules name; Slack is asked only when they name one.
+pub(super) async fn groups(config: &Config) -> Arc<dyn Groups> {
+    let rules = &config.people.approvals;
+    let mut listed = rules.approvers.iter().chain(&rules.closers);
+    match listed.any(|entry| entry.starts_with(GROUP)) {
+        true => notify::groups(&config.people.notify, Arc::new(SystemClock)).await,
+        false => Arc::new(NoGroups::default()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `nightdesk notify`: what people were told and what could not be delivered, and a trial of each way to tell them.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::json;
@@ -8,8 +9,9 @@ use state::model::{PostState, Severity, StoredPost};
 use state::store::Store;
 
 use crate::config::Config;
-use crate::ctx::{Clock, SystemClock};
+use crate::ctx::{Clock, Dice, SystemClock};
 use crate::notify::card::{Notice, Post};
+use crate::notify::slack::Slack;
 use crate::notify::{At, notifiers};
 use crate::text::oneline;
 
@@ -87,9 +89,13 @@ async fn retry(store: &Store, out: &Out) -> Result<(), Failed> {
 }
 
 async fn test(config: &Config, out: &Out) -> Done {
-    let all = notifiers(&config.people.notify)
+    let mut all = notifiers(&config.people.notify)
         .await
         .map_err(|e| Failed::new(CONFIG, e))?;
+    if let Some(settings) = &config.people.notify.slack {
+        let slack = Slack::new(settings, Arc::new(SystemClock), Dice::unforeseen()).await;
+        all.insert(0, Arc::new(slack.map_err(|e| Failed::new(CONFIG, e))?));
+    }
     if all.is_empty() {
         let why = "there is no notifier: add [notify.slack], [[notify.webhooks]] or [notify.mail]";
         return Err(Failed::new(CONFIG, anyhow::anyhow!(why)));

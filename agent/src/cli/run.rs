@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::assurance;
 use crate::config::Config;
 use crate::ctx::Ctx;
-use crate::daemon::{self, Progress, Watch, assemble, pollable, work_until_empty};
-use crate::http::{self, Listening};
+use crate::daemon::{self, People, Progress, Watch, assemble, pollable, work_until_empty};
+use crate::http::{self, Listening, Servers};
 use crate::pipeline::{Polled, principal};
 use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
@@ -60,6 +60,10 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
     let ended = if args.once {
         watch.look().await;
         let ended = once(&ctx, out, (began, stop)).await;
+        match People::open(&ctx).await {
+            Ok(people) => people.tell_once(&ctx).await,
+            Err(e) => out.complain(&format!("people can't be told: {e:#}")),
+        }
         if let Some(mut shadow) = shadow {
             while shadow.look(&ctx.store).await? > 0 {}
         }
@@ -67,9 +71,9 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
         ended
     } else {
         let fleet = assembled.fleet.clone();
-        let listening = http::bind(&ctx, Arc::new(move || fleet.status()), []).await;
-        let lived = match listening {
-            Ok(listening) => live(ctx, watch, (shadow, listening), stop).await,
+        let servers: Servers = Arc::new(move || fleet.status());
+        let lived = match reachable(&ctx, servers).await {
+            Ok((people, listening)) => live(ctx, watch, (shadow, people, listening), stop).await,
             Err(e) => Err(e),
         };
         lived.map(|()| ExitCode::SUCCESS)
@@ -79,6 +83,16 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
         exporter.finish().await;
     }
     Ok(ended?)
+}
+
+/// The ways to people, and the listener on which some of them answer.
+async fn reachable(
+    ctx: &Arc<Ctx>,
+    servers: Servers,
+) -> anyhow::Result<(People, Option<Listening>)> {
+    let people = People::open(ctx).await.context("[notify]")?;
+    let listening = http::bind(ctx, servers, people.routes()).await?;
+    Ok((people, listening))
 }
 
 /// Opens the traces of `[run.traces]`, if there are any.
@@ -100,16 +114,16 @@ fn traced(ctx: &Arc<Ctx>, traces: &Traces) -> anyhow::Result<Option<Exporter>> {
 async fn live(
     ctx: Arc<Ctx>,
     watch: Arc<Watch>,
-    beside: (Option<Shadow>, Option<Listening>),
+    beside: (Option<Shadow>, People, Option<Listening>),
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("the program's own path is not known")?;
     let ended = stop.child_token();
     let assured = tokio::spawn(assurance::keep(ctx.clone(), program, ended.clone()));
-    let (shadow, listening) = beside;
+    let (shadow, people, listening) = beside;
     let serving = listening.map(|l| tokio::spawn(l.serve(ended.clone())));
     let shadow = shadow.map(|s| tokio::spawn(s.keep(ctx.store.clone(), ended.clone())));
-    let ran = daemon::run(ctx, watch, stop).await;
+    let ran = daemon::run(ctx, watch, people, stop).await;
     // They hold the store and end with the daemon, whatever made it end.
     ended.cancel();
     assured.await?;

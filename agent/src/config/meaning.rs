@@ -46,6 +46,11 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     for (key, message) in config.people.notify.faults() {
         faults.push(places.fault(&key, message));
     }
+    let slack = config.people.notify.slack.as_ref();
+    if slack.is_some_and(|s| s.mode == super::SlackMode::Http) && config.run.http.is_none() {
+        let message = "is \"http\" and nothing listens: add [run.http] listen".to_owned();
+        faults.push(places.fault("notify.slack.mode", message));
+    }
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }

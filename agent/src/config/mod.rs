@@ -21,6 +21,7 @@ mod notify;
 mod outward;
 mod places;
 mod schedule;
+mod slack;
 
 pub use acting::{
     AssuranceConfig, AssuranceFloor, CanaryConfig, CloseMode, ClosingConfig, EffectsConfig,
@@ -33,6 +34,7 @@ pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
 pub use model::{ModelConfig, Streaming, TokenField, WireConfig};
 pub use notify::{BatchConfig, LadderConfig, MailConfig, NotifyConfig, PostKind, WebhookConfig};
 pub use outward::unsayable;
+pub use slack::{SlackConfig, SlackMode, is_id as is_slack_id};
 
 /// `nightdesk.toml`.
 #[derive(Debug, Clone, Default)]

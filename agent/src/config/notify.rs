@@ -7,10 +7,14 @@ use mcp_clients::config::{SecretRef, Span};
 use serde::Deserialize;
 use state::model::Severity;
 
+use super::SlackConfig;
+
 /// `[notify]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfig {
+    /// Cards and buttons in a Slack channel.
+    pub slack: Option<SlackConfig>,
     /// When people are reminded, and who.
     pub ladder: LadderConfig,
     /// When equal proposed closes become one question.
@@ -144,6 +148,8 @@ impl NotifyConfig {
     /// Settings that can't be meant, one sentence each, with their key.
     pub(super) fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        let slack = self.slack.iter().flat_map(SlackConfig::faults);
+        faults.extend(slack.map(|(key, message)| (format!("notify.slack.{key}"), message)));
         let mut seen = std::collections::BTreeSet::new();
         for (i, hook) in self.webhooks.iter().enumerate() {
             let key = format!("notify.webhooks.{i}");

@@ -17,6 +17,7 @@ use crate::ctx::{Clock, Ctx, Dice, Guard, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS, SCANNER};
 use crate::integrity::Integrity;
 use crate::llm::{Llm, OpenAi, Surroundings};
+use crate::notify;
 use crate::playbook::Library;
 use crate::policy::Policy;
 use crate::prompt::Prompts;
@@ -183,7 +184,7 @@ pub async fn assemble_at(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Assembled> {
     let fleet = Arc::new(Fleet::start(config.servers.clone()));
-    let ctx = match context(config, store, (clock, fleet.clone())).await {
+    let ctx = match whole(config, store, (clock, fleet.clone())).await {
         Ok(ctx) => Arc::new(ctx),
         Err(e) => {
             fleet.shutdown().await;
@@ -197,6 +198,18 @@ pub async fn assemble_at(
         fleet,
         servers,
     })
+}
+
+/// The context with those who say who belongs to a group.
+async fn whole(
+    config: Config,
+    store: Store,
+    (clock, toolbox): (Arc<dyn Clock>, Arc<dyn ToolBox>),
+) -> anyhow::Result<Ctx> {
+    let groups = notify::groups(&config.people.notify, clock.clone()).await;
+    let mut ctx = context(config, store, (clock, toolbox)).await?;
+    ctx.guard.groups = groups;
+    Ok(ctx)
 }
 
 /// What every room needs, over a toolbox of the caller's: nothing is started.
@@ -222,7 +235,7 @@ pub async fn context(
             policy: Arc::new(data.policy),
             scanner: Arc::new(data.scanner),
             integrity,
-            groups: Arc::new(NoGroups),
+            groups: Arc::new(NoGroups::default()),
             meters: Arc::default(),
         },
         toolbox,

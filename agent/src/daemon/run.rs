@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ctx::Ctx;
-use crate::{notify, pipeline, triage};
+use crate::{pipeline, triage};
 
 use super::sources::{Pollable, pollable, webhook};
 use super::telling::Silence;
 use super::watch::Watch;
-use super::{canary, effects, off_pattern, telling, weekly};
+use super::{People, canary, effects, off_pattern, weekly};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -24,7 +24,12 @@ const IDLE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When sources can't be built or the webhook can't listen.
-pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    ctx: Arc<Ctx>,
+    watch: Arc<Watch>,
+    people: People,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     watch.look().await;
     let back = ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
     if !back.is_empty() {
@@ -52,9 +57,7 @@ pub async fn run(ctx: Arc<Ctx>, watch: Arc<Watch>, stop: CancellationToken) -> a
     if ctx.config.closing.canary.enabled {
         tasks.spawn(canary::keep(ctx.clone(), arrived.clone(), stop.clone()));
     }
-    for notifier in notify::notifiers(&ctx.config.people.notify).await? {
-        tasks.spawn(telling::keep(ctx.clone(), notifier, stop.clone()));
-    }
+    people.spawn(&ctx, &tasks, &stop);
     if ctx.config.people.metrics.enabled {
         tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
     }

@@ -122,7 +122,7 @@ impl Room {
                 policy: self.policy.clone(),
                 scanner: self.scanner.clone(),
                 integrity: Integrity::start(&self.config.paths),
-                groups: Arc::new(crate::rights::NoGroups),
+                groups: Arc::new(crate::rights::NoGroups::default()),
                 meters: Arc::default(),
             },
             toolbox: Arc::new(answers.offering(&bare)),

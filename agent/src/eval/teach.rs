@@ -10,7 +10,7 @@ use crate::config::ApprovalsConfig;
 use crate::ctx::Ctx;
 use crate::feedback::{self, Said, Then};
 use crate::report::{AlertResult, CaseFile};
-use crate::rights::{Rights, Who};
+use crate::rights::{NoGroups, Rights, Who};
 
 use super::labels::Labels;
 
@@ -134,7 +134,12 @@ impl<'l> Teacher<'l> {
             },
             at: ctx.now(),
         };
-        feedback::give(&ctx.store, Rights::alone(&ApprovalsConfig::default()), said).await?;
+        feedback::give(
+            &ctx.store,
+            Rights::new(&ApprovalsConfig::default(), &NoGroups::default()),
+            said,
+        )
+        .await?;
         Ok(())
     }
 }

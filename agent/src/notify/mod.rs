@@ -7,8 +7,10 @@ mod deliver;
 mod ladder;
 pub mod mail;
 mod plain;
+pub mod slack;
 mod sync;
 pub mod webhook;
+mod word;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +20,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{NotifyConfig, PostKind};
+use crate::ctx::{Clock, Dice};
+use crate::rights::{Groups, NoGroups};
 
 pub use card::Post;
 pub use deliver::deliver;
 pub use sync::{compose, note, notice_watches, tell_of};
+pub use word::Words;
 
 /// Where a post stands with a notifier, in that notifier's own words; kept in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +77,7 @@ pub trait Notifier: Send + Sync {
     async fn post(&self, post: &Post, at: At<'_>) -> Result<Place, PostError>;
 }
 
-/// Every notifier that is configured.
+/// Every notifier that is configured and takes no answers; Slack is opened with its clicks.
 ///
 /// # Errors
 /// When a secret can't be had or an address can't be read, naming the setting.
@@ -85,4 +90,15 @@ pub async fn notifiers(config: &NotifyConfig) -> anyhow::Result<Vec<Arc<dyn Noti
         all.push(Arc::new(mail::Mail::new(mail).await?));
     }
     Ok(all)
+}
+
+/// Who is in the user groups that may answer, as Slack says; nobody without Slack, or while it can't be asked.
+pub async fn groups(config: &NotifyConfig, clock: Arc<dyn Clock>) -> Arc<dyn Groups> {
+    let Some(settings) = &config.slack else {
+        return Arc::new(NoGroups::default());
+    };
+    match slack::Slack::new(settings, clock, Dice::unforeseen()).await {
+        Ok(slack) => Arc::new(slack),
+        Err(e) => Arc::new(NoGroups::because(e.to_string())),
+    }
 }

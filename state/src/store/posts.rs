@@ -122,6 +122,22 @@ impl Store {
         Ok(())
     }
 
+    /// What people see may not be what it should be: it is shown again.
+    pub async fn show_again(&self, notifier: &str, key: &str, now: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE posts SET state = 'due', shown = NULL, attempts = 0, next = ?3
+             WHERE notifier = ?1 AND key = ?2 AND place IS NOT NULL",
+        )
+        .bind(notifier)
+        .bind(key)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Failed posts are due again; gives how many.
     pub async fn retry_posts(&self, now: Time) -> Result<u64> {
         let mut tx = self.begin().await?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use state::model::{AlertId, CaseId, VerdictKind};
 use state::store::Store;
 
-use crate::cli::approvals::person;
+use crate::cli::approvals::{groups, person};
 use crate::cli::{DATA, Done, FAILED, Failed, Out, USAGE};
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
@@ -91,7 +91,9 @@ async fn one(store: &Store, config: &Config, given: Feedback, out: &Out) -> Done
         then: if given.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let taken = feedback::give(store, Rights::alone(&config.people.approvals), said).await;
+    let groups = groups(config).await;
+    let rights = Rights::new(&config.people.approvals, &*groups);
+    let taken = feedback::give(store, rights, said).await;
     let taken = taken.map_err(failed)?;
     if out.is_json() {
         out.value(&json!({"case": case, "verdict": kind, "by": by, "alerts": taken.alerts, "status": taken.status}));
@@ -171,7 +173,9 @@ async fn take(
         then: if line.close { Then::Close } else { Then::Keep },
         at: SystemClock.now(),
     };
-    let given = feedback::give(store, Rights::alone(&config.people.approvals), said).await;
+    let groups = groups(config).await;
+    let rights = Rights::new(&config.people.approvals, &*groups);
+    let given = feedback::give(store, rights, said).await;
     given.map(drop).map_err(|e| e.to_string())
 }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 use crate::rights::Rights;
 
-use super::super::approvals::person;
+use super::super::approvals::{groups, person};
 use super::super::{FAILED, Failed, Out};
 
 /// Which case, and who takes it.
@@ -29,7 +29,8 @@ pub(super) async fn take(
     out: &Out,
 ) -> Result<(), Failed> {
     let who = person(args.by)?;
-    let rights = Rights::alone(&config.people.approvals);
+    let groups = groups(config).await;
+    let rights = Rights::new(&config.people.approvals, &*groups);
     let taken = take_over(store, rights, (args.id, &who), SystemClock.now()).await;
     taken.map_err(|e| match e {
         AnswerError::Store(e) => e.into(),

@@ -1,0 +1,91 @@
+//! The daemon's ways to people and back: every notifier with its outbox, and the clicks of Slack; what is told and what a word does is the room `notify`'s.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::SlackMode;
+use crate::ctx::{Ctx, Dice};
+use crate::notify::slack::{self, Clicks, Slack, SocketState};
+use crate::notify::{self, Notifier, Words};
+
+use super::telling;
+
+/// Ways to people, opened and not yet used.
+pub struct People {
+    notifiers: Vec<Arc<dyn Notifier>>,
+    clicks: Option<Arc<Clicks>>,
+    mode: SlackMode,
+}
+
+impl People {
+    /// Opens what `[notify]` names; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When a secret can't be had or an address can't be read, naming the setting.
+    pub async fn open(ctx: &Arc<Ctx>) -> anyhow::Result<Self> {
+        let config = &ctx.config.people.notify;
+        let mut notifiers = notify::notifiers(config).await?;
+        let mut clicks = None;
+        let mut mode = SlackMode::default();
+        if let Some(settings) = &config.slack {
+            let slack = Slack::new(settings, ctx.clock.clone(), Dice::unforeseen()).await;
+            let slack = Arc::new(slack.context("slack can't be set up")?);
+            clicks = Some(Clicks::new(slack.clone(), Words::new(ctx.clone())));
+            mode = settings.mode;
+            notifiers.insert(0, slack);
+        }
+        Ok(Self {
+            notifiers,
+            clicks,
+            mode,
+        })
+    }
+
+    /// Routes for the daemon's listener.
+    #[must_use]
+    pub fn routes(&self) -> Option<Router> {
+        let clicks = self.clicks.clone();
+        clicks
+            .filter(|_| self.mode == SlackMode::Http)
+            .map(slack::router)
+    }
+
+    /// Tells people and listens to them until `stop`.
+    pub(super) fn spawn(self, ctx: &Arc<Ctx>, tasks: &TaskTracker, stop: &CancellationToken) {
+        for notifier in self.notifiers {
+            tasks.spawn(telling::keep(ctx.clone(), notifier, stop.clone()));
+        }
+        let Some(clicks) = self.clicks else {
+            return;
+        };
+        let (mode, stop) = (self.mode, stop.clone());
+        tasks.spawn(async move {
+            match mode {
+                SlackMode::Socket => {
+                    let (state, _) = watch::channel(SocketState::Starting);
+                    slack::listen(clicks.clone(), state, stop).await;
+                }
+                SlackMode::Http => stop.cancelled().await,
+            }
+            clicks.drain().await;
+        });
+    }
+
+    /// Tells people once what there is to tell; for runs that end by themselves.
+    pub async fn tell_once(&self, ctx: &Ctx) {
+        for notifier in &self.notifiers {
+            if let Err(e) = telling::tell(ctx, &**notifier).await {
+                tracing::error!(
+                    notifier = notifier.name(),
+                    error = format!("{e:#}"),
+                    "people could not be told; the next run tries it again"
+                );
+            }
+        }
+    }
+}
