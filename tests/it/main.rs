@@ -7,6 +7,7 @@ mod gate;
 mod lab_names;
 mod learn;
 mod llm;
+mod metrics;
 mod playbooks;
 mod playbooks_cli;
 mod policy;

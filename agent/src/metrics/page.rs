@@ -160,9 +160,10 @@ pub(super) fn tile(report: &Report, (metric, stat, label): (&str, &str, &str)) -
 fn row(report: &Report, metric: &str) -> Option<Vec<String>> {
     let of = report.number(metric, "value")?;
     let title = super::Definition::of(metric).map_or(metric, |d| d.title);
-    let ground = match of.value {
-        Some(_) => ground(of),
-        None => of.not_measured.unwrap_or_default().to_owned(),
+    let ground = match (of.value, of.unit) {
+        (None, _) => of.not_measured.unwrap_or_default().to_owned(),
+        (Some(_), "alerts" | "cases") => String::new(),
+        _ => ground(of),
     };
     let median = of.median.map(|m| value(of.unit, m)).unwrap_or_default();
     Some(vec![
