@@ -76,7 +76,7 @@ pub(super) fn line(points: &[(String, Option<f64>)], title: &str) -> String {
         return String::new();
     }
     const STEP: f64 = 130.0;
-    const HIGH: f64 = 110.0;
+    const HIGH: f64 = 74.0;
     const TOP: f64 = 24.0;
     let told: Vec<String> = points
         .iter()

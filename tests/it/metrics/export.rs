@@ -8,63 +8,16 @@ use serde_json::Value;
 use state::model::{Time, VerdictKind};
 use state::store::Store;
 use tests::months::{Months, fill};
-use tests::workbench::{nightdesk, stderr, stdout, tamper};
+use tests::workbench::{nightdesk, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
-
-/// A rule name that tries everything at once.
-const EVIL: &str = "=HYPERLINK(\"http://evil.example.com\",\"x\") <script>alert(1)</script> | [a](http://b.example.com) `c`";
-
-/// All that the report's HTML is made of.
-const TAGS: [&str; 40] = [
-    "!doctype",
-    "html",
-    "head",
-    "meta",
-    "title",
-    "style",
-    "body",
-    "main",
-    "h1",
-    "h2",
-    "p",
-    "div",
-    "ul",
-    "li",
-    "span",
-    "section",
-    "figure",
-    "figcaption",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "details",
-    "summary",
-    "footer",
-    "svg",
-    "desc",
-    "rect",
-    "circle",
-    "path",
-    "line",
-    "text",
-    "g",
-    "caption",
-    "dl",
-    "dt",
-    "dd",
-    "br",
-];
 
 fn at(text: &str) -> Time {
     text.parse().unwrap()
 }
 
 /// A folder with a store of made-up months and the settings for it.
-async fn desk(cases: i64, settings: &str) -> tempfile::TempDir {
+pub(super) async fn desk(cases: i64, settings: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let months = Months {
         cases,
@@ -78,14 +31,16 @@ async fn desk(cases: i64, settings: &str) -> tempfile::TempDir {
     dir
 }
 
-fn ran(dir: &Path, args: &[&str]) -> String {
-    let output = nightdesk(PROGRAM, dir, args).unwrap();
-    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+/// Runs a command, words parted by blanks; gives what it printed.
+pub(super) fn ran(dir: &Path, command: &str) -> String {
+    let args: Vec<&str> = command.split(' ').collect();
+    let output = nightdesk(PROGRAM, dir, &args).unwrap();
+    assert!(output.status.success(), "{command}: {}", stderr(&output));
     stdout(&output)
 }
 
-fn json_of(dir: &Path, args: &[&str]) -> Value {
-    serde_json::from_str(&ran(dir, args)).unwrap()
+fn json_of(dir: &Path, command: &str) -> Value {
+    serde_json::from_str(&ran(dir, command)).unwrap()
 }
 
 fn files(dir: &Path) -> Vec<String> {
@@ -101,12 +56,10 @@ fn files(dir: &Path) -> Vec<String> {
 async fn each_form_is_written_and_json_is_as_its_schema_says() {
     let dir = desk(300, "time_zone = \"Europe/Berlin\"\nrule_minutes = { \"r-3\" = 2.5 }\n[metrics.sla.unknown]\nacknowledge = \"1h\"\nresolve = \"2h\"").await;
     let dir = dir.path();
-    let schema: Value = json_of(dir, &["metrics", "schema"]);
+    let schema: Value = json_of(dir, "metrics schema");
     let told = json_of(
         dir,
-        &[
-            "metrics", "export", "--week", "2026-W46", "--format", "all", "--out", "o", "--json",
-        ],
+        "metrics export --week 2026-W46 --format all --out o --json",
     );
     assert_eq!(told["files"].as_array().unwrap().len(), 5);
     let out = dir.join("o");
@@ -137,53 +90,57 @@ async fn each_form_is_written_and_json_is_as_its_schema_says() {
         other.pointer_mut(parent).unwrap()[key] = value;
         assert!(!misfits(&schema, &other).unwrap().is_empty(), "{pointer}");
     }
-    // Every number has a definition, and what has none says why.
-    let defined: Vec<&Value> = made["definitions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|d| &d["metric"])
-        .collect();
-    for number in made["numbers"].as_array().unwrap() {
-        assert!(defined.contains(&&number["metric"]), "{number}");
-    }
-    // Tidy CSV: the same numbers, one a row.
-    let rows = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
-    let head = "period_start,period_end,metric,dimension,dimension_value,stat,value,unit,n";
-    assert_eq!(rows.lines().next(), Some(head));
-    let own = rows
-        .lines()
-        .skip(1)
-        .filter(|l| !l.contains(",low95,") && !l.contains(",high95,"));
-    assert_eq!(own.count(), made["numbers"].as_array().unwrap().len());
+    defined(&made);
+    tidy(
+        &std::fs::read_to_string(out.join("metrics.csv")).unwrap(),
+        &made,
+    );
     let volume = made["numbers"][0]["value"].as_f64().unwrap();
-    let row = format!(
-        "2026-11-08T23:00:00+00:00,2026-11-15T23:00:00+00:00,alert_volume,all,,value,{volume},alerts,{volume}"
-    );
-    assert!(rows.lines().any(|l| l == row), "{row}");
-    assert!(
-        !rows.contains(",0,") || rows.contains(",,ratio,0"),
-        "what was not measured is empty"
-    );
     // Shown on the terminal: the same headline.
-    let shown = ran(dir, &["metrics", "show", "--week", "2026-W46"]);
+    let shown = ran(dir, "metrics show --week 2026-W46");
     assert!(
         shown.contains(&format!("{volume} ")) && shown.contains("2026-W46"),
         "{shown}"
     );
-    let days = json_of(
-        dir,
-        &[
-            "metrics",
-            "show",
-            "--from",
-            "2026-11-09",
-            "--to",
-            "2026-11-15",
-            "--json",
-        ],
-    );
+    let days = json_of(dir, "metrics show --from 2026-11-09 --to 2026-11-15 --json");
     assert_eq!(days["numbers"][0]["value"], made["numbers"][0]["value"]);
+}
+
+/// Every number has a definition.
+fn defined(made: &Value) {
+    let all = made["definitions"].as_array().unwrap().iter();
+    let defined: Vec<&Value> = all.map(|d| &d["metric"]).collect();
+    for number in made["numbers"].as_array().unwrap() {
+        assert!(defined.contains(&&number["metric"]), "{number}");
+    }
+}
+
+/// The same numbers, one a row; what was not measured is empty.
+fn tidy(rows: &str, made: &Value) {
+    let head = "period_start,period_end,metric,dimension,dimension_value,stat,value,unit,n";
+    assert_eq!(rows.lines().next(), Some(head));
+    let own = rows.lines().skip(1);
+    let own = own.filter(|l| !l.contains(",low95,") && !l.contains(",high95,"));
+    let numbers = made["numbers"].as_array().unwrap();
+    assert_eq!(own.clone().count(), numbers.len());
+    for (line, number) in own.zip(numbers) {
+        let value = number["value"].as_f64();
+        let value = value.map(|v| v.to_string()).unwrap_or_default();
+        let words = [
+            &number["metric"],
+            &number["dimension"],
+            &number["dimension_value"],
+            &number["stat"],
+        ];
+        let words: Vec<&str> = words.iter().map(|w| w.as_str().unwrap()).collect();
+        let row = format!(
+            "2026-11-08T23:00:00+00:00,2026-11-15T23:00:00+00:00,{},{value},{},{}",
+            words.join(","),
+            number["unit"].as_str().unwrap(),
+            number["n"]
+        );
+        assert_eq!(line, row);
+    }
 }
 
 #[tokio::test]
@@ -239,106 +196,9 @@ async fn what_can_not_be_meant_is_refused() {
     assert_eq!(faults.lines().count(), 6, "{faults}");
 }
 
-#[tokio::test]
-async fn outside_text_runs_nowhere() {
-    let dir = desk(120, "").await;
-    let file = dir.path().join("nd.db");
-    tamper(&file, "DROP TRIGGER alerts_keep_what_came")
-        .await
-        .unwrap();
-    let sql = "UPDATE alerts SET rule_name = '=HYPERLINK(\"http://evil.example.com\",\"x\") <script>alert(1)</script> | [a](http://b.example.com) `c`',
-        rule_id = '@' || rule_id, source = CASE source WHEN 'nightdesk-canary' THEN source ELSE '+' || source END";
-    tamper(&file, sql).await.unwrap();
-    tamper(
-        &file,
-        "UPDATE cases SET title = '-1+cmd|''/c calc''!A0 <img src=x onerror=alert(1)>'",
-    )
-    .await
-    .unwrap();
-    let args = [
-        "metrics",
-        "export",
-        "--from",
-        "2026-10-20",
-        "--to",
-        "2026-11-20",
-        "--out",
-        "o",
-    ];
-    ran(dir.path(), &args);
-    let read = |name: &str| std::fs::read_to_string(dir.path().join("o").join(name)).unwrap();
-    for name in ["metrics.csv", "noisy_rules.csv"] {
-        let text = read(name);
-        for line in text.lines().skip(1) {
-            for cell in line.split(',') {
-                let cell = cell.trim_start_matches('"').trim_start();
-                let number = cell.parse::<f64>().is_ok();
-                assert!(
-                    number || !cell.starts_with(['=', '+', '-', '@']),
-                    "{name}: {line}"
-                );
-            }
-        }
-        assert!(text.contains("'+siem-a"), "{name}");
-    }
-    let html = read("report.html");
-    assert!(html.contains("&lt;script&gt;"), "the rule is shown");
-    for tag in html.split('<').skip(1) {
-        let tag = tag.split('>').next().unwrap();
-        let name: String = tag.chars().take_while(|c| !c.is_whitespace()).collect();
-        assert!(TAGS.contains(&name.trim_start_matches('/')), "<{tag}>");
-        assert!(
-            ["src=", "href=", " on", "javascript:"]
-                .iter()
-                .all(|live| !tag.contains(live)),
-            "<{tag}>"
-        );
-    }
-    // Nothing is loaded, and a mail program finds nothing to make a link of.
-    for live in ["url(", "@import", "http://", "https://"] {
-        assert!(!html.contains(live), "{live}");
-    }
-    let md = read("report.md");
-    assert!(
-        !md.contains("<script") && !md.contains("](http") && !md.contains("http://"),
-        "{EVIL}"
-    );
-    let shown = ran(
-        dir.path(),
-        &[
-            "metrics",
-            "show",
-            "--from",
-            "2026-10-20",
-            "--to",
-            "2026-11-20",
-        ],
-    );
-    assert!(!shown.contains('\u{1b}'));
-}
-
-#[tokio::test]
-async fn a_late_word_counts_when_the_week_is_made_again() {
-    let dir = desk(300, "").await;
-    let export = |to: &str| -> Value {
-        ran(
-            dir.path(),
-            &[
-                "metrics", "export", "--week", "2026-W45", "--format", "json", "--out", to,
-            ],
-        );
-        let text = std::fs::read_to_string(dir.path().join(to).join("metrics.json")).unwrap();
-        serde_json::from_str(&text).unwrap()
-    };
-    let number = |made: &Value, metric: &str, by: (&str, &str)| {
-        let all = made["numbers"].as_array().unwrap();
-        let found = all.iter().find(|n| {
-            n["metric"] == metric && n["dimension"] == by.0 && n["dimension_value"] == by.1
-        });
-        found.map(|n| (n["value"].as_f64(), n["n"].as_i64().unwrap()))
-    };
-    let before = export("a");
-    let store = Store::open(&format!("sqlite:{}", dir.path().join("nd.db").display()))
+/// A case of the week that the daemon closed as a false positive, and that nobody looked at.
+async fn unseen(dir: &Path) -> String {
+    let store = Store::open(&format!("sqlite:{}", dir.join("nd.db").display()))
         .await
         .unwrap();
     let (since, until) = (at("2026-11-02T00:00:00Z"), at("2026-11-09T00:00:00Z"));
@@ -361,20 +221,32 @@ async fn a_late_word_counts_when_the_week_is_made_again() {
         }
     }
     store.close().await;
-    let case = late.unwrap().to_string();
+    late.unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_late_word_counts_when_the_week_is_made_again() {
+    let dir = desk(300, "").await;
+    let export = |to: &str| -> Value {
+        ran(
+            dir.path(),
+            &format!("metrics export --week 2026-W45 --format json --out {to}"),
+        );
+        let text = std::fs::read_to_string(dir.path().join(to).join("metrics.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let number = |made: &Value, metric: &str, by: (&str, &str)| {
+        let all = made["numbers"].as_array().unwrap();
+        let found = all.iter().find(|n| {
+            n["metric"] == metric && n["dimension"] == by.0 && n["dimension_value"] == by.1
+        });
+        found.map(|n| (n["value"].as_f64(), n["n"].as_i64().unwrap()))
+    };
+    let before = export("a");
+    let case = unseen(dir.path()).await;
     ran(
         dir.path(),
-        &[
-            "case",
-            "feedback",
-            &case,
-            "--verdict",
-            "true_positive",
-            "--by",
-            "ana",
-            "--note",
-            "found weeks later",
-        ],
+        &format!("case feedback {case} --verdict true_positive --by ana --note late"),
     );
     let after = export("a");
     let tp = ("final", "true_positive");
@@ -408,7 +280,7 @@ async fn a_file_is_replaced_whole() {
     let week = dir.path().join("weeks/2026-W46");
     std::fs::create_dir_all(&week).unwrap();
     std::fs::write(week.join("report.md"), "x".repeat(1 << 20)).unwrap();
-    ran(dir.path(), &["metrics", "export", "--week", "2026-W46"]);
+    ran(dir.path(), "metrics export --week 2026-W46");
     let text = std::fs::read_to_string(week.join("report.md")).unwrap();
     assert!(text.starts_with("# nightdesk: 2026") && !text.contains("xxx"));
     assert_eq!(files(&week), ["report.md"], "nothing is left beside it");

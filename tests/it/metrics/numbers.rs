@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent::config::{MetricsConfig, Zone};
-use agent::metrics::{Report, Stretch, report};
+use agent::metrics::{Report, RuleEntry, Stretch, report};
 use chrono::TimeDelta;
 use state::model::{Time, VerdictKind as V};
 use state::store::Store;
@@ -179,109 +179,101 @@ fn rules_equal(made: &Report, all: &[Whole], stretch: &Stretch, config: &Metrics
     assert_eq!(made.rules.len(), groups.len());
     let mut noisy = 0;
     for entry in &made.rules {
-        let of = groups
-            .remove(&(entry.source.as_str(), entry.rule.as_str()))
-            .unwrap();
-        let n = |kind| of.iter().filter(|r| r.last_word() == Some(kind)).count() as i64;
-        let (tp, bp, fp) = (
-            n(V::TruePositive),
-            n(V::BenignPositive),
-            n(V::FalsePositive),
-        );
-        let counts = entry.counts;
-        assert_eq!(
-            (
-                counts.volume,
-                counts.true_positive,
-                counts.benign_positive,
-                counts.false_positive
-            ),
-            (of.len() as i64, tp, bp, fp),
-            "{}",
-            entry.rule
-        );
-        let human: f64 = of.iter().map(|r| r.human_minutes()).sum();
-        let machine: i64 = of.iter().map(|r| r.machine_micros()).sum();
-        assert!(
-            near(Some(entry.human_minutes), Some(human)),
-            "{}",
-            entry.rule
-        );
-        assert!(
-            near(Some(entry.machine_minutes), Some(machine as f64 / 6e7)),
-            "{}",
-            entry.rule
-        );
+        let rule = (entry.source.as_str(), entry.rule.as_str());
+        let of = groups.remove(&rule).unwrap();
         let real = ever.iter().filter(|r| {
-            (&r.source, &r.rule) == (&entry.source, &entry.rule)
-                && r.last_word() == Some(V::TruePositive)
+            (r.source.as_str(), r.rule.as_str()) == rule && r.last_word() == Some(V::TruePositive)
         });
-        let last = real.map(Row::created).max();
-        assert_eq!(
-            entry.last_tp.map(|t| t.timestamp_micros()),
-            last,
-            "{}",
-            entry.rule
-        );
-        let (k, all_of) = ((bp + fp) as f64, (tp + bp + fp) as f64);
-        let z = 1.959_963_984_540_054_f64;
-        let low = (all_of > 0.0).then(|| {
-            let p = k / all_of;
-            ((p + z * z / (2.0 * all_of)
-                - z * (p * (1.0 - p) / all_of + z * z / (4.0 * all_of * all_of)).sqrt())
-                / (1.0 + z * z / all_of))
-                .max(0.0)
-        });
-        assert!(
-            near(entry.noise_lower, low),
-            "{}: {:?} {low:?}",
-            entry.rule,
-            entry.noise_lower
-        );
-        let month = (stretch.until - TimeDelta::days(30)).timestamp_micros();
-        let flagged = (of.len() >= 10 && low >= Some(0.9))
-            || (of.len() >= 20 && last.is_none_or(|t| t < month));
+        let last = real.map(|r| r.c).max();
+        let flagged = rule_equal(entry, &of, last, stretch);
         assert_eq!(entry.suggestion.is_some(), flagged, "{}", entry.rule);
-        let harmless: Vec<&&Row> = of
-            .iter()
-            .filter(|r| matches!(r.last_word(), Some(V::BenignPositive | V::FalsePositive)))
-            .collect();
-        let mut reasons: BTreeMap<&str, i64> = BTreeMap::new();
-        for row in &harmless {
-            *reasons.entry(row.reason.unwrap().as_str()).or_default() += 1;
-        }
-        let top = reasons
-            .iter()
-            .max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
-        assert_eq!(
-            entry.top_reason.map(|r| r.as_str()),
-            top.map(|(r, _)| *r),
-            "{}",
-            entry.rule
-        );
-        if !flagged {
-            continue;
-        }
-        noisy += 1;
-        let told = entry.evidence.join("; ");
-        let mut people: BTreeMap<&str, i64> = BTreeMap::new();
-        for row in &harmless {
-            *people.entry(all[row.case].principal()).or_default() += 1;
-        }
-        if harmless.len() >= 5 {
-            let most = people.values().max().unwrap();
-            let said = format!("acted in {most} of {} harmless alerts", harmless.len());
-            assert!(told.contains(&said), "{}: {told} lacks {said}", entry.rule);
-        }
-        if let Some((reason, n)) = top {
-            assert!(
-                told.contains(&format!("reason {reason} in {n} of {}", harmless.len())),
-                "{told}"
-            );
-        }
+        let people = of.iter().filter(|r| is_harmless(r));
+        let people: Vec<&str> = people.map(|r| all[r.case].principal()).collect();
+        evidence_equal(entry, &of, &people);
+        noisy += usize::from(flagged);
     }
     assert!(groups.is_empty());
     assert!(noisy >= 1, "no noisy rule in {} rules", made.rules.len());
+}
+
+fn is_harmless(row: &Row) -> bool {
+    matches!(row.last_word(), Some(V::BenignPositive | V::FalsePositive))
+}
+
+/// Counts, minutes, bound and last true positive of a rule; gives whether it is noisy.
+fn rule_equal(entry: &RuleEntry, of: &[&Row], last: Option<i64>, stretch: &Stretch) -> bool {
+    let n = |kind| of.iter().filter(|r| r.last_word() == Some(kind)).count() as i64;
+    let (tp, bp, fp) = (
+        n(V::TruePositive),
+        n(V::BenignPositive),
+        n(V::FalsePositive),
+    );
+    let had = entry.counts;
+    let had = (
+        had.volume,
+        had.true_positive,
+        had.benign_positive,
+        had.false_positive,
+    );
+    let rule = &entry.rule;
+    assert_eq!(had, (of.len() as i64, tp, bp, fp), "{rule}");
+    let human: f64 = of.iter().map(|r| r.human_minutes()).sum();
+    assert!(near(Some(entry.human_minutes), Some(human)), "{rule}");
+    let machine: i64 = of.iter().map(|r| r.machine_micros()).sum();
+    let machine = machine as f64 / 6e7;
+    assert!(near(Some(entry.machine_minutes), Some(machine)), "{rule}");
+    let had = entry.last_tp.map(|t| t.timestamp_micros());
+    assert_eq!(had, last, "{rule}");
+    let (k, n) = ((bp + fp) as f64, (tp + bp + fp) as f64);
+    let z = 1.959_963_984_540_054_f64;
+    let low = (n > 0.0).then(|| {
+        let p = k / n;
+        let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+        ((p + z * z / (2.0 * n) - half) / (1.0 + z * z / n)).max(0.0)
+    });
+    assert!(near(entry.noise_lower, low), "{rule}: {low:?}");
+    let month = (stretch.until - TimeDelta::days(30)).timestamp_micros();
+    let quiet = last.is_none_or(|t| t < month);
+    (of.len() >= 10 && low >= Some(0.9)) || (of.len() >= 20 && quiet)
+}
+
+/// What the suggestion of a rule rests on.
+fn evidence_equal(entry: &RuleEntry, of: &[&Row], people: &[&str]) {
+    let harmless: Vec<&&Row> = of.iter().filter(|r| is_harmless(r)).collect();
+    let most = |words: &[&str]| {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for word in words {
+            *count.entry(word).or_default() += 1;
+        }
+        let top = count
+            .into_iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
+        top.map(|(word, n)| (word.to_owned(), n))
+    };
+    let reasons: Vec<&str> = harmless
+        .iter()
+        .map(|r| r.reason.unwrap().as_str())
+        .collect();
+    let top = most(&reasons);
+    let had = entry.top_reason.map(|r| r.as_str().to_owned());
+    assert_eq!(had, top.clone().map(|(r, _)| r), "{}", entry.rule);
+    if entry.suggestion.is_none() {
+        assert!(entry.evidence.is_empty());
+        return;
+    }
+    let told = entry.evidence.join("; ");
+    if let Some((reason, n)) = top {
+        let said = format!("reason {reason} in {n} of {}", harmless.len());
+        assert!(told.contains(&said), "{told} lacks {said}");
+    }
+    if harmless.len() >= 5 {
+        let most = people
+            .iter()
+            .map(|p| people.iter().filter(|q| *q == p).count());
+        let most = most.max().unwrap();
+        let said = format!("acted in {most} of {} harmless alerts", harmless.len());
+        assert!(told.contains(&said), "{}: {told} lacks {said}", entry.rule);
+    }
 }
 
 #[tokio::test]
