@@ -9,6 +9,7 @@ mod learn;
 mod live;
 mod llm;
 mod notify;
+mod metrics;
 mod playbooks;
 mod playbooks_cli;
 mod policy;

@@ -70,8 +70,8 @@ fn drawn(statement: &str, seed: i64) -> String {
 /// How each case went: its clock points in microseconds, on whole milliseconds, and the way it took.
 const PLAN: &str = "CREATE TEMP TABLE plan AS
 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $cases),
-t AS (SELECT n, n % 50 = 49 AS canary, ($from + n * $step) / 1000 * 1000 AS c, $draw(1, 100) AS roll, $draw(2, 60) AS rule FROM n),
-s AS (SELECT *, CASE WHEN rule < 6 THEN 100 ELSE $draw(3, 100) END AS harm,
+t AS (SELECT n, n % 50 = 49 AS canary, ($from + n * $step) / 1000 * 1000 AS c, $draw(1, 100) AS roll, CASE $draw(30, 3) WHEN 0 THEN 7 ELSE $draw(2, 60) END AS rule FROM n),
+s AS (SELECT *, CASE WHEN rule < 8 THEN 100 ELSE $draw(3, 100) END AS harm,
     CASE rule % 6 WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'medium' WHEN 3 THEN 'low' WHEN 4 THEN 'informational' ELSE 'unknown' END AS severity,
     c + 1000 * (2000 + $draw(4, 900000)) AS i FROM t),
 w AS (SELECT *, i + 1000 * (500 + $draw(5, 120000)) AS s,
@@ -85,11 +85,11 @@ k AS (SELECT n, canary, c, rule, severity, i, s, s + 1000 * (1000 + $draw(6, 300
     kind FROM w)
 SELECT *, v + 1000 AS ended, v + 1000 + 1000 * (60000 + $draw(7, 40000000)) AS later,
     CASE WHEN rule % 2 THEN 'siem-a' ELSE 'siem-b' END AS source, 1 + $draw(8, 3) AS tier,
-    CASE $draw(9, 4) WHEN 0 THEN 'true_positive' WHEN 1 THEN 'benign_positive' ELSE kind END AS word,
+    CASE WHEN rule < 8 THEN kind WHEN $draw(9, 4) = 0 THEN 'true_positive' WHEN $draw(9, 4) = 1 THEN 'benign_positive' ELSE kind END AS word,
     way IN ('asked_yes') OR (way IN ('drawn', 'kept_closed') AND $draw(10, 3) > 0) OR (way = 'auto' AND $draw(10, 20) = 0) AS told
 FROM k";
 
-const ROWS: [&str; 20] = [
+const ROWS: [&str; 21] = [
     "INSERT INTO cases (id, title, status, outcome, opened, alert_time, updated, attempts, fence, canary)
      SELECT n, 'case of rule ' || rule,
          CASE WHEN way = 'waiting' THEN 'new' WHEN way IN ('auto', 'asked_yes', 'again') OR (way = 'kept_closed' AND told) THEN 'closed'
@@ -152,6 +152,8 @@ const ROWS: [&str; 20] = [
      SELECT n, 'edr.isolate', 'isolate it', 'd', '{}', CASE $draw(17, 3) WHEN 0 THEN 'denied' WHEN 1 THEN 'used' ELSE 'pending' END, ended, ended + 3600000000,
          CASE WHEN $draw(17, 3) < 2 THEN 'bo' END, CASE WHEN $draw(17, 3) < 2 THEN ended + 1000 * (1000 + $draw(18, 900000)) END
      FROM plan WHERE kind = 'true_positive' AND way <> 'waiting' AND NOT canary",
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT case_id, 7, answered_at, answered_by, 'answered', 'answered', 'null' FROM approvals WHERE answered_by IS NOT NULL",
     "INSERT INTO effects (id, case_id, tool, class, target, arguments, arguments_digest, decision, reason, raises, d3fend, at)
      SELECT n, n, 'edr.isolate', 'destructive', 'h', '{}', 'd', CASE $draw(17, 3) WHEN 0 THEN 'denied' WHEN 1 THEN 'executed' ELSE 'awaiting_approval' END,
          'r', 0, CASE WHEN $draw(19, 5) > 0 THEN 'D3-NI' END, ended FROM plan WHERE kind = 'true_positive' AND way <> 'waiting' AND NOT canary",

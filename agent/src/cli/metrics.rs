@@ -141,6 +141,9 @@ async fn measure(config: &Config, over: Over) -> Result<Report, Failed> {
     Ok(made?)
 }
 
+/// Most metrics without a number that are named.
+const SHOWN: usize = 12;
+
 fn day(at: Time) -> String {
     at.format("%Y-%m-%d %H:%MZ").to_string()
 }
@@ -169,9 +172,13 @@ fn show(made: &Report, out: &Out) {
             out.line(&format!("  {}", crate::text::oneline(&line, 300)));
         }
     }
-    if !made.not_measured.is_empty() {
-        let names: Vec<&str> = made.not_measured.iter().map(|m| m.metric).collect();
-        out.line(&format!("\nnot measured: {}", names.join(", ")));
+    let names: Vec<&str> = made.not_measured.iter().map(|m| m.metric).collect();
+    match names.len() {
+        0 => {}
+        1..=SHOWN => out.line(&format!("\nnot measured: {}", names.join(", "))),
+        n => out.line(&format!(
+            "\nnot measured: {n} figures; `nightdesk metrics export` says why for each"
+        )),
     }
 }
 

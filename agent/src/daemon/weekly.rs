@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use state::store::metrics::MetricsExport;
 use tokio_util::sync::CancellationToken;
 
@@ -54,8 +55,8 @@ pub(super) async fn keep(ctx: Arc<Ctx>, stop: CancellationToken) {
     }
 }
 
-/// Exports the last week that is over, if the schedule came round since the last export, or since the first alert when
-/// there was none. However often it came round while the daemon was down, one export makes up for it.
+/// Exports the week that was over when the schedule last came round, if it was not exported before. What went by before the
+/// first alert does not count; however often it came round while the daemon was down, the last time makes up for all.
 ///
 /// # Errors
 /// When the store fails, a file can't be written or the schedule is none: then nothing counts as exported.
@@ -63,20 +64,19 @@ pub async fn export_due(ctx: &Ctx) -> anyhow::Result<Option<Exported>> {
     let settings = &ctx.config.people.metrics;
     let schedule = settings.schedule();
     let schedule = schedule.map_err(|why| anyhow::anyhow!("[metrics] at {why}"))?;
-    let last = ctx.store.metrics_exports(1).await?;
-    let since = match last.first() {
-        Some(last) => Some(last.at),
-        None => ctx.store.first_received().await?,
+    let Some(first) = ctx.store.first_received().await? else {
+        return Ok(None);
     };
     let now = ctx.now();
-    // A last export that lies ahead was made by a clock that has been set back since: the schedule goes on from now.
-    let Some(since) = since.filter(|at| *at < now) else {
+    let mut rounds = schedule.after(&(now + TimeDelta::seconds(1))).rev();
+    let Some(due) = rounds.find(|at| *at <= now).filter(|at| *at > first) else {
         return Ok(None);
     };
-    if schedule.after(&since).next().is_none_or(|next| next > now) {
+    let week = Stretch::last_week(due, settings.time_zone)?;
+    let last = ctx.store.metrics_exports(1).await?;
+    if last.first().is_some_and(|last| last.until >= week.until) {
         return Ok(None);
     }
-    let week = Stretch::last_week(now, settings.time_zone)?;
     let made = report(&ctx.store, settings, &week, now).await?;
     let dir = settings.dir.join(&week.name);
     write(&made, &settings.formats, &dir)?;

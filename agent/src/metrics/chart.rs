@@ -9,7 +9,12 @@ use html_escape::encode_text;
 const LABEL: usize = 34;
 
 fn label(text: &str) -> String {
-    encode_text(&crate::text::oneline(text, LABEL)).into_owned()
+    encode_text(&plain(text)).into_owned()
+}
+
+/// Outside text: short, and no link for a mail program.
+fn plain(text: &str) -> String {
+    crate::text::defang(&crate::text::oneline(text, LABEL))
 }
 
 fn shown(v: f64) -> String {
@@ -36,7 +41,7 @@ pub(super) fn bars(bars: &[(String, f64)], title: &str) -> String {
     const WIDE: f64 = 330.0;
     let told: Vec<String> = bars
         .iter()
-        .map(|(name, v)| format!("{}: {}", crate::text::oneline(name, LABEL), shown(*v)))
+        .map(|(name, v)| format!("{}: {}", plain(name), shown(*v)))
         .collect();
     let height = super::stats::float(i64::try_from(bars.len()).unwrap_or_default()) * ROW + 4.0;
     let mut out = open(
@@ -71,7 +76,7 @@ pub(super) fn line(points: &[(String, Option<f64>)], title: &str) -> String {
         return String::new();
     }
     const STEP: f64 = 130.0;
-    const HIGH: f64 = 110.0;
+    const HIGH: f64 = 74.0;
     const TOP: f64 = 24.0;
     let told: Vec<String> = points
         .iter()

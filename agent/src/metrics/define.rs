@@ -57,24 +57,6 @@ impl Definition {
     }
 }
 
-const fn of(
-    (metric, title): (&'static str, &'static str),
-    kind: Kind,
-    unit: &'static str,
-    (formula, empty): (&'static str, &'static str),
-    better: Better,
-) -> Definition {
-    Definition {
-        metric,
-        title,
-        kind,
-        unit,
-        formula,
-        better,
-        empty,
-    }
-}
-
 use Better::{Less, More, Neither};
 use Kind::{Amount, Count, Share, Spread};
 
@@ -89,560 +71,148 @@ const NO_CASE: &str = "no case of the period has ended a run";
 const NO_SCOPE: &str =
     "no alert of the period is in scope of a service level, or none has been decided yet";
 
-/// Every metric, in the order of the report. An alert belongs to the period in which its source created it.
-pub const DEFINITIONS: &[Definition] = &[
-    of(
-        ("alert_volume", "alerts"),
-        Count,
-        "alerts",
-        ("alerts created at their source in the period", NO_ALERT),
-        Neither,
-    ),
-    of(
-        ("case_volume", "cases"),
-        Count,
-        "cases",
-        ("cases of these alerts", NO_ALERT),
-        Neither,
-    ),
-    of(
-        ("verdicts", "verdicts"),
-        Count,
-        "alerts",
-        (
-            "last word by kind: the daemon's (machine), people's (human), and a person's before the daemon's (final)",
-            NO_ALERT,
-        ),
-        Neither,
-    ),
-    of(
-        ("ttd", "time to detect"),
-        Spread,
-        "seconds",
-        (
-            "alert created at its source - earliest event in the alert",
-            "no alert says when its events happened",
-        ),
-        Less,
-    ),
-    of(
-        ("ingest_lag", "ingest lag"),
-        Spread,
-        "seconds",
-        ("alert stored here - alert created at its source", NO_ALERT),
-        Less,
-    ),
-    of(
-        ("tta_machine", "time to triage"),
-        Spread,
-        "seconds",
-        (
-            "first worker took the case - alert created at its source",
-            "no alert of the period was taken up",
-        ),
-        Less,
-    ),
-    of(
-        ("tta_human", "time to acknowledge"),
-        Spread,
-        "seconds",
-        (
-            "first human action on the case - case handed to a person (escalated or asked)",
-            "no alert of the period was handed to a person who then acted",
-        ),
-        Less,
-    ),
-    of(
-        ("tti", "time to investigate"),
-        Spread,
-        "seconds",
-        (
-            "first verdict of the daemon - first worker took the case",
-            "the daemon judged no alert of the period",
-        ),
-        Less,
-    ),
-    of(
-        ("time_to_decision", "time to decision"),
-        Spread,
-        "seconds",
-        (
-            "first verdict of the daemon - alert created at its source",
-            "the daemon judged no alert of the period",
-        ),
-        Less,
-    ),
-    of(
-        ("ttc", "time to contain"),
-        Spread,
-        "seconds",
-        (
-            "first executed countermeasure - alert created at its source; true positives",
-            "no true positive of the period was contained through the daemon",
-        ),
-        Less,
-    ),
-    of(
-        ("ttr", "time to resolve"),
-        Spread,
-        "seconds",
-        (
-            "case closed (the last time) - alert created at its source",
-            NO_CLOSE,
-        ),
-        Less,
-    ),
-    of(
-        ("dwell", "dwell time"),
-        Spread,
-        "seconds",
-        (
-            "alert created at its source - earliest evidence of compromise; true positives",
-            "the store does not say which event was the first of the compromise",
-        ),
-        Less,
-    ),
-    of(
-        ("tp_rate", "true positives"),
-        Share,
-        "ratio",
-        (
-            "true positives / (true, benign and false positives), last word",
-            NO_FINAL,
-        ),
-        Neither,
-    ),
-    of(
-        ("bp_rate", "benign positives"),
-        Share,
-        "ratio",
-        (
-            "benign positives / (true, benign and false positives), last word",
-            NO_FINAL,
-        ),
-        Neither,
-    ),
-    of(
-        ("fp_rate", "false positives"),
-        Share,
-        "ratio",
-        (
-            "false positives / (true, benign and false positives), last word",
-            NO_FINAL,
-        ),
-        Less,
-    ),
-    of(
-        ("noise_rate", "noise"),
-        Share,
-        "ratio",
-        (
-            "(benign + false positives) / (true, benign and false positives), last word",
-            NO_FINAL,
-        ),
-        Less,
-    ),
-    of(
-        ("machine_tp_rate", "true positives (daemon)"),
-        Share,
-        "ratio",
-        ("as tp_rate, the daemon's verdicts alone", NO_MACHINE),
-        Neither,
-    ),
-    of(
-        ("machine_bp_rate", "benign positives (daemon)"),
-        Share,
-        "ratio",
-        ("as bp_rate, the daemon's verdicts alone", NO_MACHINE),
-        Neither,
-    ),
-    of(
-        ("machine_fp_rate", "false positives (daemon)"),
-        Share,
-        "ratio",
-        ("as fp_rate, the daemon's verdicts alone", NO_MACHINE),
-        Neither,
-    ),
-    of(
-        ("machine_noise_rate", "noise (daemon)"),
-        Share,
-        "ratio",
-        ("as noise_rate, the daemon's verdicts alone", NO_MACHINE),
-        Neither,
-    ),
-    of(
-        ("human_tp_rate", "true positives (people)"),
-        Share,
-        "ratio",
-        ("as tp_rate, people's words alone", NO_HUMAN),
-        Neither,
-    ),
-    of(
-        ("human_bp_rate", "benign positives (people)"),
-        Share,
-        "ratio",
-        ("as bp_rate, people's words alone", NO_HUMAN),
-        Neither,
-    ),
-    of(
-        ("human_fp_rate", "false positives (people)"),
-        Share,
-        "ratio",
-        ("as fp_rate, people's words alone", NO_HUMAN),
-        Neither,
-    ),
-    of(
-        ("human_noise_rate", "noise (people)"),
-        Share,
-        "ratio",
-        ("as noise_rate, people's words alone", NO_HUMAN),
-        Neither,
-    ),
-    of(
-        ("undetermined_rate", "undetermined"),
-        Share,
-        "ratio",
-        (
-            "closed alerts whose last word is undetermined / closed alerts",
-            NO_CLOSE,
-        ),
-        Less,
-    ),
-    of(
-        ("escalation_rate", "handed to people"),
-        Share,
-        "ratio",
-        (
-            "triaged alerts whose case was escalated or asked about / triaged alerts",
-            "no alert of the period was taken up",
-        ),
-        Less,
-    ),
-    of(
-        ("asked_rate", "asked to confirm"),
-        Share,
-        "ratio",
-        (
-            "triaged alerts whose case first went to a person as a question / triaged alerts",
-            "no alert of the period was taken up",
-        ),
-        Neither,
-    ),
-    of(
-        ("tier2_rate", "tier 1 to 2"),
-        Share,
-        "ratio",
-        (
-            "alerts judged at tier 2 or 3 / alerts judged",
-            "the daemon judged no alert of the period",
-        ),
-        Neither,
-    ),
-    of(
-        ("tier3_rate", "tier 2 to 3"),
-        Share,
-        "ratio",
-        (
-            "alerts judged at tier 3 / alerts judged at tier 2 or 3",
-            "no alert of the period reached tier 2",
-        ),
-        Neither,
-    ),
-    of(
-        ("automation_coverage", "closed without a person"),
-        Share,
-        "ratio",
-        (
-            "closed alerts without a human action up to the close / closed alerts",
-            NO_CLOSE,
-        ),
-        More,
-    ),
-    of(
-        ("auto_close_precision", "auto-close precision"),
-        Share,
-        "ratio",
-        (
-            "1 - overturned / reviewed, of cases drawn at random before their close in the period; overturned: a person's word on an alert is neither harmless nor duplicate",
-            NO_REVIEW,
-        ),
-        More,
-    ),
-    of(
-        ("missed_tp_rate", "missed true positives"),
-        Share,
-        "ratio",
-        (
-            "reviewed cases with an alert that a person called a true positive / reviewed, of the same sample",
-            NO_REVIEW,
-        ),
-        Less,
-    ),
-    of(
-        ("review_sample", "closes drawn for review"),
-        Count,
-        "cases",
-        (
-            "cases drawn at random before their close in the period",
-            NO_ALERT,
-        ),
-        Neither,
-    ),
-    of(
-        ("review_done", "drawn and reviewed"),
-        Share,
-        "ratio",
-        (
-            "drawn cases with a person's word / drawn cases",
-            "no close was drawn for review in the period",
-        ),
-        More,
-    ),
-    of(
-        (
-            "close_overturned_unsampled",
-            "overturned outside the sample",
-        ),
-        Share,
-        "ratio",
-        (
-            "alerts closed without a person and not called harmless since / those with a person's word since; not a random sample",
-            "no person spoke on an alert that was closed without one",
-        ),
-        Less,
-    ),
-    of(
-        ("agreement", "agreement"),
-        Share,
-        "ratio",
-        (
-            "alerts of which the daemon's last verdict and the person's last word are the same / alerts with both",
-            "no alert of the period has both verdicts",
-        ),
-        More,
-    ),
-    of(
-        ("kappa", "agreement beyond chance"),
-        Amount,
-        "kappa",
-        (
-            "Cohen's kappa over the six verdicts, same alerts as agreement",
-            "no alert of the period has both verdicts, or chance alone agrees on all",
-        ),
-        More,
-    ),
-    of(
-        ("reopen_rate_7d", "worked again within 7 days"),
-        Share,
-        "ratio",
-        (
-            "alerts whose case was taken up again within 7 days of its first close / alerts whose case was closed",
-            NO_CLOSE,
-        ),
-        Less,
-    ),
-    of(
-        ("reopen_rate_30d", "worked again within 30 days"),
-        Share,
-        "ratio",
-        ("the same within 30 days", NO_CLOSE),
-        Less,
-    ),
-    of(
-        ("sla_breach_rate_tta", "SLA broken: acknowledge"),
-        Share,
-        "ratio",
-        (
-            "alerts not acted on by a person within their severity's time after they were handed to one / those decided: acted on, or open past it",
-            NO_SCOPE,
-        ),
-        Less,
-    ),
-    of(
-        ("sla_breach_rate_ttr", "SLA broken: resolve"),
-        Share,
-        "ratio",
-        (
-            "alerts not closed within their severity's time after they were created / those decided: closed, or open past it",
-            NO_SCOPE,
-        ),
-        Less,
-    ),
-    of(
-        ("backlog", "open cases"),
-        Count,
-        "cases",
-        (
-            "cases opened before the end of the period and not closed then",
-            NO_ALERT,
-        ),
-        Less,
-    ),
-    of(
-        ("backlog_age", "age of open cases"),
-        Spread,
-        "seconds",
-        (
-            "end of the period - time of the first alert; open cases",
-            "nothing was open at the end of the period",
-        ),
-        Less,
-    ),
-    of(
-        ("approvals_requested", "questions asked"),
-        Count,
-        "questions",
-        (
-            "questions to people that were asked in the period",
-            NO_ALERT,
-        ),
-        Neither,
-    ),
-    of(
-        ("approvals_approved", "approved"),
-        Count,
-        "questions",
-        ("of these, answered with yes", NO_ALERT),
-        Neither,
-    ),
-    of(
-        ("approvals_denied", "denied"),
-        Count,
-        "questions",
-        ("of these, answered with no", NO_ALERT),
-        Neither,
-    ),
-    of(
-        ("approvals_expired", "expired"),
-        Count,
-        "questions",
-        (
-            "of these, ended without an answer, which means no",
-            NO_ALERT,
-        ),
-        Less,
-    ),
-    of(
-        ("approvals_pending", "pending"),
-        Count,
-        "questions",
-        ("of these, still open", NO_ALERT),
-        Less,
-    ),
-    of(
-        ("approval_latency", "time to answer"),
-        Spread,
-        "seconds",
-        (
-            "answered - asked; questions of the period with an answer",
-            "no question of the period was answered",
-        ),
-        Less,
-    ),
-    of(
-        ("analyst_hours_saved", "analyst hours saved (estimate)"),
-        Amount,
-        "hours",
-        (
-            "(minutes by hand of alerts closed without a person, by the operator's terms - minutes for reviews done) / 60; an estimate",
-            "nothing was closed without a person, or the terms say no minutes",
-        ),
-        More,
-    ),
-    of(
-        ("cost_usd", "model cost"),
-        Amount,
-        "usd",
-        (
-            "spent on cases whose first alert lies in the period",
-            NO_CASE,
-        ),
-        Less,
-    ),
-    of(
-        ("cost_usd_per_alert", "model cost per alert"),
-        Amount,
-        "usd",
-        ("cost_usd / alerts of these cases", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tokens_in", "tokens read by models"),
-        Amount,
-        "tokens",
-        ("as cost_usd", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tokens_in_per_alert", "tokens read per alert"),
-        Amount,
-        "tokens",
-        ("cost_tokens_in / alerts of these cases", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tokens_out", "tokens written by models"),
-        Amount,
-        "tokens",
-        ("as cost_usd", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tokens_out_per_alert", "tokens written per alert"),
-        Amount,
-        "tokens",
-        ("cost_tokens_out / alerts of these cases", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_model_turns", "model turns"),
-        Amount,
-        "turns",
-        ("as cost_usd", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_model_turns_per_alert", "model turns per alert"),
-        Amount,
-        "turns",
-        ("cost_model_turns / alerts of these cases", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tool_calls", "tool calls"),
-        Amount,
-        "calls",
-        ("as cost_usd", NO_CASE),
-        Less,
-    ),
-    of(
-        ("cost_tool_calls_per_alert", "tool calls per alert"),
-        Amount,
-        "calls",
-        ("cost_tool_calls / alerts of these cases", NO_CASE),
-        Less,
-    ),
-    of(
-        ("tool_error_rate", "tool errors"),
-        Share,
-        "ratio",
-        (
-            "calls that failed, timed out, found no server or whose end is unknown / calls sent; cases whose first alert lies in the period",
-            "no tool was called for the cases of the period",
-        ),
-        Less,
-    ),
-    of(
-        ("ingest_gap", "minutes without a poll"),
-        Amount,
-        "minutes",
-        (
-            "minutes of the period in which a polled source, once known, had no successful poll for more than three of its rounds (at least two minutes)",
-            "no successful poll was recorded before the end of the period; sources that push are not polled",
-        ),
-        Less,
-    ),
-];
+/// One line a metric: name, title; kind, unit, which way is better; formula; why there is none when there is none.
+macro_rules! definitions {
+    ($($metric:literal, $title:literal; $kind:ident $unit:literal $better:ident; $formula:literal; $empty:expr;)+) => {
+        /// Every metric, in the order of the report. An alert belongs to the period in which its source created it.
+        pub const DEFINITIONS: &[Definition] = &[$(Definition {
+            metric: $metric,
+            title: $title,
+            kind: $kind,
+            unit: $unit,
+            formula: $formula,
+            better: $better,
+            empty: $empty,
+        }),+];
+    };
+}
+
+definitions! {
+    "alert_volume", "alerts"; Count "alerts" Neither;
+        "alerts created at their source in the period"; NO_ALERT;
+    "case_volume", "cases"; Count "cases" Neither;
+        "cases of these alerts"; NO_ALERT;
+    "verdicts", "verdicts"; Count "alerts" Neither;
+        "last word by kind: the daemon's (machine), people's (human), and a person's before the daemon's (final)"; NO_ALERT;
+    "ttd", "time to detect"; Spread "seconds" Less;
+        "alert created at its source - earliest event in the alert"; "no alert says when its events happened";
+    "ingest_lag", "ingest lag"; Spread "seconds" Less;
+        "alert stored here - alert created at its source"; NO_ALERT;
+    "tta_machine", "time to triage"; Spread "seconds" Less;
+        "first worker took the case - alert created at its source"; "no alert of the period was taken up";
+    "tta_human", "time to acknowledge"; Spread "seconds" Less;
+        "first human action on the case - case handed to a person (escalated or asked)"; "no alert of the period was handed to a person who then acted";
+    "tti", "time to investigate"; Spread "seconds" Less;
+        "first verdict of the daemon - first worker took the case"; "the daemon judged no alert of the period";
+    "time_to_decision", "time to decision"; Spread "seconds" Less;
+        "first verdict of the daemon - alert created at its source"; "the daemon judged no alert of the period";
+    "ttc", "time to contain"; Spread "seconds" Less;
+        "first executed countermeasure - alert created at its source; true positives"; "no true positive of the period was contained through the daemon";
+    "ttr", "time to resolve"; Spread "seconds" Less;
+        "case closed (the last time) - alert created at its source"; NO_CLOSE;
+    "dwell", "dwell time"; Spread "seconds" Less;
+        "alert created at its source - earliest evidence of compromise; true positives"; "the store does not say which event was the first of the compromise";
+    "tp_rate", "true positives"; Share "ratio" Neither;
+        "true positives / (true, benign and false positives), last word"; NO_FINAL;
+    "bp_rate", "benign positives"; Share "ratio" Neither;
+        "benign positives / (true, benign and false positives), last word"; NO_FINAL;
+    "fp_rate", "false positives"; Share "ratio" Less;
+        "false positives / (true, benign and false positives), last word"; NO_FINAL;
+    "noise_rate", "noise"; Share "ratio" Less;
+        "(benign + false positives) / (true, benign and false positives), last word"; NO_FINAL;
+    "machine_tp_rate", "true positives (daemon)"; Share "ratio" Neither;
+        "as tp_rate, the daemon's verdicts alone"; NO_MACHINE;
+    "machine_bp_rate", "benign positives (daemon)"; Share "ratio" Neither;
+        "as bp_rate, the daemon's verdicts alone"; NO_MACHINE;
+    "machine_fp_rate", "false positives (daemon)"; Share "ratio" Neither;
+        "as fp_rate, the daemon's verdicts alone"; NO_MACHINE;
+    "machine_noise_rate", "noise (daemon)"; Share "ratio" Neither;
+        "as noise_rate, the daemon's verdicts alone"; NO_MACHINE;
+    "human_tp_rate", "true positives (people)"; Share "ratio" Neither;
+        "as tp_rate, people's words alone"; NO_HUMAN;
+    "human_bp_rate", "benign positives (people)"; Share "ratio" Neither;
+        "as bp_rate, people's words alone"; NO_HUMAN;
+    "human_fp_rate", "false positives (people)"; Share "ratio" Neither;
+        "as fp_rate, people's words alone"; NO_HUMAN;
+    "human_noise_rate", "noise (people)"; Share "ratio" Neither;
+        "as noise_rate, people's words alone"; NO_HUMAN;
+    "undetermined_rate", "undetermined"; Share "ratio" Less;
+        "closed alerts whose last word is undetermined / closed alerts"; NO_CLOSE;
+    "escalation_rate", "handed to people"; Share "ratio" Less;
+        "triaged alerts whose case was escalated or asked about / triaged alerts"; "no alert of the period was taken up";
+    "asked_rate", "asked to confirm"; Share "ratio" Neither;
+        "triaged alerts whose case first went to a person as a question / triaged alerts"; "no alert of the period was taken up";
+    "tier2_rate", "tier 1 to 2"; Share "ratio" Neither;
+        "alerts judged at tier 2 or 3 / alerts judged"; "the daemon judged no alert of the period";
+    "tier3_rate", "tier 2 to 3"; Share "ratio" Neither;
+        "alerts judged at tier 3 / alerts judged at tier 2 or 3"; "no alert of the period reached tier 2";
+    "automation_coverage", "closed without a person"; Share "ratio" More;
+        "closed alerts without a human action up to the close / closed alerts"; NO_CLOSE;
+    "auto_close_precision", "auto-close precision"; Share "ratio" More;
+        "1 - overturned / reviewed, of cases drawn at random before their close in the period; overturned: a person's word on an alert is neither harmless nor duplicate"; NO_REVIEW;
+    "missed_tp_rate", "missed true positives"; Share "ratio" Less;
+        "reviewed cases with an alert that a person called a true positive / reviewed, of the same sample"; NO_REVIEW;
+    "review_sample", "closes drawn for review"; Count "cases" Neither;
+        "cases drawn at random before their close in the period"; NO_ALERT;
+    "review_done", "drawn and reviewed"; Share "ratio" More;
+        "drawn cases with a person's word / drawn cases"; "no close was drawn for review in the period";
+    "close_overturned_unsampled", "overturned outside the sample"; Share "ratio" Less;
+        "alerts closed without a person and not called harmless since / those with a person's word since; not a random sample"; "no person spoke on an alert that was closed without one";
+    "agreement", "agreement"; Share "ratio" More;
+        "alerts of which the daemon's last verdict and the person's last word are the same / alerts with both"; "no alert of the period has both verdicts";
+    "kappa", "agreement beyond chance"; Amount "kappa" More;
+        "Cohen's kappa over the six verdicts, same alerts as agreement"; "no alert of the period has both verdicts, or chance alone agrees on all";
+    "reopen_rate_7d", "worked again within 7 days"; Share "ratio" Less;
+        "alerts whose case was taken up again within 7 days of its first close / alerts whose case was closed"; NO_CLOSE;
+    "reopen_rate_30d", "worked again within 30 days"; Share "ratio" Less;
+        "the same within 30 days"; NO_CLOSE;
+    "sla_breach_rate_tta", "SLA broken: acknowledge"; Share "ratio" Less;
+        "alerts not acted on by a person within their severity's time after they were handed to one / those decided: acted on, or open past it"; NO_SCOPE;
+    "sla_breach_rate_ttr", "SLA broken: resolve"; Share "ratio" Less;
+        "alerts not closed within their severity's time after they were created / those decided: closed, or open past it"; NO_SCOPE;
+    "backlog", "open cases"; Count "cases" Less;
+        "cases opened before the end of the period and not closed then"; NO_ALERT;
+    "backlog_age", "age of open cases"; Spread "seconds" Less;
+        "end of the period - time of the first alert; open cases"; "nothing was open at the end of the period";
+    "approvals_requested", "questions asked"; Count "questions" Neither;
+        "questions to people that were asked in the period"; NO_ALERT;
+    "approvals_approved", "approved"; Count "questions" Neither;
+        "of these, answered with yes"; NO_ALERT;
+    "approvals_denied", "denied"; Count "questions" Neither;
+        "of these, answered with no"; NO_ALERT;
+    "approvals_expired", "expired"; Count "questions" Less;
+        "of these, ended without an answer, which means no"; NO_ALERT;
+    "approvals_pending", "pending"; Count "questions" Less;
+        "of these, still open"; NO_ALERT;
+    "approval_latency", "time to answer"; Spread "seconds" Less;
+        "answered - asked; questions of the period with an answer"; "no question of the period was answered";
+    "analyst_hours_saved", "analyst hours saved (estimate)"; Amount "hours" More;
+        "(minutes by hand of alerts closed without a person, by the operator's terms - minutes for reviews done) / 60; an estimate"; "nothing was closed without a person, or the terms say no minutes";
+    "cost_usd", "model cost"; Amount "usd" Less;
+        "spent on cases whose first alert lies in the period"; NO_CASE;
+    "cost_usd_per_alert", "model cost per alert"; Amount "usd" Less;
+        "cost_usd / alerts of these cases"; NO_CASE;
+    "cost_tokens_in", "tokens read by models"; Amount "tokens" Less;
+        "as cost_usd"; NO_CASE;
+    "cost_tokens_in_per_alert", "tokens read per alert"; Amount "tokens" Less;
+        "cost_tokens_in / alerts of these cases"; NO_CASE;
+    "cost_tokens_out", "tokens written by models"; Amount "tokens" Less;
+        "as cost_usd"; NO_CASE;
+    "cost_tokens_out_per_alert", "tokens written per alert"; Amount "tokens" Less;
+        "cost_tokens_out / alerts of these cases"; NO_CASE;
+    "cost_model_turns", "model turns"; Amount "turns" Less;
+        "as cost_usd"; NO_CASE;
+    "cost_model_turns_per_alert", "model turns per alert"; Amount "turns" Less;
+        "cost_model_turns / alerts of these cases"; NO_CASE;
+    "cost_tool_calls", "tool calls"; Amount "calls" Less;
+        "as cost_usd"; NO_CASE;
+    "cost_tool_calls_per_alert", "tool calls per alert"; Amount "calls" Less;
+        "cost_tool_calls / alerts of these cases"; NO_CASE;
+    "tool_error_rate", "tool errors"; Share "ratio" Less;
+        "calls that failed, timed out, found no server or whose end is unknown / calls sent; cases whose first alert lies in the period"; "no tool was called for the cases of the period";
+    "ingest_gap", "minutes without a poll"; Amount "minutes" Less;
+        "minutes of the period in which a polled source, once known, had no successful poll for more than three of its rounds (at least two minutes)"; "no successful poll was recorded before the end of the period; sources that push are not polled";
+}
 
 #[cfg(test)]
 mod tests {

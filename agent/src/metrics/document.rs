@@ -5,7 +5,7 @@ use serde::Serialize;
 use state::model::{CaseId, CaseStatus, Severity, Time, VerdictReason};
 use state::store::metrics::Survey;
 
-use super::define::DEFINITIONS;
+use super::define::{DEFINITIONS, Definition};
 use super::numbers::Number;
 use super::period::Stretch;
 use super::{EARLIER, noise};
@@ -333,13 +333,14 @@ fn warnings(period: &PeriodEntry, numbers: &[Number]) -> Vec<String> {
         .iter()
         .filter(|n| n.dimension == "all" && n.is_small())
     {
-        if !small.contains(&number.metric.as_str()) {
-            small.push(&number.metric);
+        let title = Definition::of(&number.metric).map_or("", |d| d.title);
+        if !small.contains(&title) {
+            small.push(title);
         }
     }
     if !small.is_empty() {
         warnings.push(format!(
-            "fewer than {} cases stand behind: {}",
+            "fewer than {} stand behind, so it may be chance: {}",
             super::stats::SMALL,
             small.join(", ")
         ));
@@ -352,9 +353,9 @@ fn warnings(period: &PeriodEntry, numbers: &[Number]) -> Vec<String> {
     });
     for gap in gaps {
         warnings.push(format!(
-            "source {} was not polled for {:.0} minutes: low figures may be missing alerts",
+            "source {} was not polled for {} of it: low figures may be missing alerts",
             gap.dimension_value,
-            gap.value.unwrap_or_default()
+            super::shown::value("seconds", gap.value.unwrap_or_default() * 60.0)
         ));
     }
     warnings

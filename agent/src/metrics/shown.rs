@@ -21,9 +21,10 @@ pub(super) fn value(unit: &str, v: f64) -> String {
         "hours" => format!("{v:.1} h"),
         "minutes" => format!("{v:.0} min"),
         "kappa" => format!("{v:.2}"),
+        "usd" if v == 0.0 => "$0".to_owned(),
         "usd" if v.abs() < 1.0 => format!("${v:.4}"),
         "usd" => format!("${v:.2}"),
-        _ if v.fract() == 0.0 => grouped(v),
+        _ if v.fract() == 0.0 || v.abs() >= 1e4 => grouped(v),
         _ => format!("{v:.1}"),
     }
 }

@@ -3,4 +3,5 @@
 mod export;
 mod numbers;
 mod oracle;
+mod outside;
 mod weekly;

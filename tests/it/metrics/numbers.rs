@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent::config::{MetricsConfig, Zone};
-use agent::metrics::{Report, Stretch, report};
+use agent::metrics::{Report, RuleEntry, Stretch, report};
 use chrono::TimeDelta;
 use state::model::{Time, VerdictKind as V};
 use state::store::Store;
@@ -38,12 +38,17 @@ async fn filled(seed: i64) -> (tempfile::TempDir, Store) {
         seed,
     };
     fill(&file, months).await.unwrap();
-    let store = Store::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    let store = Store::open(&format!("sqlite:{}", file.display()))
+        .await
+        .unwrap();
     (dir, store)
 }
 
 fn over(stretch: &Stretch) -> (i64, i64) {
-    (stretch.since.timestamp_micros(), stretch.until.timestamp_micros())
+    (
+        stretch.since.timestamp_micros(),
+        stretch.until.timestamp_micros(),
+    )
 }
 
 fn near(a: Option<f64>, b: Option<f64>) -> bool {
@@ -67,8 +72,17 @@ fn equal(made: &Report, wanted: &Found, earlier: &[Found]) -> usize {
         let Some((value, n)) = left.remove(&place) else {
             panic!("{place:?} = {:?} is not in the oracle", number.value);
         };
-        assert!(near(number.value, value) && number.n == n, "{place:?}: {:?} of {}, not {value:?} of {n}", number.value, number.n);
-        assert_eq!(number.value.is_none(), number.not_measured.is_some(), "{place:?}");
+        assert!(
+            near(number.value, value) && number.n == n,
+            "{place:?}: {:?} of {}, not {value:?} of {n}",
+            number.value,
+            number.n
+        );
+        assert_eq!(
+            number.value.is_none(),
+            number.not_measured.is_some(),
+            "{place:?}"
+        );
         for (had, then) in number.earlier.iter().zip(earlier) {
             let then = then.get(&place).and_then(|(v, _)| *v);
             assert!(near(*had, then), "{place:?} earlier: {had:?}, not {then:?}");
@@ -82,7 +96,10 @@ fn equal(made: &Report, wanted: &Found, earlier: &[Found]) -> usize {
             _ => Some((known[middle - 1] + known[middle]) / 2.0),
         };
         assert!(near(number.median, median), "{place:?} median");
-        assert!(near(number.before, number.earlier.last().copied().flatten()), "{place:?} before");
+        assert!(
+            near(number.before, number.earlier.last().copied().flatten()),
+            "{place:?} before"
+        );
     }
     assert!(left.is_empty(), "not in the report: {left:?}");
     wanted.len()
@@ -102,21 +119,46 @@ async fn every_number_equals_another_computation_of_it() {
         let made = report(&store, &config, &stretch, as_of).await.unwrap();
         let micros = as_of.timestamp_micros();
         let wanted = figures(&all, over(&stretch), micros, &config);
-        let born = all.iter().flat_map(|w| &w.alerts).map(|a| a.time).min().unwrap();
+        let born = all
+            .iter()
+            .flat_map(|w| &w.alerts)
+            .map(|a| a.time)
+            .min()
+            .unwrap();
         let earlier: Vec<Found> = (1..=4)
             .rev()
             .map(|back| stretch.before(back))
             // A week before the first alert is not measured at all.
-            .map(|s| if s.until <= born { Found::new() } else { figures(&all, over(&s), micros, &config) })
+            .map(|s| {
+                if s.until <= born {
+                    Found::new()
+                } else {
+                    figures(&all, over(&s), micros, &config)
+                }
+            })
             .collect();
         let compared = equal(&made, &wanted, &earlier);
         assert!(compared > 600, "{compared} numbers");
-        let measured = wanted.values().filter(|(v, n)| v.is_some() && *n > 0).count();
+        let measured = wanted
+            .values()
+            .filter(|(v, n)| v.is_some() && *n > 0)
+            .count();
         assert!(measured > 550, "{measured} of {compared} are measured");
         let of = |metric: &str| made.number(metric, "value").unwrap().value.unwrap();
         // The made-up weeks have something of everything, or equality shows nothing.
-        for metric in ["auto_close_precision", "automation_coverage", "sla_breach_rate_tta", "sla_breach_rate_ttr", "escalation_rate", "kappa"] {
-            assert!(of(metric) > 0.0 && of(metric) < 1.0, "{metric} {}", of(metric));
+        for metric in [
+            "auto_close_precision",
+            "automation_coverage",
+            "sla_breach_rate_tta",
+            "sla_breach_rate_ttr",
+            "escalation_rate",
+            "kappa",
+        ] {
+            assert!(
+                of(metric) > 0.0 && of(metric) < 1.0,
+                "{metric} {}",
+                of(metric)
+            );
         }
         rules_equal(&made, &all, &stretch, &config);
         store.close().await;
@@ -129,70 +171,125 @@ fn rules_equal(made: &Report, all: &[Whole], stretch: &Stretch, config: &Metrics
     let ever = rows(all, (0, stretch.until.timestamp_micros()), config);
     let mut groups: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
     for row in &cohort {
-        groups.entry((&row.source, &row.rule)).or_default().push(row);
+        groups
+            .entry((&row.source, &row.rule))
+            .or_default()
+            .push(row);
     }
     assert_eq!(made.rules.len(), groups.len());
     let mut noisy = 0;
     for entry in &made.rules {
-        let of = groups.remove(&(entry.source.as_str(), entry.rule.as_str())).unwrap();
-        let n = |kind| of.iter().filter(|r| r.last_word() == Some(kind)).count() as i64;
-        let (tp, bp, fp) = (n(V::TruePositive), n(V::BenignPositive), n(V::FalsePositive));
-        let counts = entry.counts;
-        assert_eq!((counts.volume, counts.true_positive, counts.benign_positive, counts.false_positive), (of.len() as i64, tp, bp, fp), "{}", entry.rule);
-        let human: f64 = of.iter().map(|r| r.human_minutes()).sum();
-        let machine: i64 = of.iter().map(|r| r.machine_micros()).sum();
-        assert!(near(Some(entry.human_minutes), Some(human)), "{}", entry.rule);
-        assert!(near(Some(entry.machine_minutes), Some(machine as f64 / 6e7)), "{}", entry.rule);
-        let real = ever.iter().filter(|r| (&r.source, &r.rule) == (&entry.source, &entry.rule) && r.last_word() == Some(V::TruePositive));
-        let last = real.map(Row::created).max();
-        assert_eq!(entry.last_tp.map(|t| t.timestamp_micros()), last, "{}", entry.rule);
-        let (k, all_of) = ((bp + fp) as f64, (tp + bp + fp) as f64);
-        let z = 1.959_963_984_540_054_f64;
-        let low = (all_of > 0.0).then(|| {
-            let p = k / all_of;
-            ((p + z * z / (2.0 * all_of) - z * (p * (1.0 - p) / all_of + z * z / (4.0 * all_of * all_of)).sqrt()) / (1.0 + z * z / all_of)).max(0.0)
+        let rule = (entry.source.as_str(), entry.rule.as_str());
+        let of = groups.remove(&rule).unwrap();
+        let real = ever.iter().filter(|r| {
+            (r.source.as_str(), r.rule.as_str()) == rule && r.last_word() == Some(V::TruePositive)
         });
-        assert!(near(entry.noise_lower, low), "{}: {:?} {low:?}", entry.rule, entry.noise_lower);
-        let month = (stretch.until - TimeDelta::days(30)).timestamp_micros();
-        let flagged = (of.len() >= 10 && low >= Some(0.9)) || (of.len() >= 20 && last.is_none_or(|t| t < month));
+        let last = real.map(|r| r.c).max();
+        let flagged = rule_equal(entry, &of, last, stretch);
         assert_eq!(entry.suggestion.is_some(), flagged, "{}", entry.rule);
-        let harmless: Vec<&&Row> = of.iter().filter(|r| matches!(r.last_word(), Some(V::BenignPositive | V::FalsePositive))).collect();
-        let mut reasons: BTreeMap<&str, i64> = BTreeMap::new();
-        for row in &harmless {
-            *reasons.entry(row.reason.unwrap().as_str()).or_default() += 1;
-        }
-        let top = reasons.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
-        assert_eq!(entry.top_reason.map(|r| r.as_str()), top.map(|(r, _)| *r), "{}", entry.rule);
-        if !flagged {
-            continue;
-        }
-        noisy += 1;
-        let told = entry.evidence.join("; ");
-        let mut people: BTreeMap<&str, i64> = BTreeMap::new();
-        for row in &harmless {
-            *people.entry(all[row.case].principal()).or_default() += 1;
-        }
-        if harmless.len() >= 5 {
-            let most = people.values().max().unwrap();
-            let said = format!("acted in {most} of {} harmless alerts", harmless.len());
-            assert!(told.contains(&said), "{}: {told} lacks {said}", entry.rule);
-        }
-        if let Some((reason, n)) = top {
-            assert!(told.contains(&format!("reason {reason} in {n} of {}", harmless.len())), "{told}");
-        }
+        let people = of.iter().filter(|r| is_harmless(r));
+        let people: Vec<&str> = people.map(|r| all[r.case].principal()).collect();
+        evidence_equal(entry, &of, &people);
+        noisy += usize::from(flagged);
     }
     assert!(groups.is_empty());
     assert!(noisy >= 1, "no noisy rule in {} rules", made.rules.len());
+}
+
+fn is_harmless(row: &Row) -> bool {
+    matches!(row.last_word(), Some(V::BenignPositive | V::FalsePositive))
+}
+
+/// Counts, minutes, bound and last true positive of a rule; gives whether it is noisy.
+fn rule_equal(entry: &RuleEntry, of: &[&Row], last: Option<i64>, stretch: &Stretch) -> bool {
+    let n = |kind| of.iter().filter(|r| r.last_word() == Some(kind)).count() as i64;
+    let (tp, bp, fp) = (
+        n(V::TruePositive),
+        n(V::BenignPositive),
+        n(V::FalsePositive),
+    );
+    let had = entry.counts;
+    let had = (
+        had.volume,
+        had.true_positive,
+        had.benign_positive,
+        had.false_positive,
+    );
+    let rule = &entry.rule;
+    assert_eq!(had, (of.len() as i64, tp, bp, fp), "{rule}");
+    let human: f64 = of.iter().map(|r| r.human_minutes()).sum();
+    assert!(near(Some(entry.human_minutes), Some(human)), "{rule}");
+    let machine: i64 = of.iter().map(|r| r.machine_micros()).sum();
+    let machine = machine as f64 / 6e7;
+    assert!(near(Some(entry.machine_minutes), Some(machine)), "{rule}");
+    let had = entry.last_tp.map(|t| t.timestamp_micros());
+    assert_eq!(had, last, "{rule}");
+    let (k, n) = ((bp + fp) as f64, (tp + bp + fp) as f64);
+    let z = 1.959_963_984_540_054_f64;
+    let low = (n > 0.0).then(|| {
+        let p = k / n;
+        let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+        ((p + z * z / (2.0 * n) - half) / (1.0 + z * z / n)).max(0.0)
+    });
+    assert!(near(entry.noise_lower, low), "{rule}: {low:?}");
+    let month = (stretch.until - TimeDelta::days(30)).timestamp_micros();
+    let quiet = last.is_none_or(|t| t < month);
+    (of.len() >= 10 && low >= Some(0.9)) || (of.len() >= 20 && quiet)
+}
+
+/// What the suggestion of a rule rests on.
+fn evidence_equal(entry: &RuleEntry, of: &[&Row], people: &[&str]) {
+    let harmless: Vec<&&Row> = of.iter().filter(|r| is_harmless(r)).collect();
+    let most = |words: &[&str]| {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for word in words {
+            *count.entry(word).or_default() += 1;
+        }
+        let top = count
+            .into_iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
+        top.map(|(word, n)| (word.to_owned(), n))
+    };
+    let reasons: Vec<&str> = harmless
+        .iter()
+        .map(|r| r.reason.unwrap().as_str())
+        .collect();
+    let top = most(&reasons);
+    let had = entry.top_reason.map(|r| r.as_str().to_owned());
+    assert_eq!(had, top.clone().map(|(r, _)| r), "{}", entry.rule);
+    if entry.suggestion.is_none() {
+        assert!(entry.evidence.is_empty());
+        return;
+    }
+    let told = entry.evidence.join("; ");
+    if let Some((reason, n)) = top {
+        let said = format!("reason {reason} in {n} of {}", harmless.len());
+        assert!(told.contains(&said), "{told} lacks {said}");
+    }
+    if harmless.len() >= 5 {
+        let most = people
+            .iter()
+            .map(|p| people.iter().filter(|q| *q == p).count());
+        let most = most.max().unwrap();
+        let said = format!("acted in {most} of {} harmless alerts", harmless.len());
+        assert!(told.contains(&said), "{}: {told} lacks {said}", entry.rule);
+    }
 }
 
 #[tokio::test]
 async fn an_empty_store_measures_nothing_and_says_so() {
     let store = Store::open("sqlite::memory:").await.unwrap();
     let stretch = Stretch::week("2026-W46", zone()).unwrap();
-    let made = report(&store, &config(), &stretch, at("2026-11-20T00:00:00Z")).await.unwrap();
+    let made = report(&store, &config(), &stretch, at("2026-11-20T00:00:00Z"))
+        .await
+        .unwrap();
     for number in &made.numbers {
-        let zero = number.value == Some(0.0) && matches!(number.unit, "alerts" | "cases" | "questions");
-        assert!(zero || (number.value.is_none() && number.not_measured.is_some()), "{number:?}");
+        let zero =
+            number.value == Some(0.0) && matches!(number.unit, "alerts" | "cases" | "questions");
+        assert!(
+            zero || (number.value.is_none() && number.not_measured.is_some()),
+            "{number:?}"
+        );
         assert!(number.earlier.iter().all(Option::is_none), "{number:?}");
     }
     assert!(made.not_measured.len() > 40, "{}", made.not_measured.len());
@@ -222,7 +319,11 @@ async fn gaps_are_what_lies_between_polls() {
     let as_of = week.until + TimeDelta::days(2);
     let made = report(&store, &config(), &week, as_of).await.unwrap();
     for source in ["steady", "brief"] {
-        let own: Vec<Time> = polls.iter().filter(|(s, _)| *s == source).map(|(_, t)| *t).collect();
+        let own: Vec<Time> = polls
+            .iter()
+            .filter(|(s, _)| *s == source)
+            .map(|(_, t)| *t)
+            .collect();
         let mut edges: Vec<(Time, Time)> = own.windows(2).map(|w| (w[0], w[1])).collect();
         let last = *own.last().unwrap();
         if last + within < week.until {
@@ -235,16 +336,35 @@ async fn gaps_are_what_lies_between_polls() {
             .filter(|d| *d > TimeDelta::zero())
             .map(|d| d.num_seconds() as f64 / 60.0);
         let silent: Vec<f64> = silent.collect();
-        let entry = made.ingest_gaps.iter().find(|g| g.source == source).unwrap();
-        assert!(near(Some(entry.minutes), Some(silent.iter().sum())), "{source}: {entry:?} {silent:?}");
+        let entry = made
+            .ingest_gaps
+            .iter()
+            .find(|g| g.source == source)
+            .unwrap();
+        assert!(
+            near(Some(entry.minutes), Some(silent.iter().sum())),
+            "{source}: {entry:?} {silent:?}"
+        );
         assert_eq!(entry.gaps, silent.len() as i64, "{source}");
-        assert!(near(Some(entry.longest), silent.iter().copied().reduce(f64::max)), "{source}");
+        assert!(
+            near(Some(entry.longest), silent.iter().copied().reduce(f64::max)),
+            "{source}"
+        );
         let known = week.until - own[0].max(week.since);
-        assert!(near(Some(entry.of), Some(known.num_seconds() as f64 / 60.0)), "{source}");
-        assert!(made.warnings.iter().any(|w| w.contains(source)), "{:?}", made.warnings);
+        assert!(
+            near(Some(entry.of), Some(known.num_seconds() as f64 / 60.0)),
+            "{source}"
+        );
+        assert!(
+            made.warnings.iter().any(|w| w.contains(source)),
+            "{:?}",
+            made.warnings
+        );
     }
     // Another week, before either was known.
-    let before = report(&store, &config(), &week.before(9), as_of).await.unwrap();
+    let before = report(&store, &config(), &week.before(9), as_of)
+        .await
+        .unwrap();
     assert_eq!(before.ingest_gaps, []);
     assert!(before.not_measured.iter().any(|m| m.metric == "ingest_gap"));
 }

@@ -1,5 +1,6 @@
 //! What becomes of clicks and dialogs: once each, told to whoever clicked, over either way.
 
+use agent::rights::Groups as _;
 use agent::notify::card::ReasonFor;
 use agent::notify::slack::{Subject, Wish};
 use agent::notify::{At, Notifier, Post};

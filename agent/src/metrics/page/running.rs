@@ -1,0 +1,182 @@
+//! The sections of the page about how the desk ran: backlog, times, approvals, cost, gaps, and what rests on whose word.
+
+use super::super::Definition;
+use super::super::document::Report;
+use super::super::shown::{NOT_MEASURED, change, ground, number, value};
+use super::Section;
+use super::sections::{CELL, FIGURES, figures, parts};
+
+pub(super) fn backlog(report: &Report) -> Section {
+    let open = report
+        .number("backlog", "value")
+        .map(number)
+        .unwrap_or_default();
+    let age = |stat| {
+        report
+            .number("backlog_age", stat)
+            .map(number)
+            .unwrap_or_default()
+    };
+    let rows = report.oldest_open.iter().map(|case| {
+        vec![
+            case.case.to_string(),
+            case.title.chars().take(CELL).collect(),
+            value("seconds", case.age),
+            case.status.to_string().replace('_', " "),
+        ]
+    });
+    let head = ["case", "title", "age", "stands now"];
+    Section::new("Backlog", &head, rows.collect()).note(format!(
+        "{open} cases were open at the end of the period; age: half of them over {}, 5 % over {}, the oldest {}.",
+        age("p50"),
+        age("p95"),
+        age("max")
+    ))
+}
+
+const TIMES: [&str; 9] = [
+    "ttd",
+    "ingest_lag",
+    "tta_machine",
+    "tta_human",
+    "tti",
+    "time_to_decision",
+    "ttc",
+    "ttr",
+    "approval_latency",
+];
+
+pub(super) fn times(report: &Report) -> Section {
+    let rows = TIMES.iter().filter_map(|metric| {
+        let p50 = report.number(metric, "p50")?;
+        let title = Definition::of(metric).map_or(*metric, |d| d.title);
+        let mut row = vec![title.to_owned()];
+        let cell = |stat| report.number(metric, stat).and_then(|n| n.value);
+        match p50.value {
+            Some(_) => row.extend(
+                ["p50", "p90", "p95", "mean"]
+                    .map(|s| cell(s).map(|v| value("seconds", v)).unwrap_or_default()),
+            ),
+            None => row.extend([NOT_MEASURED, "", "", ""].map(str::to_owned)),
+        }
+        let missing = cell("missing").unwrap_or_default();
+        row.push(format!("{} ({} without)", p50.n, value("alerts", missing)));
+        row.push(change(p50, p50.before).text);
+        row.push(p50.median.map(|m| value("seconds", m)).unwrap_or_default());
+        Some(row)
+    });
+    let head = [
+        "duration",
+        "p50",
+        "p90",
+        "p95",
+        "mean",
+        "over",
+        "p50 against the period before",
+        "p50, median of four",
+    ];
+    Section::new("Times", &head, rows.collect())
+}
+
+pub(super) fn approvals(report: &Report) -> Section {
+    let states = ["requested", "approved", "denied", "expired", "pending"];
+    let line = |title: &str, at: (&str, &str)| {
+        let mut row = vec![title.to_owned()];
+        row.extend(states.map(|s| {
+            let of = report.part(&format!("approvals_{s}"), at, "value");
+            of.map_or("0".to_owned(), number)
+        }));
+        let latency = |stat| {
+            report
+                .part("approval_latency", at, stat)
+                .map_or(NOT_MEASURED.to_owned(), number)
+        };
+        row.extend([latency("p50"), latency("p95")]);
+        row
+    };
+    let rows = vec![
+        line("closes", ("action", "close")),
+        line("effects", ("action", "effect")),
+        line("all", ("all", "")),
+    ];
+    let head = [
+        "questions",
+        "requested",
+        "approved",
+        "denied",
+        "expired",
+        "pending",
+        "time to answer, p50",
+        "p95",
+    ];
+    Section::new("Approvals", &head, rows)
+}
+
+pub(super) fn cost(report: &Report) -> Section {
+    let metrics = [
+        "cost_usd",
+        "cost_usd_per_alert",
+        "cost_tokens_in",
+        "cost_tokens_out",
+        "cost_tool_calls",
+        "cost_tool_calls_per_alert",
+        "tool_error_rate",
+        "analyst_hours_saved",
+    ];
+    let mut rows = figures(report, &metrics);
+    let failing = parts(report, "tool_error_rate", "tool").filter(|n| n.value > Some(0.0));
+    rows.extend(failing.take(8).map(|n| {
+        vec![
+            format!("errors of {}", n.dimension_value),
+            number(n),
+            ground(n),
+            change(n, n.before).text,
+            n.median.map(|m| value(n.unit, m)).unwrap_or_default(),
+        ]
+    }));
+    Section::new("Cost", &FIGURES, rows)
+}
+
+pub(super) fn gaps(report: &Report) -> Section {
+    let rows = report.ingest_gaps.iter().map(|gap| {
+        vec![
+            gap.source.clone(),
+            value("seconds", gap.minutes * 60.0),
+            value("seconds", gap.of * 60.0),
+            gap.gaps.to_string(),
+            value("seconds", gap.longest * 60.0),
+        ]
+    });
+    let head = ["source", "not polled for", "of", "gaps", "longest"];
+    let section = Section::new("Ingest gaps", &head, rows.collect());
+    match report.ingest_gaps.is_empty() {
+        true => section
+            .note("Not measured: no successful poll was recorded before the end of the period."),
+        false => section,
+    }
+}
+
+pub(super) fn not_measured(report: &Report) -> Section {
+    let rows = report.not_measured.iter().map(|of| {
+        let title = Definition::of(of.metric).map_or(of.metric, |d| d.title);
+        vec![title.to_owned(), of.why.to_owned()]
+    });
+    Section::new("Not measured", &["figure", "why"], rows.collect())
+}
+
+pub(super) fn terms(report: &Report) -> Section {
+    let rows = report
+        .terms
+        .baseline
+        .iter()
+        .map(|b| vec![b.of.clone(), value("minutes", b.minutes)]);
+    let review = report.terms.review_minutes;
+    Section::new(
+        "What an alert costs by hand",
+        &["severity or rule", "minutes"],
+        rows.collect(),
+    )
+    .note(format!(
+        "Hours saved are an estimate by these minutes, less {review} minutes for each review done."
+    ))
+}

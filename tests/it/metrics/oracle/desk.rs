@@ -1,0 +1,179 @@
+//! Review, backlog, approvals and cost of a period, in plain Rust.
+
+use std::collections::BTreeSet;
+
+use agent::config::MetricsConfig;
+use state::model::{
+    Approval, ApprovalState, CallOutcome, Spent, TimelineKind, ToolCall, VerdictKind as V,
+};
+
+use super::figures::Book;
+use super::{Row, Whole};
+
+fn against(kind: V) -> bool {
+    !matches!(kind, V::BenignPositive | V::FalsePositive | V::Duplicate)
+}
+
+pub(crate) fn review(
+    book: &mut Book,
+    (all, rows): (&[Whole], &[Row]),
+    (since, until): (i64, i64),
+    config: &MetricsConfig,
+) {
+    let drawn: Vec<&Whole> = all
+        .iter()
+        .filter(|w| {
+            let mut marks = w
+                .timeline
+                .iter()
+                .filter(|e| e.message == "drawn for review");
+            marks.any(|e| (since..until).contains(&e.at.timestamp_micros()))
+        })
+        .collect();
+    let reviewed: Vec<_> = drawn.iter().filter(|w| !w.words.is_empty()).collect();
+    let any = |yes: &dyn Fn(V) -> bool| {
+        reviewed
+            .iter()
+            .filter(|w| w.words.values().any(|(k, _)| yes(*k)))
+            .count()
+    };
+    let n = reviewed.len();
+    book.count("review_sample", ("all", ""), drawn.len());
+    book.share("review_done", ("all", ""), n, drawn.len());
+    book.share("auto_close_precision", ("all", ""), n - any(&against), n);
+    book.share(
+        "missed_tp_rate",
+        ("all", ""),
+        any(&|k| k == V::TruePositive),
+        n,
+    );
+    let alone: Vec<&Row> = rows.iter().filter(|r| r.untouched_close()).collect();
+    let known: Vec<f64> = alone.iter().filter_map(|r| r.minutes).collect();
+    let hours = (known.iter().sum::<f64>() - n as f64 * config.review_minutes) / 60.0;
+    let hours = (!known.is_empty()).then_some(hours);
+    book.put(
+        "analyst_hours_saved",
+        ("all", ""),
+        "value",
+        (hours, known.len() as i64),
+    );
+    let told: Vec<V> = alone.iter().filter_map(|r| r.human).collect();
+    let overturned = told.iter().filter(|k| against(**k)).count();
+    book.share(
+        "close_overturned_unsampled",
+        ("all", ""),
+        overturned,
+        told.len(),
+    );
+}
+
+pub(crate) fn backlog(book: &mut Book, all: &[Whole], end: i64) {
+    let open: Vec<&Whole> = all.iter().filter(|w| w.open_at(end)).collect();
+    book.count("backlog", ("all", ""), open.len());
+    book.spread(
+        "backlog_age",
+        ("all", ""),
+        open.iter().map(|w| Some(end - w.first)).collect(),
+    );
+}
+
+pub(crate) fn approvals(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
+    use ApprovalState as S;
+    let asked: Vec<(&Approval, Vec<i64>)> = all
+        .iter()
+        .flat_map(|w| {
+            w.approvals
+                .iter()
+                .map(|a| (a, w.turns(TimelineKind::Answered)))
+        })
+        .filter(|(a, _)| (since..until).contains(&a.asked.timestamp_micros()))
+        .collect();
+    for (at, wanted) in [
+        (("all", ""), None),
+        (("action", "close"), Some(true)),
+        (("action", "effect"), Some(false)),
+    ] {
+        let of: Vec<_> = asked
+            .iter()
+            .filter(|(a, _)| wanted.is_none_or(|close| (a.action == "close") == close))
+            .collect();
+        if of.is_empty() && wanted.is_some() {
+            continue;
+        }
+        let n = |yes: &dyn Fn(&Approval) -> bool| of.iter().filter(|(a, _)| yes(a)).count();
+        book.count("approvals_requested", at, of.len());
+        book.count(
+            "approvals_approved",
+            at,
+            n(&|a| matches!(a.state, S::Approved | S::Used)),
+        );
+        book.count("approvals_denied", at, n(&|a| a.state == S::Denied));
+        book.count("approvals_expired", at, n(&|a| a.state == S::Expired));
+        book.count("approvals_pending", at, n(&|a| a.state == S::Pending));
+        // A made-up case is asked about one thing at most, so that its one answer is the answer to it.
+        let took: Vec<Option<i64>> = of
+            .iter()
+            .filter_map(|(a, answers)| Some(Some(answers.first()? - a.asked.timestamp_micros())))
+            .collect();
+        if !took.is_empty() || wanted.is_none() {
+            book.spread("approval_latency", at, took);
+        }
+    }
+}
+
+pub(crate) fn cost(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
+    let of: Vec<&Whole> = all
+        .iter()
+        .filter(|w| (since..until).contains(&w.first))
+        .collect();
+    // What was never claimed has spent nothing, and has no row.
+    let worked: Vec<&&Whole> = of
+        .iter()
+        .filter(|w| !w.turns(TimelineKind::Claimed).is_empty())
+        .collect();
+    let alerts = of.iter().map(|w| w.alerts.len()).sum::<usize>() as f64;
+    let spent = |take: &dyn Fn(&Spent) -> f64| worked.iter().map(|w| take(&w.spent)).sum::<f64>();
+    for (name, sum) in [
+        ("usd", spent(&|s| s.usd)),
+        ("tokens_in", spent(&|s| s.tokens_in as f64)),
+        ("tokens_out", spent(&|s| s.tokens_out as f64)),
+        ("model_turns", spent(&|s| f64::from(s.turns))),
+        ("tool_calls", spent(&|s| f64::from(s.tool_calls))),
+    ] {
+        let n = worked.len();
+        let some = |v: f64| (n > 0).then_some(v);
+        book.put(
+            &format!("cost_{name}"),
+            ("all", ""),
+            "value",
+            (some(sum), n as i64),
+        );
+        book.put(
+            &format!("cost_{name}_per_alert"),
+            ("all", ""),
+            "value",
+            (some(sum / alerts), n as i64),
+        );
+    }
+    let calls = of.iter().flat_map(|w| &w.calls);
+    let sent: Vec<&ToolCall> = calls
+        .filter(|c| !matches!(c.outcome, CallOutcome::Started | CallOutcome::Denied))
+        .collect();
+    let failed = |c: &&ToolCall| c.outcome != CallOutcome::Ok;
+    book.share(
+        "tool_error_rate",
+        ("all", ""),
+        sent.iter().copied().filter(|c| failed(c)).count(),
+        sent.len(),
+    );
+    let tools: BTreeSet<&str> = sent.iter().map(|c| c.tool.as_str()).collect();
+    for tool in tools {
+        let own: Vec<&ToolCall> = sent.iter().copied().filter(|c| c.tool == tool).collect();
+        book.share(
+            "tool_error_rate",
+            ("tool", tool),
+            own.iter().copied().filter(|c| failed(c)).count(),
+            own.len(),
+        );
+    }
+}

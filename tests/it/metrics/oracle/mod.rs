@@ -1,0 +1,244 @@
+//! The figures of a period computed once more, in plain Rust over rows that the store's public functions give: no SQL, and
+//! nothing of the room `metrics`.
+
+mod desk;
+mod figures;
+
+use std::collections::BTreeMap;
+
+use agent::config::MetricsConfig;
+use state::model::{
+    Alert, Analyst, Approval, CaseStatus, Effect, EffectDecision, Severity, Spent, TimelineEvent,
+    TimelineKind, ToolCall, VerdictKind as V, VerdictReason,
+};
+use state::store::{CaseFilter, Store, StoredVerdict};
+
+pub(crate) use figures::figures;
+
+/// Metric, dimension, value, statistic.
+pub(crate) type Place = (String, String, String, String);
+/// The number, and over how many.
+pub(crate) type Found = BTreeMap<Place, (Option<f64>, i64)>;
+
+/// A case as it stands in the store.
+pub(crate) struct Whole {
+    pub(crate) status: CaseStatus,
+    pub(crate) opened: i64,
+    pub(crate) first: i64,
+    pub(crate) alerts: Vec<Alert>,
+    pub(crate) verdicts: Vec<StoredVerdict>,
+    pub(crate) timeline: Vec<TimelineEvent>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) approvals: Vec<Approval>,
+    pub(crate) calls: Vec<ToolCall>,
+    pub(crate) spent: Spent,
+    principals: Vec<String>,
+    /// Word of people by alert, with its time.
+    pub(crate) words: BTreeMap<i64, (V, i64)>,
+}
+
+/// The clock points of an alert, microseconds.
+#[derive(Clone)]
+pub(crate) struct Clock {
+    pub(crate) e: Option<i64>,
+    pub(crate) c: i64,
+    pub(crate) i: i64,
+    pub(crate) s: Option<i64>,
+    pub(crate) v: Option<i64>,
+    pub(crate) x: Option<i64>,
+    pub(crate) k: Option<i64>,
+    pub(crate) z: Option<i64>,
+    pub(crate) z1: Option<i64>,
+    pub(crate) h: Option<i64>,
+    pub(crate) touched: Option<i64>,
+    pub(crate) r: Option<i64>,
+}
+
+/// An alert with its clock points and what was said of it.
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) case: usize,
+    pub(crate) source: String,
+    pub(crate) rule: String,
+    pub(crate) severity: Severity,
+    clock: Clock,
+    pub(crate) asked: bool,
+    pub(crate) machine: Option<V>,
+    pub(crate) reason: Option<VerdictReason>,
+    pub(crate) tier: Option<u8>,
+    pub(crate) human: Option<V>,
+    pub(crate) minutes: Option<f64>,
+}
+
+impl std::ops::Deref for Row {
+    type Target = Clock;
+    fn deref(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl Row {
+    pub(crate) fn last_word(&self) -> Option<V> {
+        self.human.or(self.machine)
+    }
+    pub(crate) fn untouched_close(&self) -> bool {
+        self.z.is_some_and(|z| self.touched.is_none_or(|t| t > z))
+    }
+    pub(crate) fn human_minutes(&self) -> f64 {
+        self.touched.and(self.minutes).unwrap_or(0.0)
+    }
+    pub(crate) fn machine_micros(&self) -> i64 {
+        match (self.s, self.v) {
+            (Some(s), Some(v)) if v >= s => v - s,
+            _ => 0,
+        }
+    }
+}
+
+pub(crate) async fn read(store: &Store) -> Vec<Whole> {
+    let approvals = store.approvals(None).await.unwrap();
+    let words = store
+        .feedback_since(chrono::DateTime::UNIX_EPOCH, None)
+        .await
+        .unwrap();
+    let mut all = Vec::new();
+    for line in store.list_cases(CaseFilter::default()).await.unwrap() {
+        let id = line.case.id;
+        let entities = store.entities_of(id).await.unwrap();
+        all.push(Whole {
+            status: line.case.status,
+            opened: line.case.opened.timestamp_micros(),
+            first: line.case.alert_time.timestamp_micros(),
+            alerts: store.alerts_of(id).await.unwrap(),
+            verdicts: store.verdicts_of(id).await.unwrap(),
+            timeline: store.timeline(id).await.unwrap(),
+            effects: store.effects_of(id).await.unwrap(),
+            approvals: approvals.iter().filter(|a| a.case == id).cloned().collect(),
+            calls: store.calls_of(id).await.unwrap(),
+            spent: store.spent_of(id).await.unwrap(),
+            principals: entities.into_iter().map(|e| e.value).collect(),
+            words: words
+                .iter()
+                .filter(|w| w.case == id)
+                .map(|w| (w.alert.0, (w.kind, w.at.timestamp_micros())))
+                .collect(),
+        });
+    }
+    all
+}
+
+impl Whole {
+    /// Times of turns of a kind.
+    pub(crate) fn turns(&self, kind: TimelineKind) -> Vec<i64> {
+        let of = self.timeline.iter().filter(|e| e.kind == kind);
+        of.map(|e| e.at.timestamp_micros()).collect()
+    }
+
+    /// Times at which people did something.
+    fn touches(&self) -> Vec<i64> {
+        self.turns(TimelineKind::Answered)
+            .into_iter()
+            .chain(self.words.values().map(|(_, at)| *at))
+            .collect()
+    }
+
+    /// Times at which a countermeasure was carried out.
+    fn contained(&self) -> Vec<i64> {
+        let done = self.timeline.iter().filter(|e| {
+            let effect = e.data["effect"].as_i64();
+            let mut counters = self.effects.iter().filter(|f| f.d3fend.is_some());
+            e.kind == TimelineKind::EffectCarriedOut
+                && counters.any(|f| Some(f.id) == effect && f.decision == EffectDecision::Executed)
+        });
+        done.map(|e| e.at.timestamp_micros()).collect()
+    }
+
+    fn row(&self, at: usize, alert: &Alert, config: &MetricsConfig) -> Row {
+        let (c, i) = (
+            alert.time.timestamp_micros(),
+            alert.received.timestamp_micros(),
+        );
+        let since = |kind| {
+            let turns = self.turns(kind);
+            turns.into_iter().filter(|t| *t >= i).collect::<Vec<_>>()
+        };
+        let first = |kind| since(kind).into_iter().min();
+        let (escalated, asked) = (first(TimelineKind::Escalated), first(TimelineKind::Asked));
+        let x = [escalated, asked].into_iter().flatten().min();
+        let closed = since(TimelineKind::Closed);
+        let z1 = closed.iter().copied().min();
+        let given = self.verdicts.iter().filter(|v| v.verdict.alert == alert.id);
+        let ours: Vec<_> = given
+            .filter(|v| v.verdict.provenance.analyst != Analyst::Human)
+            .collect();
+        let last = ours.iter().max_by_key(|v| v.seq).map(|v| &v.verdict);
+        let events = alert.activities.iter().filter_map(|a| a.time);
+        let after = |from: i64| self.touches().into_iter().filter(|t| *t >= from).min();
+        let minutes = config.rule_minutes.get(&alert.rule.id);
+        let clock = Clock {
+            e: events.map(|t| t.timestamp_micros()).min(),
+            c,
+            i,
+            s: first(TimelineKind::Claimed),
+            v: ours
+                .iter()
+                .min_by_key(|v| v.seq)
+                .map(|v| v.verdict.at.timestamp_micros()),
+            x,
+            k: self.contained().into_iter().filter(|t| *t >= i).min(),
+            z: closed
+                .iter()
+                .copied()
+                .max()
+                .filter(|_| self.status == CaseStatus::Closed),
+            z1,
+            h: x.and_then(after),
+            touched: after(i),
+            r: z1.and_then(|z| {
+                self.turns(TimelineKind::Claimed)
+                    .into_iter()
+                    .filter(|t| *t > z)
+                    .min()
+            }),
+        };
+        Row {
+            case: at,
+            source: alert.source.clone(),
+            rule: alert.rule.id.clone(),
+            severity: alert.severity,
+            asked: x.is_some() && asked == x,
+            machine: last.map(|v| v.kind),
+            reason: last.map(|v| v.reason),
+            tier: last.map(|v| v.provenance.tier.number()),
+            human: self.words.get(&alert.id.0).map(|(kind, _)| *kind),
+            minutes: minutes
+                .or_else(|| config.baseline_minutes.get(&alert.severity))
+                .copied(),
+            clock,
+        }
+    }
+
+    pub(crate) fn open_at(&self, end: i64) -> bool {
+        let last = |kind| self.turns(kind).into_iter().filter(|t| *t < end).max();
+        let (closed, claimed) = (last(TimelineKind::Closed), last(TimelineKind::Claimed));
+        self.opened < end && closed.is_none_or(|z| claimed.is_some_and(|s| z < s))
+    }
+
+    pub(crate) fn principal(&self) -> &str {
+        &self.principals[0]
+    }
+}
+
+/// The alerts of a period.
+pub(crate) fn rows(all: &[Whole], (since, until): (i64, i64), config: &MetricsConfig) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (at, whole) in all.iter().enumerate() {
+        for alert in &whole.alerts {
+            let c = alert.time.timestamp_micros();
+            if c >= since && c < until {
+                rows.push(whole.row(at, alert, config));
+            }
+        }
+    }
+    rows
+}
