@@ -20,6 +20,7 @@ pub mod integrity;
 pub mod learn;
 pub mod llm;
 pub mod notify;
+pub mod page;
 pub mod pipeline;
 pub mod playbook;
 pub mod policy;
