@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod desk;
 pub mod draw;
 pub mod ledger;
+pub mod markup;
 pub mod mcp_server;
 pub mod model_server;
 pub mod past;
