@@ -21,6 +21,7 @@ pub mod learn;
 pub mod llm;
 pub mod metrics;
 pub mod notify;
+pub mod page;
 pub mod pipeline;
 pub mod playbook;
 pub mod policy;

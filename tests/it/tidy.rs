@@ -149,7 +149,7 @@ fn arguments(lines: &[&str], at: usize) -> Option<usize> {
 /// Rooms of the daemon, low to high; a room uses only what stands before it.
 const ROOMS: [&[&str]; 21] = [
     &["data", "text"],
-    &["config", "telemetry"],
+    &["config", "telemetry", "page"],
     &[
         "llm",
         "prompt",

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod draw;
 pub mod ledger;
 pub mod mail_server;
+pub mod markup;
 pub mod mcp_server;
 pub mod model_server;
 pub mod months;

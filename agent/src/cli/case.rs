@@ -3,6 +3,7 @@
 mod feedback;
 mod graph;
 mod replay;
+mod report;
 mod split;
 mod take;
 
@@ -16,7 +17,7 @@ use state::store::{Canaries, CaseFilter, Store};
 
 use crate::config::Config;
 use crate::daemon::data;
-use crate::report::{AlertFile, CaseFile, markdown};
+use crate::report::{AlertFile, CaseFile};
 use crate::text::oneline;
 
 use super::output::table;
@@ -41,11 +42,10 @@ pub(super) enum Command {
     Feedback(feedback::Feedback),
     /// Judge it again on its recorded tool results and show what differs; nothing is asked or changed
     Replay(replay::Replay),
-    /// Print an incident report draft in Markdown
-    Report {
-        /// For instance ND-12
-        id: CaseId,
-    },
+    /// Print an incident report draft
+    Report(report::Args),
+    /// Print the JSON Schema of `case report --format json`
+    Schema,
     /// Print the case as a graph: alerts, whom and what they name, the order of the attack
     Graph {
         /// For instance ND-12
@@ -137,15 +137,11 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
             done?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Report { id } => {
-            let file = CaseFile::read(&store, &library, id).await?;
-            let text = markdown(&file, &library);
-            if out.is_json() {
-                out.value(&json!({"case": id, "format": "markdown", "report": text}));
-            } else {
-                out.document(&text);
-            }
+        Command::Report(args) => {
+            let file = CaseFile::read(&store, &library, args.id).await?;
+            report::report(&file, &library, &args, out)?;
         }
+        Command::Schema => out.document(report::SCHEMA),
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! The incident report draft in Markdown; all outside text goes through `safe`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -120,18 +121,26 @@ fn techniques(file: &CaseFile, library: &Library, out: &mut String) {
     out.push('\n');
 }
 
-/// Values of the alerts' own events and of the timeline; what the house itself or every machine has is left out.
 fn indicators(file: &CaseFile, out: &mut String) {
     put!(
         out,
         "## Indicators seen (defanged; check before blocking)\n"
     );
+    let seen = indicators_of(file);
+    for (field, value) in &seen {
+        put!(out, "- {field}: {}", inline(value, 300));
+    }
+    put!(out, "{}", if seen.is_empty() { "None.\n" } else { "" });
+}
+
+/// Values of the alerts' own events and of the timeline; what the house itself or every machine has is left out.
+pub(super) fn indicators_of(file: &CaseFile) -> BTreeSet<(Field, &str)> {
     let real: Vec<_> = file
         .alerts
         .iter()
         .filter(|a| a.verdict.as_ref().is_none_or(|v| !v.kind.is_benign()))
         .collect();
-    let told: std::collections::BTreeSet<&str> = real
+    let told: BTreeSet<&str> = real
         .iter()
         .flat_map(|a| a.activity.iter().map(|l| l.event_uid.as_str()))
         .filter(|uid| !uid.is_empty())
@@ -142,7 +151,7 @@ fn indicators(file: &CaseFile, out: &mut String) {
         .iter()
         .flat_map(|e| &e.activities)
         .filter(|a| told.contains(a.uid.as_str()));
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for activity in own.chain(around) {
         for field in [
             Field::SrcIp,
@@ -160,10 +169,7 @@ fn indicators(file: &CaseFile, out: &mut String) {
             }
         }
     }
-    for (field, value) in &seen {
-        put!(out, "- {field}: {}", inline(value, 300));
-    }
-    put!(out, "{}", if seen.is_empty() { "None.\n" } else { "" });
+    seen
 }
 
 fn is_indicator(field: Field, value: &str) -> bool {

@@ -1,14 +1,20 @@
-//! Views over a stored case: typed record, story, graph, Markdown; nothing here changes a case.
+//! Views over a stored case: typed record, story, graph, Markdown, HTML, JSON; nothing here changes a case.
 
 mod casefile;
 mod graph;
+mod html;
+mod json;
 mod markdown;
 mod result;
 mod sections;
+mod signed;
 mod story;
 
 pub use casefile::{AlertFile, CaseFile};
 pub use graph::{CaseGraph, Edge, Node, NodeKind};
+pub use html::html;
+pub use json::CaseReport;
 pub use markdown::markdown;
 pub use result::AlertResult;
+pub use signed::{Signature, signatures};
 pub use story::{Story, Touched};

@@ -12,6 +12,7 @@ mod model;
 mod people;
 mod queries;
 mod replay;
+mod reports;
 mod selftest;
 mod split;
 mod storm;
