@@ -13,6 +13,7 @@ use crate::text::oneline;
 use super::super::{Origin, Refusal, Subject, arguments, audit, canonical, printable, taint};
 use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
+use super::dry_run;
 use super::write_back::Speaks;
 
 /// Where an earlier effect stands after which a case does not raise with the same tool again.
@@ -89,6 +90,11 @@ pub async fn propose(
         Ok(Ruling::Approval(why)) => {
             rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
+            if let Some(entry) = entry
+                && let Some(said) = dry_run::dry_run(ctx, entry, &effect).await?
+            {
+                effect.reason = format!("{}{}{said}", effect.reason, dry_run::SAYS);
+            }
             question = Some(ask(ctx, &effect));
         }
     }
@@ -168,7 +174,8 @@ fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
     format!("nightdesk-{case}-{}", &digest[..12])
 }
 
-fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
+/// The question to a person whether an effect may be sent.
+pub(super) fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
     let expires = ctx.now() + ctx.config.people.approvals.expire_after();
     let on = match effect.target.as_str() {
         "" => String::new(),
@@ -177,7 +184,7 @@ fn ask(ctx: &Ctx, effect: &Effect) -> NewApproval {
     NewApproval {
         action: effect.tool.clone(),
         summary: format!("{} {}{on}: {}", effect.class, effect.tool, effect.reason),
-        binding: effect_binding(ctx, effect, expires, &ctx.dice.word()[..32]),
+        binding: effect_binding(ctx, effect, (expires, &ctx.dice.word()[..32]), None),
         expires,
         effect: None,
     }
