@@ -1,6 +1,7 @@
 //! What an operator writes under `[servers.NAME]` and what it comes to; starting servers is `supervise`'s.
 
 mod merge;
+mod response;
 mod secret;
 mod span;
 mod tool;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use response::{ResponseTool, Responses};
 pub use secret::{SecretError, SecretRef, Setting};
 pub use span::{NotASpan, Span};
 pub use tool::{
-    AnswerRules, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
+    AnswerRules, DryRun, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
     ToolConfig, ToolSpec,
 };
 pub use write_back::{Read, Said, Slots, WriteBack, WriteBackMode, fill, slots_in};
@@ -48,6 +50,8 @@ pub struct ServerConfig {
     pub tools: BTreeMap<String, ToolConfig>,
     /// How this server says that its backend failed.
     pub reply: ReplyRules,
+    /// Which countermeasures of playbooks its tools do, by D3FEND id.
+    pub responses: Responses,
 }
 
 /// `[servers.NAME.limits]` as written; what is not given has a default.
@@ -98,6 +102,8 @@ pub struct ServerSpec {
     pub reply: ReplyRules,
     /// How alerts of it are answered, as its preset has it.
     pub write_back: WriteBack,
+    /// Which countermeasures its tools do.
+    pub responses: Responses,
 }
 
 /// How to reach a server.

@@ -21,4 +21,6 @@ pub fn built_in() -> [(&'static str, &'static include_dir::Dir<'static>); 2] {
 }
 
 pub use supervise::Fleet;
-pub use toolbox::{Cut, ReplyKind, ToolBox, ToolDef, ToolFailure, ToolReply};
+pub use toolbox::{
+    Answer, Cut, Heard, Question, ReplyKind, ToolBox, ToolDef, ToolFailure, ToolReply,
+};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{LimitsConfig, ReplyRules, ToolConfig, WriteBack};
+use crate::config::{LimitsConfig, ReplyRules, Responses, ToolConfig, WriteBack};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/presets");
 
@@ -32,6 +32,9 @@ pub struct Preset {
     /// How alerts that it lists are answered; its tools are named without the server.
     #[serde(default)]
     pub write_back: WriteBack,
+    /// Which countermeasures of playbooks its tools do, by D3FEND id.
+    #[serde(default)]
+    pub responses: Responses,
 }
 
 /// A preset file: where it is from and the servers it describes.

@@ -5,6 +5,7 @@ mod frames;
 mod handler;
 mod http;
 mod process;
+mod questions;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use frames::MAX_LINE;
 use handler::Handler;
 use process::Group;
 pub(crate) use process::Tail;
+use questions::Questions;
 
 /// How long a session may take to close its side.
 const CLOSE: Duration = Duration::from_secs(1);
@@ -51,6 +53,7 @@ pub(crate) struct Session {
     pump: Option<AbortOnDropHandle<()>>,
     listening: Option<AbortOnDropHandle<()>>,
     peer: Peer<RoleClient>,
+    questions: Questions,
 }
 
 impl Session {
@@ -59,7 +62,9 @@ impl Session {
     pub(crate) async fn open(spec: &ServerSpec, changed: mpsc::Sender<()>) -> Result<Self, String> {
         let handler = Handler {
             changed: changed.clone(),
+            questions: Questions::default(),
         };
+        let questions = handler.questions.clone();
         let mut session = match &spec.transport {
             TransportSpec::Process(process) => {
                 let (group, stdin, stdout) = Group::start(process).await?;
@@ -68,7 +73,7 @@ impl Session {
                 let transport =
                     AsyncRwTransport::new(ours, stdin).with_max_line_length(MAX_LINE + 2);
                 match shake(handler, transport, spec.limits.start).await {
-                    Ok(service) => Self::new(service, Some(group), Some(pump)),
+                    Ok(service) => Self::new(service, Some(group), Some(pump), questions),
                     Err(reason) => {
                         drop(pump);
                         let tail = group.tail();
@@ -83,6 +88,7 @@ impl Session {
                     shake(handler, transport, spec.limits.start).await?,
                     None,
                     None,
+                    questions,
                 )
             }
         };
@@ -96,8 +102,10 @@ impl Session {
         service: RunningService<RoleClient, Handler>,
         group: Option<Group>,
         pump: Option<AbortOnDropHandle<()>>,
+        questions: Questions,
     ) -> Self {
         Self {
+            questions,
             peer: service.peer().clone(),
             stop: Some(service.cancellation_token()),
             service: Some(tokio::spawn(async move {
@@ -142,7 +150,7 @@ impl Session {
 
     /// The way to call its tools.
     pub(crate) fn calls(&self, name: &str, spec: &ServerSpec) -> Calls {
-        Calls::new(name, self.peer.clone(), spec)
+        Calls::new(name, (self.peer.clone(), self.questions.clone()), spec)
     }
 
     /// Process id, when we started it.

@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::ServerSpec;
 use crate::session::Calls;
-use crate::toolbox::{ToolBox, ToolDef, ToolFailure, ToolReply};
+use crate::toolbox::{Answer, Heard, ToolBox, ToolDef, ToolFailure, ToolReply};
 use server::Server;
 use status::{Generations, Seen};
 pub use status::{ServerState, ServerStatus};
@@ -112,5 +112,22 @@ impl ToolBox for Fleet {
         arguments: Map<String, Value>,
     ) -> Result<ToolReply, ToolFailure> {
         self.calls(server)?.call(tool, arguments).await
+    }
+
+    async fn call_heard(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: Map<String, Value>,
+        answer: Option<Answer>,
+    ) -> Heard {
+        match self.calls(server) {
+            Ok(calls) => calls.call_heard(tool, arguments, answer).await,
+            Err(failure) => Heard {
+                reply: Err(failure),
+                declined: Vec::new(),
+                answered: false,
+            },
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The edge to MCP tools: what can be asked and what comes back; deciding whether a call may be made is the gate's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// Named servers with tools. The real one is [`crate::Fleet`].
 #[async_trait]
@@ -19,6 +21,72 @@ pub trait ToolBox: Send + Sync {
         tool: &str,
         arguments: Map<String, Value>,
     ) -> Result<ToolReply, ToolFailure>;
+
+    /// The same, alone in its session, and what the server asked meanwhile. The very question that a person has answered
+    /// gets their answer, once; everything else is declined. Where nothing can be asked, nothing is.
+    async fn call_heard(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: Map<String, Value>,
+        _answer: Option<Answer>,
+    ) -> Heard {
+        Heard {
+            reply: self.call(server, tool, arguments).await,
+            declined: Vec::new(),
+            answered: false,
+        }
+    }
+}
+
+/// How a call ended and what the server asked during it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// How it ended.
+    pub reply: Result<ToolReply, ToolFailure>,
+    /// Forms that it asked to be filled in, and that were declined.
+    pub declined: Vec<Question>,
+    /// Whether the answer of a person was given.
+    pub answered: bool,
+}
+
+/// A form that a server asked to be filled in during a call. Every text in it was written by the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What it says, on one line, 2,000 characters at most.
+    pub message: String,
+    /// JSON Schema of the answer: one object of primitive fields, 16 KiB at most.
+    pub schema: Value,
+    /// SHA-256, hex, over the whole message and the schema.
+    pub digest: String,
+}
+
+impl Question {
+    pub(crate) fn digest_of(whole: &Value) -> String {
+        crate::mappings::hex(&Sha256::digest(canonical(whole).to_string()))
+    }
+}
+
+/// What a person has answered to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Digest of the question.
+    pub digest: String,
+    /// Values by field.
+    pub content: Map<String, Value>,
+}
+
+/// The value with sorted keys.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> =
+                map.iter().map(|(k, v)| (k, canonical(v))).collect();
+            serde_json::json!(sorted)
+        }
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        other => other.clone(),
+    }
 }
 
 /// One tool as its server describes it. Every text in it was written by the server.

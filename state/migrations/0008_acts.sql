@@ -36,3 +36,29 @@ BEGIN
     INSERT INTO untold_cases (case_id, rev) VALUES (NEW.case_id, 1)
     ON CONFLICT (case_id) DO UPDATE SET rev = rev + 1, tries = 0, due = 0;
 END;
+
+-- A form that a server asked to be filled in during a call that changes something. The call is made once more, as another
+-- effect with an approval of its own, and gives the very question the person's answer.
+CREATE TABLE elicitations (
+    id INTEGER PRIMARY KEY,
+    effect_id INTEGER NOT NULL UNIQUE REFERENCES effects (id),
+    approval_id INTEGER NOT NULL UNIQUE REFERENCES approvals (id),
+    message TEXT NOT NULL,
+    requested TEXT NOT NULL CHECK (json_valid(requested)),
+    digest TEXT NOT NULL,
+    content TEXT CHECK (content IS NULL OR json_valid(content)),
+    answered_by TEXT,
+    CHECK ((content IS NULL) = (answered_by IS NULL))
+) STRICT;
+CREATE TRIGGER elicitations_ask_what_they_ask BEFORE UPDATE OF id, effect_id, approval_id, message, requested, digest ON elicitations
+BEGIN SELECT RAISE(ABORT, 'what was asked never changes'); END;
+CREATE TRIGGER elicitations_stay_answered BEFORE UPDATE OF content, answered_by ON elicitations
+WHEN (SELECT state FROM approvals WHERE id = OLD.approval_id) <> 'pending'
+BEGIN SELECT RAISE(ABORT, 'an answer that counts never changes'); END;
+
+-- A person wants an effect that was not sent to be proposed again; the gate decides anew.
+CREATE TABLE effect_retries (
+    effect_id INTEGER PRIMARY KEY REFERENCES effects (id),
+    by_whom TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;

@@ -230,6 +230,34 @@ impl Definition {
     }
 }
 
+/// Whether values fit a form that a server asks to be filled in: one object, no other fields than it names, each a text, a
+/// number, a boolean or a list of texts.
+///
+/// # Errors
+/// The first fault, in a sentence.
+pub fn form_fits(schema: &Value, content: &Value) -> Result<(), String> {
+    let Value::Object(fields) = content else {
+        return Err("the answer is one object of fields".to_owned());
+    };
+    let plain = |v: &Value| match v {
+        Value::Array(items) => items.iter().all(Value::is_string),
+        Value::Object(_) | Value::Null => false,
+        Value::String(text) => text.chars().count() <= 2_000,
+        Value::Bool(_) | Value::Number(_) => true,
+    };
+    if let Some((name, _)) = fields.iter().find(|(_, v)| !plain(v)) {
+        return Err(format!(
+            "`{}` is no text, number, boolean or list of texts",
+            name.chars().take(100).collect::<String>()
+        ));
+    }
+    let compiled = compile(&closed(schema)).map_err(|e| format!("the form can't be read: {e}"))?;
+    let mut faults = compiled.iter_errors(content);
+    faults
+        .next()
+        .map_or(Ok(()), |e| Err(e.to_string().chars().take(300).collect()))
+}
+
 fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .should_validate_formats(true)

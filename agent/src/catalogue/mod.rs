@@ -14,7 +14,7 @@ use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::{Tier, Time};
 
 pub use claims::{claims, differences};
-pub use definitions::{Definition, DefinitionError, Definitions, Freshness, misfits};
+pub use definitions::{Definition, DefinitionError, Definitions, Freshness, form_fits, misfits};
 pub use pins::{PinState, Pins};
 
 /// One catalogued tool.

@@ -8,6 +8,8 @@ mod case;
 mod check;
 mod demo;
 mod drift;
+mod effects;
+mod elicitations;
 mod eval;
 mod learn;
 mod metrics;
@@ -70,6 +72,12 @@ enum Command {
     /// What people were told, what could not be delivered, and a trial of each way to tell them
     #[command(subcommand)]
     Notify(notify::Command),
+    /// List and show outside effects, and let one that was not sent be proposed again
+    #[command(subcommand)]
+    Effects(effects::Command),
+    /// List and answer questions that servers asked during a call
+    #[command(subcommand)]
+    Elicitations(elicitations::Command),
     /// Switch off closing and outside effects; investigation goes on
     Pause(switch::Args),
     /// Switch closing and outside effects on again
@@ -238,6 +246,10 @@ async fn dispatch(cli: Cli, traces: Traces, out: &Out) -> Done {
         Command::Case(command) => case::case(configured()?, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
         Command::Notify(command) => notify::notify(configured()?, command, out).await,
+        Command::Effects(command) => effects::effects(configured()?, command, out).await,
+        Command::Elicitations(command) => {
+            elicitations::elicitations(configured()?, command, out).await
+        }
         Command::Pause(args) => switch::turn(configured()?, args, SwitchState::Off, out).await,
         Command::Resume(args) => switch::turn(configured()?, args, SwitchState::On, out).await,
         Command::Drift(command) => drift::drift(configured()?, command, out).await,

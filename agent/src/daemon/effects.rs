@@ -26,6 +26,7 @@ pub async fn take_stock(ctx: &Ctx) -> anyhow::Result<()> {
 /// # Errors
 /// When the store fails.
 pub async fn carry_out(ctx: &Ctx) -> anyhow::Result<()> {
+    gate::propose_again(ctx).await?;
     pipeline::tell(ctx).await?;
     tell(&gate::carry_out(ctx).await?);
     gate::verify(ctx).await?;

@@ -46,6 +46,12 @@ pub(super) fn faults(
         for arg in response.args.values() {
             slot_fault("a response", arg, &mut found);
         }
+        if let Some(target) = response.target.as_ref().filter(|t| !Slots::exists(t)) {
+            found.push(format!(
+                "response `{}`: its target `{target}` is not a slot",
+                response.does
+            ));
+        }
         if !is_d3fend(&response.d3fend) {
             found.push(format!(
                 "response `{}`: `{}` is not a D3FEND id such as D3-AL",

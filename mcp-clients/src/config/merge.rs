@@ -41,6 +41,8 @@ pub(super) fn resolve(
         .into_iter()
         .filter_map(|(tool, entry)| Some((tool.clone(), check_tool(&tool, entry, &mut faults)?)))
         .collect();
+    let mut responses = preset.responses;
+    responses.extend(config.responses.clone());
     let limits = config.limits.over(preset.limits).into();
     let transport = transport(config, &mut faults);
     match transport {
@@ -50,6 +52,7 @@ pub(super) fn resolve(
             tools,
             reply,
             write_back: preset.write_back.of_server(name),
+            responses,
         }),
         _ => Err(faults.into()),
     }

@@ -90,8 +90,27 @@ pub struct EffectRules {
     pub marker: Option<String>,
     /// How to see afterwards whether it took.
     pub read_back: Option<ReadBack>,
+    /// How to ask the tool what it would do: it is asked before a person is.
+    pub dry_run: Option<DryRun>,
+    /// Whether its server takes a client that can't be asked for one that consents: then it is never called live.
+    pub needs_elicitation: Option<bool>,
     /// For offensive tools: which techniques may be run.
     pub techniques: Option<TechniqueRule>,
+}
+
+/// The argument that makes a call one that only says what it would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DryRun {
+    /// Name.
+    pub argument: String,
+    /// Value; `true` when not given.
+    #[serde(default = "yes")]
+    pub value: Value,
+}
+
+fn yes() -> Value {
+    Value::Bool(true)
 }
 
 /// A reading call that shows whether an effect took.
@@ -182,6 +201,8 @@ impl EffectRules {
             allow: self.allow,
             marker: self.marker.or(under.marker),
             read_back: self.read_back.or(under.read_back),
+            dry_run: self.dry_run.or(under.dry_run),
+            needs_elicitation: self.needs_elicitation.or(under.needs_elicitation),
             techniques: self.techniques.or(under.techniques),
         }
     }

@@ -1,5 +1,6 @@
 //! Asking one open session: bounded in time and number, every way it can fail named; nothing is retried.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,9 +12,10 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 use super::frames::{MAX_LINE, OVERSIZED};
+use super::questions::Questions;
 use crate::config::{Limits, ReplyRules, ServerSpec};
 use crate::result;
-use crate::toolbox::{ToolDef, ToolFailure, ToolReply};
+use crate::toolbox::{Answer, Heard, ToolDef, ToolFailure, ToolReply};
 use crate::words::one_line;
 
 /// Most tools and pages taken from one server.
@@ -33,6 +35,7 @@ pub(crate) struct Calls {
     limits: Limits,
     reply: Arc<ReplyRules>,
     health: Arc<Health>,
+    questions: Questions,
 }
 
 /// What calls find out about the session's health.
@@ -43,7 +46,11 @@ struct Health {
 }
 
 impl Calls {
-    pub(super) fn new(server: &str, peer: Peer<RoleClient>, spec: &ServerSpec) -> Self {
+    pub(super) fn new(
+        server: &str,
+        (peer, questions): (Peer<RoleClient>, Questions),
+        spec: &ServerSpec,
+    ) -> Self {
         Self {
             server: server.into(),
             peer,
@@ -51,6 +58,7 @@ impl Calls {
             limits: spec.limits,
             reply: Arc::new(spec.reply.clone()),
             health: Arc::default(),
+            questions,
         }
     }
 
@@ -66,7 +74,7 @@ impl Calls {
 
     /// All pages of `tools/list`.
     pub(crate) async fn list(&self) -> Result<Vec<ToolDef>, ToolFailure> {
-        self.within(self.limits.list, "tools/list", self.pages())
+        self.within(self.limits.list, "tools/list", 1, self.pages())
             .await
     }
 
@@ -78,10 +86,70 @@ impl Calls {
     ) -> Result<ToolReply, ToolFailure> {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let once = self.peer.call_tool_once(params);
-        let response = self.within(self.limits.call, tool, async {
+        let response = self.within(self.limits.call, tool, 1, async {
             once.await.map_err(|e| self.failure(tool, e))
         });
-        match response.await? {
+        self.read(tool, response.await?)
+    }
+
+    /// One `tools/call` with the session to itself, so that what is asked meanwhile is asked about it.
+    pub(crate) async fn call_heard(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+        answer: Option<Answer>,
+    ) -> Heard {
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        let mut heard = Default::default();
+        let all = self.limits.in_flight;
+        let response = self.within(self.limits.call, tool, all, async {
+            let listening = self.questions.begin(answer);
+            let response = self.rounds(tool, params).await;
+            heard = listening.heard();
+            response
+        });
+        let reply = match response.await {
+            Ok(response) => self.read(tool, response),
+            Err(failure) => Err(failure),
+        };
+        Heard {
+            reply,
+            declined: heard.asked,
+            answered: heard.answered,
+        }
+    }
+
+    /// The call; one that comes back with a question that a person has answered is made once more with the answer.
+    async fn rounds(
+        &self,
+        tool: &str,
+        params: CallToolRequestParams,
+    ) -> Result<CallToolResponse, ToolFailure> {
+        let once = self.peer.call_tool_once(params.clone()).await;
+        let response = once.map_err(|e| self.failure(tool, e))?;
+        let CallToolResponse::InputRequired(required) = &response else {
+            return Ok(response);
+        };
+        let Some(requests) = required.input_requests.as_ref() else {
+            return Ok(response);
+        };
+        let mut answers = BTreeMap::new();
+        for (name, request) in requests {
+            if let Some(answer) = self.questions.decide_required(request) {
+                answers.insert(name.clone(), answer);
+            }
+        }
+        if answers.is_empty() || answers.len() < requests.len() {
+            return Ok(response);
+        }
+        let mut again = params.with_input_responses(answers);
+        again.request_state.clone_from(&required.request_state);
+        let once = self.peer.call_tool_once(again).await;
+        once.map_err(|e| self.failure(tool, e))
+    }
+
+    fn read(&self, tool: &str, response: CallToolResponse) -> Result<ToolReply, ToolFailure> {
+        match response {
             CallToolResponse::Complete(answer) => {
                 result::read(answer, &self.reply).map_err(|over| match over {
                     result::Refused::Failed(message) => ToolFailure::ToolError {
@@ -122,15 +190,19 @@ impl Calls {
         })
     }
 
-    /// Waits for a free place, then for the answer; both within `limit`.
+    /// Waits for so many free places, then for the answer; both within `limit`.
     async fn within<T>(
         &self,
         limit: Duration,
         what: &str,
+        places: usize,
         sent: impl Future<Output = Result<T, ToolFailure>>,
     ) -> Result<T, ToolFailure> {
         let until = tokio::time::Instant::now() + limit;
-        let place = tokio::time::timeout_at(until, self.places.acquire()).await;
+        let places = self
+            .places
+            .acquire_many(u32::try_from(places).unwrap_or(u32::MAX));
+        let place = tokio::time::timeout_at(until, places).await;
         let Ok(Ok(_place)) = place else {
             return Err(ToolFailure::Unavailable {
                 server: self.server.to_string(),

@@ -1,21 +1,26 @@
-//! Our side of what a server may ask of a client: everything is declined; list changes are passed on.
+//! Our side of what a server may ask of a client: everything is declined but what a person has answered; list changes
+//! are passed on.
 
 #![expect(deprecated, reason = "refusing roots needs their deprecated type")]
 
 use rmcp::ErrorData;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
-    ElicitationCapability, ErrorCode, FormElicitationCapability, Implementation, ListRootsResult,
+    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationCapability,
+    ErrorCode, FormElicitationCapability, Implementation, ListRootsResult,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleClient};
 use tokio::sync::mpsc;
+
+use super::questions::Questions;
 
 /// Answers a server's requests. It advertises elicitation, because a real server takes its absence for consent.
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
     /// Told that the tool list changed.
     pub(crate) changed: mpsc::Sender<()>,
+    /// What is asked, and what a person has answered.
+    pub(crate) questions: Questions,
 }
 
 impl ClientHandler for Handler {
@@ -24,8 +29,7 @@ impl ClientHandler for Handler {
         request: ElicitRequestParams,
         _context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        tracing::info!(?request, "a server asked for input: declined");
-        Ok(ElicitResult::new(ElicitationAction::Decline))
+        Ok(self.questions.decide(&request))
     }
 
     async fn list_roots(

@@ -25,6 +25,7 @@ pub(crate) fn scripted(behaviour: &str) -> ServerSpec {
         tools: BTreeMap::new(),
         reply: ReplyRules::default(),
         write_back: WriteBack::default(),
+        responses: std::collections::BTreeMap::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `SCRIPTED_LOG` names a file to which every method received is appended, one a line, and the pid of a grandchild.
 //! `from-file` offers one tool, `SCRIPTED_TOOL`, that takes the arguments `SCRIPTED_TAKES` and answers each call with what
-//! stands in `SCRIPTED_ANSWER`; it logs the arguments. `siem` keeps alerts, see there.
+//! stands in `SCRIPTED_ANSWER`; it logs the arguments. `siem` keeps alerts and `asks` asks back, see there.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,6 +10,7 @@
 )]
 
 mod answers;
+mod asks;
 mod modern;
 mod siem;
 
@@ -29,6 +30,7 @@ fn main() -> io::Result<()> {
         behaviour,
         elicits: false,
         waiting: None,
+        asked_about: Value::Null,
         calls: 0,
     };
     server.before()?;
@@ -48,6 +50,8 @@ struct Server {
     elicits: bool,
     /// The call that waits for the answer to a question.
     waiting: Option<Value>,
+    /// Its arguments.
+    asked_about: Value,
     calls: u32,
 }
 
@@ -125,6 +129,7 @@ impl Server {
                 tool["inputSchema"]["properties"] = properties.into();
                 reply(id, &json!({ "tools": [tool] }))
             }
+            ("asks", _) => reply(id, &json!({ "tools": asks::tools() })),
             ("siem", _) => reply(id, &json!({ "tools": siem::tools() })),
             ("endless-list", _) => reply(
                 id,
@@ -186,11 +191,8 @@ impl Server {
                 id,
                 &json!({ "content": [], "structuredContent": { "done": "no one to ask" } }),
             ),
-            "siem" => {
-                let name = params["name"].as_str().unwrap_or_default();
-                log(&format!("{name} {arguments}"))?;
-                reply(id, &siem::call(name, arguments)?)
-            }
+            "siem" => kept(id, params),
+            "asks" => self.ask(id, params),
             "from-file" => {
                 log(&arguments.to_string())?;
                 let path = std::env::var_os("SCRIPTED_ANSWER").unwrap_or_default();
@@ -215,17 +217,45 @@ impl Server {
         }
     }
 
+    /// A call that acts waits for the answer to a question.
+    fn ask(&mut self, id: &Value, params: &Value) -> io::Result<()> {
+        let (name, arguments) = (
+            params["name"].as_str().unwrap_or_default(),
+            &params["arguments"],
+        );
+        log(&format!("{name} {arguments}"))?;
+        match asks::question()?.filter(|_| asks::acts(name, arguments)) {
+            Some(question) => {
+                self.waiting = Some(id.clone());
+                self.asked_about = arguments.clone();
+                say(
+                    &json!({ "jsonrpc": "2.0", "id": "ask-1", "method": "elicitation/create", "params": question }),
+                )
+            }
+            None => reply(id, &asks::call(name, arguments)?),
+        }
+    }
+
     /// The client's answer to our question decides what the waiting call does.
     fn answered(&mut self, result: &Value) -> io::Result<()> {
         let Some(id) = self.waiting.take() else {
             return Ok(());
         };
+        if self.is("asks") {
+            return reply(&id, &asks::answered(&self.asked_about, result)?);
+        }
         let action = &result["action"];
         reply(
             &id,
             &json!({ "content": [], "structuredContent": { "action": action } }),
         )
     }
+}
+
+fn kept(id: &Value, params: &Value) -> io::Result<()> {
+    let name = params["name"].as_str().unwrap_or_default();
+    log(&format!("{name} {}", params["arguments"]))?;
+    reply(id, &siem::call(name, &params["arguments"])?)
 }
 
 fn log(line: &str) -> io::Result<()> {

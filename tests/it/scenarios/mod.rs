@@ -1,5 +1,6 @@
 //! Whole runs over whole labs: what goes in, what comes out, and what must not happen.
 
+mod acting;
 mod audit;
 mod daemon;
 mod demo;

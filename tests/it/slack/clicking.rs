@@ -1,9 +1,9 @@
 //! What becomes of clicks and dialogs: once each, told to whoever clicked, over either way.
 
-use agent::rights::Groups as _;
 use agent::notify::card::ReasonFor;
 use agent::notify::slack::{Subject, Wish};
 use agent::notify::{At, Notifier, Post};
+use agent::rights::Groups as _;
 use state::model::VerdictKind;
 use tests::slack::Fault;
 use tests::slack::forge::{submit, words};

@@ -7,10 +7,15 @@ use crate::ctx::Ctx;
 use crate::playbook::rfc3339;
 
 /// The binding of an approval for an effect: the same action under another definition, policy or case is another digest.
-pub(super) fn effect_binding(ctx: &Ctx, effect: &Effect, expires: Time, nonce: &str) -> Value {
+pub(super) fn effect_binding(
+    ctx: &Ctx,
+    effect: &Effect,
+    (expires, nonce): (Time, &str),
+    question: Option<&str>,
+) -> Value {
     let pin = ctx.catalogue.get(&effect.tool);
     let pin = pin.and_then(|entry| ctx.catalogue.definitions().pins().digest_of(entry));
-    json!({
+    let mut binding = json!({
         "case": effect.case,
         "action": effect.tool,
         "class": effect.class,
@@ -21,7 +26,11 @@ pub(super) fn effect_binding(ctx: &Ctx, effect: &Effect, expires: Time, nonce: &
         "policy": ctx.guard.policy.version(),
         "expires": rfc3339(expires),
         "nonce": nonce,
-    })
+    });
+    if let Some(digest) = question {
+        binding["question"] = json!(digest);
+    }
+    binding
 }
 
 /// The binding of an approval for a close: of these alerts with these verdicts.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use mcp_clients::{ReplyKind, ToolFailure, ToolReply};
+use mcp_clients::{Heard, Question, ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{
     Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall,
@@ -13,9 +13,12 @@ use tracing::Instrument;
 
 use crate::ctx::Ctx;
 use crate::telemetry::spans;
+use crate::text::{defang, oneline};
 
 use super::super::{Origin, Refusal, Subject, audit, outcome_of};
+use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
+use super::elicit;
 use super::look_up::{look_up, seen};
 use super::write_back::Speaks;
 
@@ -68,13 +71,20 @@ impl Stand {
 pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     let mut carried = Vec::new();
     for effect in ctx.store.effects_at(EffectDecision::Due).await? {
-        let sent = async {
-            match send(ctx, &effect).await? {
-                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await,
-                ended => Ok(ended),
+        let carry = async {
+            let sent = send(ctx, &effect).await?;
+            let ended = match (sent.decision, sent.reason) {
+                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
+                ended => ended,
+            };
+            if let Some(question) = &sent.declined
+                && ended.0 == EffectDecision::Unknown
+            {
+                elicit::ask(ctx, &effect, question).await?;
             }
+            Ok::<_, StoreError>(ended)
         };
-        let ended = sent.instrument(spans::case(effect.case, None)).await?;
+        let ended = carry.instrument(spans::case(effect.case, None)).await?;
         carried.push(Carried {
             effect: effect.id,
             decision: ended.0,
@@ -104,19 +114,41 @@ pub async fn take_stock(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     Ok(carried)
 }
 
+/// What became of an effect when it was sent, or was not.
+struct Sent {
+    decision: EffectDecision,
+    reason: String,
+    /// What the server asked and a person is still to be asked.
+    declined: Option<Question>,
+}
+
+impl Sent {
+    fn of(decision: EffectDecision, reason: String) -> Self {
+        Self {
+            decision,
+            reason,
+            declined: None,
+        }
+    }
+}
+
 /// One effect, up to the answer or the refusal, recorded.
-async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), StoreError> {
+async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
     let began = Instant::now();
     let arguments = match &effect.arguments {
         Value::Object(map) => map.clone(),
         _ => Map::new(),
     };
-    let approval = match permit(ctx, effect, &arguments).await {
-        Ok(approval) => approval,
+    let permitted = match permit(ctx, effect, &arguments).await {
+        Ok(approval) => elicit::answer(ctx, effect).await.map(|a| (approval, a)),
+        Err(refusal) => Err(refusal),
+    };
+    let (approval, answer) = match permitted {
+        Ok(permitted) => permitted,
         Err(refusal) => return deny(ctx, effect, &refusal).await,
     };
-    if let Some(ended) = already_so(ctx, effect).await? {
-        return Ok(ended);
+    if let Some((decision, why)) = already_so(ctx, effect).await? {
+        return Ok(Sent::of(decision, why));
     }
     let row = ToolCall {
         id: 0,
@@ -155,8 +187,13 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
         Err(e) => return Err(e),
     };
     let (server, tool) = effect.tool.split_once('.').unwrap_or((&effect.tool, ""));
-    let answer = ctx.toolbox.call(server, tool, arguments).await;
-    let (outcome, stand, reason) = read(&answer);
+    let asked_before = answer.is_some();
+    let heard = ctx
+        .toolbox
+        .call_heard(server, tool, arguments, answer)
+        .await;
+    let (outcome, stand, reason) = declined(&heard, read(&heard.reply));
+    let answer = &heard.reply;
     let took = began.elapsed();
     ctx.guard.meters.called(server, outcome, took);
     let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
@@ -170,7 +207,22 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), St
     let entry = audit::result(&row, call, outcome, millis);
     ctx.store.end_call(call, ended, entry).await?;
     end(ctx, effect, stand, &reason).await?;
-    Ok((stand.decision(), reason))
+    Ok(Sent {
+        // One answer, one repetition: what is asked then is not asked on.
+        declined: heard.declined.into_iter().next().filter(|_| !asked_before),
+        ..Sent::of(stand.decision(), reason)
+    })
+}
+
+/// Whatever a server says after it was declined: nobody can tell what it did.
+fn declined(heard: &Heard, read: (CallOutcome, Stand, String)) -> (CallOutcome, Stand, String) {
+    let (outcome, stand, reason) = read;
+    let Some(question) = heard.declined.first() else {
+        return (outcome, stand, reason);
+    };
+    let said = defang(&oneline(&question.message, 200));
+    let reason = format!("its server asked «{said}» and was declined; {reason}");
+    (outcome, Stand::Unknown, reason)
 }
 
 /// What is so already is not sent.
@@ -204,7 +256,7 @@ async fn permit(
         return Err(Refusal::new(1, why));
     }
     let speaks = Speaks::of(effect);
-    if entry.spec.effect.raise && speaks.is_none() {
+    if entry.spec.effect.raise && speaks.is_none() && effect.about.round == 0 {
         // Two that were proposed together are both due.
         checks::once(ctx, effect.case, &effect.tool, &SENT).await?;
     }
@@ -239,7 +291,10 @@ async fn approved(ctx: &Ctx, effect: &Effect) -> Result<(i64, String), Refusal> 
         return Err(refuse(format!("approval {id} is not in force")));
     }
     let nonce = asked.binding["nonce"].as_str().unwrap_or_default();
-    let bound = super::binding::effect_binding(ctx, effect, asked.expires, nonce);
+    let question = ctx.store.elicitation_of(effect.id).await;
+    let question = question.map_err(|e| refuse(format!("its question can't be read: {e}")))?;
+    let question = question.as_ref().map(|q| q.digest.as_str());
+    let bound = effect_binding(ctx, effect, (asked.expires, nonce), question);
     let digest = state::store::binding_digest(&bound);
     if nonce.is_empty() || asked.binding != bound || asked.digest != digest {
         let why = format!(
@@ -267,15 +322,11 @@ async fn standing(ctx: &Ctx, asked: &Approval) -> Result<(), String> {
     }
 }
 
-async fn deny(
-    ctx: &Ctx,
-    effect: &Effect,
-    refusal: &Refusal,
-) -> Result<(EffectDecision, String), StoreError> {
+async fn deny(ctx: &Ctx, effect: &Effect, refusal: &Refusal) -> Result<Sent, StoreError> {
     ctx.guard.meters.refused(refusal.rule);
     let why = refusal.to_string();
     end(ctx, effect, Stand::Denied(refusal.rule), &why).await?;
-    Ok((EffectDecision::Denied, why))
+    Ok(Sent::of(EffectDecision::Denied, why))
 }
 
 /// Notes where an effect stands, in the store, the audit chain and the timeline.

@@ -74,6 +74,13 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
         let why = format!("dry run, since {switch}; recorded and shown, not sent");
         return Ok(Ruling::DryRun(Refusal::new(rule, why)));
     }
+    if entry.spec.effect.needs_elicitation == Some(true) {
+        let why = format!(
+            "the server of `{}` takes a client that can't be asked for one that consents: it is not called live until [servers.{}.tools.{}.effect] needs_elicitation = false",
+            wish.tool, entry.server, entry.tool
+        );
+        return Err(Refusal::new(6, why));
+    }
     if let Some(why) = stopped(ctx, Switch::Effects).await {
         return Err(Refusal::new(13, why));
     }

@@ -114,8 +114,8 @@ async fn read_back(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
 
 /// What stands at a dotted path; the empty path is the whole.
 pub(super) fn at<'v>(answer: &'v Value, path: &str) -> Option<&'v Value> {
-    let keys = path.split('.').filter(|key| !key.is_empty());
-    keys.fold(Some(answer), |at, key| match at? {
+    let mut keys = path.split('.').filter(|key| !key.is_empty());
+    keys.try_fold(answer, |at, key| match at {
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
         other => other.get(key),
     })

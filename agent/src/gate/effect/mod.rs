@@ -1,15 +1,20 @@
 //! Calls that change something: proposed, decided, approved by a person, sent once, looked up when nobody knows; reading
 //! calls have their own way.
 
+mod again;
 mod binding;
 mod carry_out;
 mod checks;
+mod dry_run;
+mod elicit;
 mod look_up;
 mod propose;
 mod write_back;
 
+pub use again::propose_again;
 pub use binding::close_binding;
 pub use carry_out::{Carried, carry_out, take_stock};
+pub use elicit::{ELICITATION, answers};
 pub use look_up::verify;
 pub use propose::{Proposal, propose};
 pub use write_back::{Saying, Speaks, Unsaid, sayings};

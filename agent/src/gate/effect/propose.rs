@@ -13,6 +13,7 @@ use crate::text::oneline;
 use super::super::{Origin, Refusal, Subject, arguments, audit, canonical, printable, taint};
 use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
+use super::dry_run;
 use super::write_back::Speaks;
 
 /// Where an earlier effect stands after which a case does not raise with the same tool again.
@@ -90,6 +91,11 @@ pub async fn propose(
         Ok(Ruling::Approval(why)) => {
             rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
+            if let Some(entry) = entry
+                && let Some(said) = dry_run::dry_run(ctx, entry, &effect).await?
+            {
+                effect.reason = format!("{}{}{said}", effect.reason, dry_run::SAYS);
+            }
             let severity = proposal.subject.facts.severity;
             question = Some(ask(ctx, &effect, severity));
         }
@@ -170,7 +176,8 @@ fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
     format!("nightdesk-{case}-{}", &digest[..12])
 }
 
-fn ask(ctx: &Ctx, effect: &Effect, severity: Severity) -> NewApproval {
+/// The question to a person whether an effect on a case of this severity may be sent.
+pub(super) fn ask(ctx: &Ctx, effect: &Effect, severity: Severity) -> NewApproval {
     let rules = &ctx.config.people.approvals;
     let expires = ctx.now() + rules.expire_after(severity);
     let on = match effect.target.as_str() {
@@ -180,7 +187,7 @@ fn ask(ctx: &Ctx, effect: &Effect, severity: Severity) -> NewApproval {
     NewApproval {
         action: effect.tool.clone(),
         summary: format!("{} {}{on}: {}", effect.class, effect.tool, effect.reason),
-        binding: effect_binding(ctx, effect, expires, &ctx.dice.word()[..32]),
+        binding: effect_binding(ctx, effect, (expires, &ctx.dice.word()[..32]), None),
         expires,
         effect: None,
         needed: rules.needed_for(effect.class),

@@ -1,12 +1,14 @@
 //! What an incident proposes to do outside: a ticket, and the countermeasures of the playbook; the gate decides on each.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use state::model::{Alert, Effect, TimelineEvent, TimelineKind, Verdict, VerdictKind};
 use state::store::NewApproval;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Closable, Origin, Proposal};
-use crate::playbook::{Filled, Scene, Slots};
+use crate::playbook::{Filled, Response, Scene, Slots};
 use crate::text::{defang, oneline};
 use crate::tier::sentence;
 
@@ -74,36 +76,39 @@ async fn responses(
     };
     let slots = Slots::of(alert);
     // What the conditions read is let go before anything is awaited.
-    let proposals: Vec<(&str, Filled, String, &str)> = {
-        let any = Scene::bare(alert).any();
-        let mut proposals = Vec::new();
-        for response in &entry.playbook.responses {
-            let (Some(tool), Ok(filled)) = (&response.tool, slots.fill(&response.args)) else {
-                continue;
-            };
-            let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
-            let target = target.and_then(|(value, _)| value.as_str().map(str::to_owned));
-            let does = sentence(&response.does, &any);
-            let event = TimelineEvent::ours(
-                case.subject.case,
-                ctx.now(),
-                TimelineKind::EffectProposed,
-                does,
-            );
-            acted.events.push(event);
-            proposals.push((
-                tool.as_str(),
-                filled,
-                target.unwrap_or_default(),
-                response.d3fend.as_str(),
-            ));
-        }
-        proposals
-    };
+    let proposals: Vec<(String, Filled, String, &str)> =
+        {
+            let any = Scene::bare(alert).any();
+            let mut proposals = Vec::new();
+            for response in &entry.playbook.responses {
+                let calls: Vec<(String, Filled)> = calls(ctx, response)
+                    .into_iter()
+                    .filter_map(|(tool, args)| Some((tool, slots.fill(&args).ok()?)))
+                    .collect();
+                if calls.is_empty() {
+                    continue;
+                }
+                let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
+                let target = target.and_then(|(value, _)| value.as_str().map(str::to_owned));
+                let does = sentence(&response.does, &any);
+                let event = TimelineEvent::ours(
+                    case.subject.case,
+                    ctx.now(),
+                    TimelineKind::EffectProposed,
+                    does,
+                );
+                acted.events.push(event);
+                let target = target.unwrap_or_default();
+                proposals.extend(calls.into_iter().map(|(tool, filled)| {
+                    (tool, filled, target.clone(), response.d3fend.as_str())
+                }));
+            }
+            proposals
+        };
     for (tool, filled, target, d3fend) in proposals {
         let proposal = Proposal {
             subject: case.subject,
-            tool,
+            tool: &tool,
             arguments: filled.arguments,
             target: &target,
             d3fend: Some(d3fend),
@@ -116,6 +121,34 @@ async fn responses(
         keep(acted, gate::propose(ctx, proposal).await?);
     }
     Ok(())
+}
+
+/// The calls that do a countermeasure: the playbook's own, else what the operator or a preset names for it.
+fn calls(ctx: &Ctx, response: &Response) -> Vec<(String, BTreeMap<String, Value>)> {
+    if let Some(tool) = &response.tool {
+        return vec![(tool.clone(), response.args.clone())];
+    }
+    let Some(slot) = &response.target else {
+        return Vec::new();
+    };
+    let servers = ctx.config.servers.iter();
+    servers
+        .filter_map(|(server, spec)| {
+            let does = spec.responses.get(&response.d3fend)?;
+            let enabled = spec.tools.get(&does.tool).is_some_and(|t| t.enabled);
+            if !enabled || !does.on.contains(slot) {
+                return None;
+            }
+            let args = does.args.iter().map(|(name, value)| {
+                let value = match value {
+                    Value::String(text) if text == "$target" => json!(format!("${slot}")),
+                    other => other.clone(),
+                };
+                (name.clone(), value)
+            });
+            Some((format!("{server}.{}", does.tool), args.collect()))
+        })
+        .collect()
 }
 
 fn ticket(alert: &Alert, verdict: &Verdict) -> Map<String, Value> {

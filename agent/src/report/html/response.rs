@@ -42,11 +42,11 @@ pub(super) fn response(file: &CaseFile) -> Section {
             let on = if e.target.is_empty() { "" } else { " on " };
             vec![
                 Said::theirs(&format!("{}{on}{}", e.tool, e.target), 200).tone("code"),
-                Said::ours(e.d3fend.clone().unwrap_or_default()),
+                Said::ours(e.about.d3fend.clone().unwrap_or_default()),
                 Said::ours(e.class.as_str()),
                 by.map_or(Said::ours("nobody").tone("soft"), |b| Said::theirs(b, 80)),
                 moment(e.at),
-                Said::ours(e.decision.as_str()),
+                Said::ours(e.word()),
                 Said::theirs(&e.reason, 200),
             ]
             .into()

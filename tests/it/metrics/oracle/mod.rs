@@ -146,7 +146,7 @@ impl Whole {
     fn contained(&self) -> Vec<i64> {
         let done = self.timeline.iter().filter(|e| {
             let effect = e.data["effect"].as_i64();
-            let mut counters = self.effects.iter().filter(|f| f.d3fend.is_some());
+            let mut counters = self.effects.iter().filter(|f| f.about.d3fend.is_some());
             e.kind == TimelineKind::EffectCarriedOut
                 && counters.any(|f| Some(f.id) == effect && f.decision == EffectDecision::Executed)
         });

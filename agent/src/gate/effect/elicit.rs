@@ -1,0 +1,136 @@
+//! Questions that a server asks during a call that changes something: declined, then put to a person as an approval of the
+//! same call once more with their answer. Neither a model nor a default ever answers one.
+
+use mcp_clients::{Answer, Question};
+use serde_json::{Value, json};
+use state::model::{Answered, ApprovalState, Effect, EffectAbout, EffectDecision, Elicitation};
+use state::store::{NewApproval, NewElicitation, StoreError};
+
+use crate::catalogue::form_fits;
+use crate::ctx::Ctx;
+use crate::text::{defang, oneline};
+
+use super::super::{Refusal, Subject};
+use super::binding::effect_binding;
+
+/// The word before the tool in the action of such an approval.
+pub const ELICITATION: &str = "elicitation";
+
+/// Whether values answer a question: one field at most for each that is asked, each as its schema says, no others.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub fn answers(asked: &Elicitation, content: &Value) -> Result<(), String> {
+    form_fits(&asked.requested, content)
+}
+
+/// The answer that an effect gives, when it hangs on a question.
+///
+/// # Errors
+/// Rule 6, when there is none that counts.
+pub(super) async fn answer(ctx: &Ctx, effect: &Effect) -> Result<Option<Answer>, Refusal> {
+    let refuse = |why: &str| Refusal::new(6, why.to_owned());
+    let asked = ctx.store.elicitation_of(effect.id).await;
+    let asked = asked.map_err(|e| Refusal::new(6, format!("the question can't be read: {e}")))?;
+    let Some(asked) = asked else {
+        return Ok(None);
+    };
+    let given = ctx.store.approval(asked.approval).await;
+    let given = given.map_err(|e| Refusal::new(6, format!("its approval can't be read: {e}")))?;
+    if given.state != ApprovalState::Approved || effect.approval != Some(asked.approval) {
+        return Err(refuse("the server's question is not answered"));
+    }
+    let votes = ctx.store.votes_of(asked.approval).await;
+    let mut yes =
+        votes.map_err(|e| Refusal::new(6, format!("who approved it can't be read: {e}")))?;
+    yes.retain(|v| v.answer == Answered::Approved);
+    let content = match (&asked.content, &asked.answered_by) {
+        (Some(content), Some(by)) if yes.iter().any(|v| v.person == *by) => content.clone(),
+        (Some(_), _) => return Err(refuse("who answered the question did not approve it")),
+        // A form without fields is answered by the approval itself.
+        (None, _) => json!({}),
+    };
+    let fits = answers(&asked, &content);
+    fits.map_err(|why| {
+        let how = format!("`nightdesk elicitations answer {}`", asked.id);
+        refuse(&format!(
+            "it was approved without an answer that fits ({how}): {why}"
+        ))
+    })?;
+    let content = content.as_object().cloned().unwrap_or_default();
+    Ok(Some(Answer {
+        digest: asked.digest,
+        content,
+    }))
+}
+
+/// Asks a person what the server asked: the same call once more, with their answer, bound to both.
+///
+/// # Errors
+/// When the store fails: then nobody is asked and nothing is repeated.
+pub(super) async fn ask(ctx: &Ctx, effect: &Effect, question: &Question) -> Result<(), StoreError> {
+    let said = defang(&oneline(&question.message, 300));
+    let again = Effect {
+        id: 0,
+        decision: EffectDecision::AwaitingApproval,
+        reason: format!("the server asked and was declined: «{said}»"),
+        approval: None,
+        at: ctx.now(),
+        about: EffectAbout {
+            round: effect.about.round + 1,
+            proof: None,
+            looks: 0,
+            ..effect.about.clone()
+        },
+        ..effect.clone()
+    };
+    let subject = Subject::read(&ctx.store, effect.case).await?;
+    let rules = &ctx.config.people.approvals;
+    let expires = ctx.now() + rules.expire_after(subject.facts.severity);
+    let nonce = &ctx.dice.word()[..32];
+    let on = match effect.target.as_str() {
+        "" => String::new(),
+        target => format!(" on {}", oneline(target, 200)),
+    };
+    let fields = question.schema["properties"].as_object();
+    let fields: Vec<&str> = fields
+        .into_iter()
+        .flat_map(|f| f.keys())
+        .map(String::as_str)
+        .collect();
+    let wanted = match fields.as_slice() {
+        [] => "a plain yes".to_owned(),
+        names => format!("values for {}", oneline(&names.join(", "), 200)),
+    };
+    let tool = &effect.tool;
+    let new = NewElicitation {
+        approval: NewApproval {
+            action: format!("{ELICITATION} {tool}"),
+            summary: format!(
+                "effect {} ({tool}{on}) once more: its server asks «{said}» and wants {wanted}",
+                effect.id
+            ),
+            binding: effect_binding(ctx, &again, (expires, nonce), Some(&question.digest)),
+            expires,
+            effect: None,
+            needed: rules.needed_for(effect.class),
+        },
+        effect: again,
+        message: question.message.clone(),
+        requested: question.schema.clone(),
+        digest: question.digest.clone(),
+    };
+    let entry = json!({
+        "kind": ELICITATION,
+        "case": effect.case,
+        "effect": effect.id,
+        "tool": tool,
+        "decision": "approval",
+        "rule": 6,
+        "why": "a server asked during the call and was declined",
+        "question": question.digest,
+        "digest": new.approval.digest(),
+    });
+    ctx.store.ask_elicitation(&new, &entry, ctx.now()).await?;
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! Countermeasures against an identity provider that asks back: from the D3FEND id of a playbook to what is read back, and
+//! who answers what the server asks.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tests::daemon::Site;
+use tests::workbench::{Lab, STRANGE, data, stderr, stdout};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
+const SERVER: &str = env!("CARGO_BIN_EXE_scripted-server");
+const USER: &str = "ana@corp.example";
+
+/// A daemon whose playbook proposes to lock the user, and the server that can.
+struct Idp {
+    site: Site,
+}
+
+/// What is written of the tool's effect beside what every test needs.
+const LIVE: &str = "live = true, allow = [\"*@corp.example\"]";
+
+impl Idp {
+    fn new(effect: &str) -> Self {
+        let lab = Lab::scenario(&[STRANGE]).unwrap();
+        lab.lines("tickets.jsonl", &[]).unwrap();
+        let site = Site::new(PROGRAM, lab).unwrap();
+        let idp = Self { site };
+        std::fs::create_dir(idp.dir()).unwrap();
+        let playbooks = idp.site.dir().join("playbooks");
+        std::fs::create_dir(&playbooks).unwrap();
+        let plain = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
+        let aimed = plain.replace(
+            "    d3fend: D3-AL\n",
+            "    d3fend: D3-AL\n    target: user\n",
+        );
+        std::fs::write(playbooks.join("scenario.yaml"), aimed).unwrap();
+        let before = json!(data("playbooks")).to_string();
+        idp.site
+            .change(&before, &json!(playbooks).to_string())
+            .unwrap();
+        idp.site.add(&idp.server(effect)).unwrap();
+        idp.ok(&["tools", "pin"]);
+        idp.ok(&["check", "--accept"]);
+        idp
+    }
+
+    fn server(&self, effect: &str) -> String {
+        format!(
+            "[servers.idp]\ncommand = {}\nargs = [\"asks\"]\nenv = {{ SCRIPTED_DIR = {dir}, SCRIPTED_LOG = {log} }}\n\
+             [servers.idp.reply]\nok_when = [{{ path = \"success\", equals = true }}]\n\
+             [servers.idp.responses]\nD3-AL = {{ tool = \"lock_user\", on = [\"user\"], args = {{ user = \"$target\" }} }}\n\
+             [servers.idp.tools]\nget_user = {{ class = \"read_internal\" }}\n\
+             lock_user = {{ class = \"destructive\", enabled = true, tiers = [3], effect = {{ target = \"user\", {effect}, \
+             dry_run = {{ argument = \"dry_run\" }}, \
+             read_back = {{ tool = \"idp.get_user\", arguments = {{ user = \"{{{{target}}}}\" }}, path = \"locked\", equals = true }} }} }}\n\
+             [effects]\nlive = true\n[approvals]\napprovers = [\"ana\", \"bo\"]\n",
+            json!(SERVER),
+            dir = json!(self.dir()),
+            log = json!(self.dir().join("log")),
+        )
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.site.dir().join("idp")
+    }
+
+    fn asks(&self, message: &str) {
+        let schema = json!({"type": "object", "properties": {"confirm": {"type": "boolean"}}, "required": ["confirm"]});
+        let question = json!({"message": message, "requestedSchema": schema});
+        std::fs::write(self.dir().join("question.json"), question.to_string()).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.site.run(args).unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(
+            output.status.success(),
+            "{args:?}: {}{}",
+            stdout(&output),
+            stderr(&output)
+        );
+        stdout(&output)
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[args, &["--json"]].concat())).unwrap()
+    }
+
+    fn once(&self) {
+        self.site.once().unwrap();
+    }
+
+    /// The effects of the tool, the newest first.
+    fn effects(&self) -> Vec<Value> {
+        let all = self.json(&["effects", "list"]);
+        let all = all["effects"].as_array().unwrap().clone();
+        all.into_iter()
+            .filter(|e| e["tool"] == "idp.lock_user")
+            .collect()
+    }
+
+    fn approvals(&self) -> Vec<Value> {
+        let open = self.json(&["approvals", "list"]);
+        open["approvals"].as_array().unwrap().clone()
+    }
+
+    fn approve(&self, approval: &Value) {
+        let id = approval["id"].to_string();
+        self.ok(&["approvals", "approve", &id, "--by", "ana"]);
+        self.once();
+    }
+
+    /// The live calls that reached the server.
+    fn locks(&self) -> usize {
+        let log = std::fs::read_to_string(self.dir().join("log")).unwrap_or_default();
+        let calls = log.lines().filter(|l| l.starts_with("lock_user "));
+        calls.filter(|l| !l.contains("dry_run")).count()
+    }
+
+    fn dry_runs(&self) -> usize {
+        let log = std::fs::read_to_string(self.dir().join("log")).unwrap_or_default();
+        log.lines()
+            .filter(|l| l.contains("\"dry_run\":true"))
+            .count()
+    }
+
+    fn locked(&self) -> String {
+        std::fs::read_to_string(self.dir().join("locked")).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_countermeasure_is_asked_with_its_dry_run_done_once_and_read_back() {
+    let idp = Idp::new(LIVE);
+    idp.once();
+    idp.once();
+    let asked = idp.approvals();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let summary = asked[0]["summary"].as_str().unwrap();
+    assert!(summary.contains("asked what it would do"), "{summary}");
+    assert!(
+        summary.contains("hxxps") && !summary.contains("https://"),
+        "no live link: {summary}"
+    );
+    assert_eq!(
+        asked[0]["binding"]["arguments"],
+        json!({"user": USER}),
+        "without the dry run"
+    );
+    assert_eq!(
+        (idp.dry_runs(), idp.locks()),
+        (1, 0),
+        "asked once, nothing done"
+    );
+    idp.approve(&asked[0]);
+    idp.once();
+    assert_eq!((idp.locks(), idp.locked().lines().count()), (1, 1));
+    let effect = &idp.effects()[0];
+    assert_eq!(effect["word"], "confirmed", "{effect}");
+    assert_eq!(effect["d3fend"], "D3-AL");
+    let report = idp.ok(&["case", "report", "ND-1"]);
+    assert!(report.contains(": confirmed"), "{report}");
+}
+
+#[test]
+fn a_dry_run_is_asked_for_only_where_the_call_itself_could_be_made() {
+    let idp = Idp::new("allow = [\"*@corp.example\"]");
+    idp.once();
+    assert_eq!((idp.dry_runs(), idp.locks()), (0, 0));
+    assert_eq!(idp.effects()[0]["decision"], "dry_run");
+}
+
+#[test]
+fn what_is_so_already_is_not_done() {
+    let idp = Idp::new(LIVE);
+    idp.once();
+    std::fs::write(idp.dir().join("locked"), format!("{USER} by a person\n")).unwrap();
+    idp.approve(&idp.approvals()[0]);
+    assert_eq!(idp.locks(), 0);
+    assert_eq!(idp.effects()[0]["word"], "already so");
+}
+
+#[test]
+fn a_server_that_takes_silence_for_consent_is_not_called_live() {
+    let idp = Idp::new(&format!("{LIVE}, needs_elicitation = true"));
+    idp.once();
+    let effect = &idp.effects()[0];
+    assert_eq!(effect["decision"], "denied", "{effect}");
+    let why = effect["reason"].as_str().unwrap();
+    assert!(
+        why.starts_with("rule 6: ") && why.contains("needs_elicitation"),
+        "{why}"
+    );
+    assert_eq!((idp.dry_runs(), idp.locks()), (0, 0));
+}
+
+#[test]
+fn what_a_server_asks_is_answered_by_a_person_for_one_call_more() {
+    let idp = Idp::new(LIVE);
+    idp.asks("Really lock? <script> https://evil.example/");
+    idp.once();
+    idp.approve(&idp.approvals()[0]);
+    assert_eq!((idp.locks(), idp.locked().as_str()), (1, ""), "declined");
+    let effects = idp.effects();
+    assert_eq!(
+        effects[1]["word"], "unknown",
+        "it claims success after a no: {effects:?}"
+    );
+    assert_eq!(effects[0]["decision"], "awaiting_approval");
+    let asked = &idp.approvals()[0];
+    assert_eq!(asked["action"], "elicitation idp.lock_user");
+    let summary = asked["summary"].as_str().unwrap();
+    assert!(
+        summary.contains("values for confirm") && !summary.contains("https://"),
+        "{summary}"
+    );
+    let question = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
+    let id = question["id"].to_string();
+    for (values, by, code) in [
+        ("{\"confirm\":\"yes\"}", "ana", 65),
+        ("{}", "ana", 65),
+        ("{\"confirm\":true,\"more\":1}", "ana", 65),
+        ("{\"confirm\":true}", "mallory", 1),
+    ] {
+        let refused = idp.run(&[
+            "elicitations",
+            "answer",
+            &id,
+            "--values",
+            values,
+            "--by",
+            by,
+        ]);
+        assert_eq!(
+            refused.status.code(),
+            Some(code),
+            "{values} {by}: {}",
+            stderr(&refused)
+        );
+    }
+    idp.once();
+    assert_eq!(idp.locks(), 1, "nobody has answered yet");
+    idp.ok(&[
+        "elicitations",
+        "answer",
+        &id,
+        "--values",
+        "{\"confirm\":true}",
+        "--by",
+        "bo",
+    ]);
+    for _ in 0..2 {
+        idp.once();
+    }
+    assert_eq!(idp.locks(), 2);
+    assert_eq!(idp.locked(), format!("{USER} {{\"confirm\":true}}\n"));
+    assert_eq!(idp.effects()[0]["word"], "confirmed");
+    assert_eq!(idp.json(&["audit", "verify"])["ok"], true);
+}
+
+#[test]
+fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined() {
+    for case in ["denied", "changed", "unanswered"] {
+        let idp = Idp::new(LIVE);
+        idp.asks("Really lock?");
+        idp.once();
+        idp.approve(&idp.approvals()[0]);
+        let asked = idp.approvals()[0].clone();
+        let (id, question) = (asked["id"].to_string(), idp.json(&["elicitations", "list"]));
+        let question = question["elicitations"][0]["id"].to_string();
+        let (word, locks) = match case {
+            "denied" => {
+                idp.ok(&["approvals", "deny", &id, "--by", "ana"]);
+                ("denied", 1)
+            }
+            "changed" => {
+                let yes = [
+                    "elicitations",
+                    "answer",
+                    &question,
+                    "--values",
+                    "{\"confirm\":true}",
+                    "--by",
+                    "ana",
+                ];
+                idp.ok(&yes);
+                idp.asks("Really lock everybody?");
+                ("unknown", 2)
+            }
+            _ => {
+                idp.ok(&["approvals", "approve", &id, "--by", "ana"]);
+                ("denied", 1)
+            }
+        };
+        idp.once();
+        idp.once();
+        let effect = &idp.effects()[0];
+        assert_eq!(effect["word"], word, "{case}: {effect}");
+        assert_eq!((idp.locks(), idp.locked().as_str()), (locks, ""), "{case}");
+        assert_eq!(
+            idp.approvals(),
+            Vec::<Value>::new(),
+            "{case}: nothing is asked on"
+        );
+    }
+}
+
+#[test]
+fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
+    let idp = Idp::new(LIVE);
+    idp.once();
+    let asked = idp.approvals()[0]["id"].to_string();
+    idp.ok(&["approvals", "deny", &asked, "--by", "ana"]);
+    let id = idp.effects()[0]["id"].to_string();
+    let stranger = idp.run(&["effects", "retry", &id, "--by", "mallory"]);
+    assert_eq!(stranger.status.code(), Some(1));
+    idp.ok(&["effects", "retry", &id, "--by", "bo"]);
+    idp.once();
+    assert_eq!(
+        idp.effects()[0]["decision"],
+        "awaiting_approval",
+        "a new question"
+    );
+    idp.approve(&idp.approvals()[0]);
+    assert_eq!(idp.effects()[0]["word"], "confirmed");
+    let sent = idp.run(&["effects", "retry", &id, "--by", "bo"]);
+    assert_eq!(
+        sent.status.code(),
+        Some(1),
+        "what was sent is never sent again"
+    );
+    assert_eq!(idp.locks(), 1);
+}
