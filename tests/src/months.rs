@@ -67,36 +67,41 @@ fn drawn(statement: &str, seed: i64) -> String {
     out + rest
 }
 
-/// How each case went: its clock points in microseconds, on whole milliseconds, and the way it took.
+/// How each case went: its clock points in microseconds, on whole milliseconds, and the way it took. What is older than two
+/// weeks has come to its end, but for one in forty.
 const PLAN: &str = "CREATE TEMP TABLE plan AS
 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $cases),
-t AS (SELECT n, n % 50 = 49 AS canary, ($from + n * $step) / 1000 * 1000 AS c, $draw(1, 100) AS roll, CASE $draw(30, 3) WHEN 0 THEN 7 ELSE $draw(2, 60) END AS rule FROM n),
+t AS (SELECT n, n % 50 = 49 AS canary, ($from + n * $step) / 1000 * 1000 AS c, $draw(1, 100) AS roll,
+    CASE $draw(30, 3) WHEN 0 THEN 7 ELSE $draw(2, 60) END AS rule FROM n),
 s AS (SELECT *, CASE WHEN rule < 8 THEN 100 ELSE $draw(3, 100) END AS harm,
+    c > $from + $cases * $step - 1209600000000 OR $draw(31, 40) = 0 AS fresh,
     CASE rule % 6 WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'medium' WHEN 3 THEN 'low' WHEN 4 THEN 'informational' ELSE 'unknown' END AS severity,
     c + 1000 * (2000 + $draw(4, 900000)) AS i FROM t),
 w AS (SELECT *, i + 1000 * (500 + $draw(5, 120000)) AS s,
     CASE WHEN harm < 4 THEN 'true_positive' WHEN harm < 8 THEN 'suspicious' WHEN harm < 15 THEN 'undetermined'
         WHEN harm < 60 THEN 'benign_positive' ELSE 'false_positive' END AS kind,
-    CASE WHEN canary THEN 'auto' WHEN roll < 2 THEN 'waiting' WHEN roll < 50 THEN 'auto' WHEN roll < 56 THEN 'drawn' WHEN roll < 64 THEN 'asked_yes'
-        WHEN roll < 67 THEN 'asked_no' WHEN roll < 69 THEN 'asked_silent' WHEN roll < 71 THEN 'asked_open'
-        WHEN roll < 80 THEN 'kept' WHEN roll < 94 THEN 'kept_closed' WHEN roll < 97 THEN 'again' ELSE 'again_open' END AS way FROM s),
-k AS (SELECT n, canary, c, rule, severity, i, s, s + 1000 * (1000 + $draw(6, 300000)) AS v,
-    CASE WHEN kind IN ('benign_positive', 'false_positive') THEN way WHEN way IN ('waiting', 'kept', 'kept_closed') THEN way ELSE 'kept' END AS way,
-    kind FROM w)
-SELECT *, v + 1000 AS ended, v + 1000 + 1000 * (60000 + $draw(7, 40000000)) AS later,
+    CASE WHEN canary THEN 'auto' WHEN roll < 2 AND fresh THEN 'waiting' WHEN roll < 50 THEN 'auto' WHEN roll < 56 THEN 'drawn'
+        WHEN roll < 64 THEN 'asked_yes' WHEN roll < 67 THEN 'asked_no' WHEN roll < 69 THEN 'asked_silent'
+        WHEN roll < 71 AND fresh THEN 'asked_open' WHEN roll < 71 THEN 'asked_silent' WHEN roll < 94 THEN 'kept'
+        WHEN roll < 97 OR NOT fresh THEN 'again' ELSE 'again_open' END AS way FROM s),
+k AS (SELECT n, canary, c, rule, severity, i, s, s + 1000 * (1000 + $draw(6, 300000)) AS v, fresh,
+    CASE WHEN kind IN ('benign_positive', 'false_positive') OR way = 'waiting' THEN way ELSE 'kept' END AS way, kind FROM w),
+e AS (SELECT *, v + 1000 AS ended, v + 1000 + 1000 * (60000 + $draw(7, 40000000)) AS later,
     CASE WHEN rule % 2 THEN 'siem-a' ELSE 'siem-b' END AS source, 1 + $draw(8, 3) AS tier,
     CASE WHEN rule < 8 THEN kind WHEN $draw(9, 4) = 0 THEN 'true_positive' WHEN $draw(9, 4) = 1 THEN 'benign_positive' ELSE kind END AS word,
-    way IN ('asked_yes') OR (way IN ('drawn', 'kept_closed') AND $draw(10, 3) > 0) OR (way = 'auto' AND $draw(10, 20) = 0) AS told
-FROM k";
+    NOT canary AND (way = 'asked_yes' OR (way = 'auto' AND $draw(10, 20) = 0)
+        OR (way IN ('drawn', 'kept', 'asked_no', 'asked_silent') AND (NOT fresh OR $draw(10, 3) > 0))) AS told FROM k)
+SELECT *, later + CASE WHEN way IN ('asked_no', 'asked_silent') THEN 3600000000 ELSE 0 END AS said,
+    told AND way IN ('drawn', 'kept', 'asked_no', 'asked_silent') AS closed_by_person FROM e";
 
-const ROWS: [&str; 21] = [
+const ROWS: [&str; 22] = [
     "INSERT INTO cases (id, title, status, outcome, opened, alert_time, updated, attempts, fence, canary)
      SELECT n, 'case of rule ' || rule,
-         CASE WHEN way = 'waiting' THEN 'new' WHEN way IN ('auto', 'asked_yes', 'again') OR (way = 'kept_closed' AND told) THEN 'closed'
-             WHEN way = 'asked_open' THEN 'awaiting_approval' WHEN way = 'again_open' THEN 'new' ELSE 'escalated' END,
-         CASE WHEN way = 'waiting' OR way = 'again_open' THEN NULL WHEN way IN ('auto', 'asked_yes', 'again') OR (way = 'kept_closed' AND told) THEN 'closed'
+         CASE WHEN way IN ('waiting', 'again_open') THEN 'new' WHEN way IN ('auto', 'asked_yes', 'again') OR closed_by_person THEN 'closed'
              WHEN way = 'asked_open' THEN 'awaiting_approval' ELSE 'escalated' END,
-         i, c, CASE WHEN way = 'waiting' THEN i WHEN way IN ('auto', 'kept', 'drawn', 'asked_open') THEN ended ELSE later + 5000000 END,
+         CASE WHEN way IN ('waiting', 'again_open') THEN NULL WHEN way IN ('auto', 'asked_yes', 'again') OR closed_by_person THEN 'closed'
+             WHEN way = 'asked_open' THEN 'awaiting_approval' ELSE 'escalated' END,
+         i, c, CASE WHEN way = 'waiting' THEN i WHEN way = 'auto' OR (way IN ('kept', 'drawn', 'asked_open') AND NOT told) THEN ended ELSE said + 5000000 END,
          1, 1, canary FROM plan",
     // Every seventh case has two alerts; one alert in five says nothing of its events.
     "INSERT INTO alerts (case_id, joined_fence, source, source_alert_id, mapping, product, rule_id, rule_name, rule_groups, severity, time,
@@ -116,8 +121,10 @@ const ROWS: [&str; 21] = [
      SELECT n, 3, ended, 'nightdesk', CASE WHEN way IN ('auto', 'again', 'again_open') THEN 'closed' WHEN way LIKE 'asked%' THEN 'asked' ELSE 'escalated' END,
          CASE WHEN way = 'drawn' THEN 'drawn for review' ELSE 'ended' END, 'null' FROM plan WHERE way <> 'waiting'",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
-     SELECT n, 4, later, CASE way WHEN 'asked_silent' THEN 'nightdesk' ELSE 'ana' END, CASE WHEN way IN ('asked_no', 'asked_silent') THEN 'escalated' ELSE 'closed' END,
-         'answered', 'null' FROM plan WHERE way IN ('asked_yes', 'asked_no', 'asked_silent') OR (way = 'kept_closed' AND told)",
+     SELECT n, 4, later, CASE way WHEN 'asked_silent' THEN 'nightdesk' ELSE 'ana' END, CASE way WHEN 'asked_yes' THEN 'closed' ELSE 'escalated' END,
+         'answered', 'null' FROM plan WHERE way IN ('asked_yes', 'asked_no', 'asked_silent')",
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT n, 6, said, 'ana', 'closed', 'closed by ana', 'null' FROM plan WHERE closed_by_person",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
      SELECT n, 4, later, 'nightdesk', 'claimed', 'taken again', 'null' FROM plan WHERE way IN ('again', 'again_open')",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
@@ -139,10 +146,10 @@ const ROWS: [&str; 21] = [
      SELECT n, a.id, word, 0, 'needs_human', 'unknown', 100, 0, tier, '[]',
          '{\"sentence\":\"s\",\"probability\":0.1,\"reasons\":[],\"evidence_refs\":[],\"gaps\":[],\"techniques\":[]}',
          '{\"tier\":1,\"analyst\":\"human\",\"analyst_note\":null,\"playbook\":\"p\",\"playbook_hash\":\"h\",\"model\":null,\"prompt_hash\":null}',
-         later, 0 FROM plan JOIN alerts a ON a.case_id = n WHERE told AND way <> 'asked_yes' AND NOT canary",
+         said, 0 FROM plan JOIN alerts a ON a.case_id = n WHERE told AND way <> 'asked_yes'",
     "INSERT INTO feedback (alert_id, kind, given_by, channel, note, source, rule_id, principal, shape, content, signals, alert_time, at)
-     SELECT a.id, CASE way WHEN 'asked_yes' THEN kind ELSE word END, 'ana', 'test', '', a.source, a.rule_id, '', '', '', '[]', a.time, later
-     FROM plan JOIN alerts a ON a.case_id = n WHERE told AND NOT canary",
+     SELECT a.id, CASE way WHEN 'asked_yes' THEN kind ELSE word END, 'ana', 'test', '', a.source, a.rule_id, '', '', '', '[]', a.time, said
+     FROM plan JOIN alerts a ON a.case_id = n WHERE told",
     "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires, answered_by, answered_at)
      SELECT n, 'close', 'close it', 'd', '{}', CASE way WHEN 'asked_yes' THEN 'used' WHEN 'asked_no' THEN 'denied' WHEN 'asked_silent' THEN 'expired' ELSE 'pending' END,
          ended, ended + 86400000000, CASE WHEN way IN ('asked_yes', 'asked_no') THEN 'ana' END, CASE WHEN way <> 'asked_open' THEN later END

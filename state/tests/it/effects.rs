@@ -8,6 +8,7 @@ use state::model::{
 use state::store::{ApprovalAnswer, EffectBegin, EffectEnd, NewApproval, Store, StoreError};
 
 use crate::make::{at, claimed, effect, ending, kinds, question};
+use crate::metrics::{period, spread, terms};
 
 /// An escalated case with one effect that waits for an answer.
 async fn waiting(store: &Store, n: i64) -> (CaseId, i64, NewApproval) {
@@ -129,6 +130,10 @@ pub(crate) async fn an_approved_effect_is_begun_once(store: &Store) {
             .await
             .ends_with("effect_carried_out effect_carried_out")
     );
+    // What is known to have been done is a containment; that it may have been was none.
+    let survey = store.survey(&period(), &terms(), Depth::Whole).await;
+    let contained = spread(&survey.unwrap(), "ttc").clone();
+    assert_eq!((contained.n, contained.p50), (1, Some(8.0)));
 }
 
 pub(crate) async fn an_approval_counts_for_its_own_action_and_in_time(store: &Store) {

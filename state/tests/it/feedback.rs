@@ -5,7 +5,7 @@ use state::store::{Intervention, Store};
 
 use crate::make::{at, opened};
 
-fn word(case: CaseId, alert: AlertId, kind: VerdictKind, seconds: i64) -> Intervention {
+pub(crate) fn word(case: CaseId, alert: AlertId, kind: VerdictKind, seconds: i64) -> Intervention {
     Intervention {
         case,
         event: None,

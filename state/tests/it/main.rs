@@ -9,6 +9,7 @@ mod effects;
 mod feedback;
 mod intake;
 mod make;
+mod metrics;
 mod people;
 mod queue;
 mod record;
@@ -91,4 +92,6 @@ contract!(
     watch::patterns_count_what_the_daemon_judged,
     watch::a_finding_is_open_once_and_accepted_once,
     feedback::the_last_word_on_an_alert_counts,
+    metrics::a_period_is_counted,
+    metrics::exports_are_on_record,
 );

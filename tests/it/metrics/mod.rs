@@ -1,5 +1,6 @@
 //! The weekly metrics: every number once more by other means, the forms of the export, and the export on schedule.
 
+mod desk;
 mod export;
 mod numbers;
 mod oracle;

@@ -248,15 +248,15 @@ macro_rules! spread_sql {
             "WITH v AS (", $rows, "),
              t AS (SELECT g, count(*) AS total, count(*) FILTER (WHERE d >= 0) AS n, avg(d) FILTER (WHERE d >= 0) AS mean,
                        max(d) FILTER (WHERE d >= 0) AS most FROM v GROUP BY g),
-             o AS (SELECT g, d, row_number() OVER (PARTITION BY g ORDER BY d) AS k FROM v WHERE d >= 0)
+             o AS (SELECT g, d, row_number() OVER (PARTITION BY g ORDER BY d) AS k FROM v WHERE d >= 0),
+             p AS (SELECT o.g, max(CASE WHEN o.k = (t.n * 50 + 99) / 100 THEN o.d END) AS p50,
+                       max(CASE WHEN o.k = (t.n * 90 + 99) / 100 THEN o.d END) AS p90,
+                       max(CASE WHEN o.k = (t.n * 95 + 99) / 100 THEN o.d END) AS p95
+                   FROM o CROSS JOIN t WHERE t.g = o.g
+                       AND o.k IN ((t.n * 50 + 99) / 100, (t.n * 90 + 99) / 100, (t.n * 95 + 99) / 100) GROUP BY o.g)
              SELECT '", $metric, "' AS metric, '", $by, "' AS by, t.g AS value, t.n, t.total - t.n AS missing, t.mean,
-                 CAST(t.most AS REAL) AS max,
-                 CAST(max(CASE WHEN o.k = (t.n * 50 + 99) / 100 THEN o.d END) AS REAL) AS p50,
-                 CAST(max(CASE WHEN o.k = (t.n * 90 + 99) / 100 THEN o.d END) AS REAL) AS p90,
-                 CAST(max(CASE WHEN o.k = (t.n * 95 + 99) / 100 THEN o.d END) AS REAL) AS p95
-             FROM t LEFT JOIN o ON o.g = t.g
-                 AND o.k IN ((t.n * 50 + 99) / 100, (t.n * 90 + 99) / 100, (t.n * 95 + 99) / 100)
-             GROUP BY t.g ORDER BY t.g"
+                 CAST(t.most AS REAL) AS max, CAST(p.p50 AS REAL) AS p50, CAST(p.p90 AS REAL) AS p90, CAST(p.p95 AS REAL) AS p95
+             FROM t LEFT JOIN p ON p.g = t.g ORDER BY t.g"
         )
     };
 }
