@@ -22,7 +22,9 @@ async fn every_case_of_the_demo_has_its_reports() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &["demo", "--json"]);
     let dir = dir.path().join("nightdesk-demo");
-    let schema: Value = serde_json::from_str(&run(&dir, &["case", "schema"])).unwrap();
+    // Told without any configuration too.
+    let bare = tempfile::tempdir().unwrap();
+    let schema: Value = serde_json::from_str(&run(bare.path(), &["case", "schema"])).unwrap();
     let fits = jsonschema::draft202012::new(&schema).unwrap();
     let config = config::load(&dir.join("nightdesk.toml")).unwrap();
     let library = daemon::data(&config).unwrap().library;
