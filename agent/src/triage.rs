@@ -8,7 +8,10 @@ use std::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 
-use state::model::{Alert, CANARY_SOURCE, CaseId, StepState, TimelineEvent, TimelineKind, Verdict};
+use state::model::{
+    Alert, CANARY_SOURCE, CaseId, Outcome, StepState, TimelineEvent, TimelineKind, Verdict,
+};
+use state::store::Recorded;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Subject};
@@ -107,17 +110,29 @@ async fn work(ctx: &Ctx, held: &Held) -> anyhow::Result<()> {
     let all: Vec<Verdict> = known.into_iter().chain(verdicts.iter().cloned()).collect();
     let subject = Subject::read(&ctx.store, case.id).await?;
     let acted = pipeline::act(ctx, &subject, &alerts, &all).await?;
-    Span::current().record("nightdesk.outcome", acted.outcome.as_str());
     let given: Vec<Given> = verdicts
         .iter()
         .map(|v| (v.kind, v.provenance.tier, v.provenance.analyst))
         .collect();
-    pipeline::record(ctx, held, verdicts, acted, spent).await?;
+    let recorded = pipeline::record(ctx, held, verdicts, acted, spent).await?;
+    tell(ctx, case.id, &recorded, began).await;
     // A canary is counted nowhere.
     if alerts.iter().all(|a| a.source != CANARY_SOURCE) {
         ctx.guard.meters.worked(&given, began.elapsed());
     }
     Ok(())
+}
+
+/// Notes on the log and the trace what became of a case, as it is stored: a cap may have made another outcome of it.
+async fn tell(ctx: &Ctx, case: CaseId, recorded: &Recorded, began: Instant) {
+    let stored = ctx.store.case(case).await.ok().and_then(|c| c.outcome);
+    let outcome = match recorded.requeued {
+        true => "requeued",
+        false => stored.map_or("unknown", Outcome::as_str),
+    };
+    Span::current().record("nightdesk.outcome", outcome);
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::info!(outcome, seconds, "the case was worked");
 }
 
 /// Whether an earlier attempt began a step that is not read-only and did not end it.

@@ -22,7 +22,7 @@ use crate::text::oneline;
 
 use super::output::table;
 use super::switch::tell_paused;
-use super::{Done, Out};
+use super::{Done, Failed, Out};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -105,7 +105,16 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
     Ok(day.and_time(chrono::NaiveTime::MIN).and_utc())
 }
 
-pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
+pub(super) async fn case(
+    configured: impl FnOnce() -> Result<Config, Failed>,
+    command: Command,
+    out: &Out,
+) -> Done {
+    if matches!(command, Command::Schema) {
+        out.document(report::SCHEMA);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = configured()?;
     let store = Store::open(&config.store.url).await?;
     let library = data(&config)?.library;
     match command {
@@ -141,7 +150,8 @@ pub(super) async fn case(config: Config, command: Command, out: &Out) -> Done {
             let file = CaseFile::read(&store, &library, args.id).await?;
             report::report(&file, &library, &args, out)?;
         }
-        Command::Schema => out.document(report::SCHEMA),
+        // Needs no store, and was told above.
+        Command::Schema => {}
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -243,7 +243,7 @@ async fn dispatch(cli: Cli, traces: Traces, out: &Out) -> Done {
         Command::Run(args) => run::run(configured()?, args, (traces, out)).await,
         Command::Check(args) => check::check(cli.config.as_deref(), args, out).await,
         Command::Selftest(args) => selftest::selftest(args, out).await,
-        Command::Case(command) => case::case(configured()?, command, out).await,
+        Command::Case(command) => case::case(configured, command, out).await,
         Command::Approvals(command) => approvals::approvals(configured()?, command, out).await,
         Command::Notify(command) => notify::notify(configured()?, command, out).await,
         Command::Effects(command) => effects::effects(configured()?, command, out).await,

@@ -156,6 +156,12 @@ impl Said {
         }
     }
 
+    /// One of our own words, never broken.
+    #[must_use]
+    pub fn word(text: impl Into<String>) -> Self {
+        Self::ours(text).tone("nowrap")
+    }
+
     /// Words of others: one line, bounded, nothing invisible, links dead.
     #[must_use]
     pub fn theirs(text: &str, most: usize) -> Self {

@@ -5,6 +5,7 @@ use state::model::{
     Answered, ApprovalState, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Tier,
     ToolCall, VerdictKind,
 };
+use state::store::metrics::Depth;
 use state::store::{ApprovalAnswer, EffectBegin, EffectEnd, NewApproval, Store, StoreError};
 
 use crate::make::{at, claimed, effect, ending, kinds, question};

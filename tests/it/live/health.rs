@@ -65,6 +65,11 @@ async fn a_daemon_is_ready_with_its_servers_and_says_which_source_is_silent() {
     assert_eq!(get(port, "/healthz", None).await.unwrap().status, 200);
 }
 
+/// A route of another room.
+async fn named(axum::extract::Path(name): axum::extract::Path<String>) -> String {
+    format!("here is {name}")
+}
+
 /// The desk's context over a store of its own, listening.
 async fn listening(store: Store) -> (Arc<Ctx>, u16) {
     let desk = Desk::open("health", |t| t).await.unwrap();
@@ -74,7 +79,8 @@ async fn listening(store: Store) -> (Arc<Ctx>, u16) {
     });
     let ctx = Arc::new(desk.ctx.beside(config, store, Pins::default()));
     let servers: Servers = Arc::new(Vec::new);
-    let listening = http::bind(&ctx, servers, []).await.unwrap().unwrap();
+    let more = axum::Router::new().route("/others/{name}", axum::routing::get(named));
+    let listening = http::bind(&ctx, servers, [more]).await.unwrap().unwrap();
     let port = listening.address().port();
     tokio::spawn(listening.serve(CancellationToken::new()));
     (ctx, port)
@@ -87,6 +93,9 @@ async fn a_store_that_takes_no_write_and_a_broken_integrity_are_not_ready() {
     let (ctx, port) = listening(Store::open(&url).await.unwrap()).await;
     let ready = get(port, "/readyz", None).await.unwrap();
     assert_eq!(ready.status, 200, "{ready:?}");
+    let other = get(port, "/others/ana", None).await.unwrap();
+    assert_eq!((other.status, other.body.as_str()), (200, "here is ana"));
+    assert_eq!(other.headers["x-content-type-options"], "nosniff");
     ctx.store.close().await;
     let closed = until("the closed store is seen", async || {
         let answer = get(port, "/readyz", None).await?;

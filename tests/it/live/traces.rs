@@ -152,7 +152,7 @@ fn shape(spans: &[Span], case: &Span) {
     }
 }
 
-/// Lines that are written while a case is worked name it; `about` are words of lines that were.
+/// Lines that are written while a case is worked name it.
 fn lines(log: &str, worked: &[Worked], trace: Option<&str>) {
     let lines: Vec<Value> = log
         .lines()
@@ -160,7 +160,10 @@ fn lines(log: &str, worked: &[Worked], trace: Option<&str>) {
         .collect();
     let ids: BTreeSet<String> = worked.iter().map(|w| w.case.id.to_string()).collect();
     let of_case: Vec<&Value> = lines.iter().filter(|l| l["case"].is_string()).collect();
-    assert!(!of_case.is_empty(), "{log}");
+    for id in &ids {
+        let told = |l: &&&Value| l["message"] == "the case was worked" && l["case"] == id.as_str();
+        assert_eq!(of_case.iter().filter(told).count(), 1, "{id}: {log}");
+    }
     for line in of_case {
         assert!(ids.contains(line["case"].as_str().unwrap()), "{line}");
         assert_eq!(line["trace"].as_str(), trace, "{line}");

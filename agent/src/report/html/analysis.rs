@@ -22,8 +22,7 @@ pub(super) fn detection(file: &CaseFile) -> Section {
         "source",
         "severity",
         "time",
-        "event to alert",
-        "alert to daemon",
+        "time to detect",
         "verdict",
     ];
     let mut blocks = vec![Block::table(&head, rows.collect(), NO_EVIDENCE)];
@@ -40,35 +39,34 @@ fn alert(file: &CaseFile, found: &AlertFile) -> Row {
     let own = file.evidence.iter().find(|e| e.asked_by == own);
     let own: Vec<String> = own.map(|e| e.reference.clone()).into_iter().collect();
     let first: Option<Time> = alert.activities.iter().filter_map(|a| a.time).min();
+    let before = first.map_or("not known".to_owned(), |f| span(alert.time - f));
+    let after = span(alert.received - alert.time);
+    let detected = format!("{before} to the alert, {after} to the daemon");
     let verdict = match &found.verdict {
         Some(v) => Said::ours(v.kind.as_str()).tone(tone(v.kind)),
         None => Said::ours("none").tone("warn"),
     };
     vec![
         Said::theirs(&alert.source_alert_id, 60).on(&own),
-        Said::theirs(&alert.rule.name, 150),
+        Said::theirs(&alert.rule.name, 150).tone("who"),
         Said::theirs(&format!("{} ({})", alert.source, alert.product), 60),
-        Said::ours(alert.severity.as_str()).tone("nowrap"),
+        Said::word(alert.severity.as_str()),
         moment(alert.time),
-        first.map_or(Said::ours("not known").tone("soft"), |f| {
-            span(alert.time - f)
-        }),
-        span(alert.received - alert.time),
+        Said::ours(detected),
         verdict,
     ]
     .into()
 }
 
 /// A length of time in two units.
-fn span(length: TimeDelta) -> Said {
+fn span(length: TimeDelta) -> String {
     let seconds = length.num_seconds();
-    let text = match seconds.abs() {
+    match seconds.abs() {
         s if s < 60 => format!("{seconds} s"),
         s if s < 3600 => format!("{} min {} s", seconds / 60, s % 60),
         s if s < 86_400 => format!("{} h {} min", seconds / 3600, s / 60 % 60),
         s => format!("{} d {} h", seconds / 86_400, s / 3600 % 24),
-    };
-    Said::ours(text).tone("nowrap")
+    }
 }
 
 pub(super) fn analysis(file: &CaseFile) -> Section {
@@ -81,7 +79,7 @@ pub(super) fn analysis(file: &CaseFile) -> Section {
     let told = |r: &&Reason| seen.insert((r.id.clone(), r.claim.text.clone()));
     let reasons = verdicts.iter().flat_map(|v| &v.basis.reasons).filter(told);
     let rows = reasons.map(|r| {
-        let weight = Said::ours(format!("{:+.1}", r.weight)).tone("nowrap");
+        let weight = Said::word(format!("{:+.1}", r.weight));
         vec![
             weight,
             Said::theirs(&r.claim.text, 500).on(&r.claim.evidence),

@@ -20,7 +20,7 @@ pub(super) fn runs(file: &CaseFile) -> Section {
         let hash = |h: &str| Said::ours(h.get(..16).unwrap_or(h).to_owned()).tone("code");
         vec![
             Said::ours(format!("{} ({})", p.tier, p.tier.name())),
-            Said::ours(p.analyst.as_str()),
+            Said::word(p.analyst.as_str()),
             Said::theirs(&p.playbook, 80),
             hash(&p.playbook_hash),
             model.map_or(Said::ours("none").tone("soft"), |m| Said::theirs(m, 80)),
@@ -41,10 +41,10 @@ pub(super) fn runs(file: &CaseFile) -> Section {
     let calls = file.calls.iter().take(MOST).map(|c| {
         vec![
             moment(c.started),
-            Said::theirs(&c.tool, 80).tone("code"),
+            Said::theirs(&c.tool, 48).tone("code nowrap"),
             Said::theirs(&c.asked_by, 40),
-            Said::ours(c.class.as_str()),
-            Said::ours(c.outcome.as_str()),
+            Said::word(c.class.as_str()),
+            Said::word(c.outcome.as_str()),
             Said::ours(c.millis.map_or(String::new(), |m| format!("{m} ms"))).tone("nowrap"),
             Said::theirs(&c.arguments.to_string(), 160).tone("code"),
         ]
@@ -72,10 +72,10 @@ pub(super) fn evidence(file: &CaseFile) -> Section {
     let rows = file.evidence.iter().take(MOST).map(|e| Row {
         id: Some(e.reference.clone()),
         cells: vec![
-            Said::ours(e.reference.clone()),
-            Said::theirs(&e.tool, 80).tone("code"),
-            Said::ours(e.answer.as_str()),
-            Said::ours(e.trust.as_str()),
+            Said::word(e.reference.clone()),
+            Said::theirs(&e.tool, 48).tone("code nowrap"),
+            Said::word(e.answer.as_str()),
+            Said::word(e.trust.as_str()),
             Said::theirs(&e.summary, 400),
             moment(e.at),
             Said::ours(e.digest.get(..16).unwrap_or(&e.digest).to_owned()).tone("code"),

@@ -18,7 +18,7 @@ pub(super) fn indicators(file: &CaseFile) -> Section {
             .map(|e| e.reference.clone());
         let refs: Vec<String> = refs.take(4).collect();
         vec![
-            Said::ours(field.as_str()),
+            Said::word(field.as_str()),
             Said::theirs(value, 300).tone("code").on(&refs),
         ]
         .into()
@@ -42,11 +42,11 @@ pub(super) fn response(file: &CaseFile) -> Section {
             let on = if e.target.is_empty() { "" } else { " on " };
             vec![
                 Said::theirs(&format!("{}{on}{}", e.tool, e.target), 200).tone("code"),
-                Said::ours(e.about.d3fend.clone().unwrap_or_default()),
-                Said::ours(e.class.as_str()),
+                Said::word(e.about.d3fend.clone().unwrap_or_default()),
+                Said::word(e.class.as_str()),
                 by.map_or(Said::ours("nobody").tone("soft"), |b| Said::theirs(b, 80)),
                 moment(e.at),
-                Said::ours(e.word()),
+                Said::word(e.word()),
                 Said::theirs(&e.reason, 200),
             ]
             .into()

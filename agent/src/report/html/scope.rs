@@ -12,13 +12,13 @@ pub(super) fn scope(file: &CaseFile) -> Section {
     });
     let named = file.entities.iter().map(|e| {
         let cells = [e.kind.as_str(), e.role.as_str(), e.trust.as_str()];
-        let [kind, role, trust] = cells.map(Said::ours);
+        let [kind, role, trust] = cells.map(Said::word);
         vec![kind, Said::theirs(&e.value, 200), role, trust].into()
     });
     let others = file.story.scope.iter().filter(|t| !t.in_alert);
     let touched = others.map(|t| {
         vec![
-            Said::ours(t.kind.as_str()),
+            Said::word(t.kind.as_str()),
             Said::theirs(&t.value, 200).on(std::slice::from_ref(&t.evidence_ref)),
             Said::ours(t.events.to_string()),
             moment(t.first),

@@ -22,7 +22,9 @@ async fn every_case_of_the_demo_has_its_reports() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &["demo", "--json"]);
     let dir = dir.path().join("nightdesk-demo");
-    let schema: Value = serde_json::from_str(&run(&dir, &["case", "schema"])).unwrap();
+    // Told without any configuration too.
+    let bare = tempfile::tempdir().unwrap();
+    let schema: Value = serde_json::from_str(&run(bare.path(), &["case", "schema"])).unwrap();
     let fits = jsonschema::draft202012::new(&schema).unwrap();
     let config = config::load(&dir.join("nightdesk.toml")).unwrap();
     let library = daemon::data(&config).unwrap().library;
@@ -42,55 +44,59 @@ async fn every_case_of_the_demo_has_its_reports() {
             (&report["draft"], &report["schema_version"]),
             (&Value::Bool(true), &Value::from("1.0"))
         );
-        let page = html(&file, &library).unwrap();
-        assert_eq!(
-            page,
-            html(&file, &library).unwrap(),
-            "two renderings differ"
-        );
-        let tags = sound(&page);
-        boxes += drawn(&tags);
-        assert!(page.contains("DRAFT"));
-        let ids: BTreeSet<&str> = tags
-            .iter()
-            .filter_map(|t| Some(t.attributes.get("id")?.as_str()))
-            .collect();
-        for e in file.evidence.iter().take(500) {
-            assert!(
-                ids.contains(e.reference.as_str()),
-                "{} has no row",
-                e.reference
-            );
-        }
-        // What the verdict says is linked to what it rests on.
-        for reason in file.verdict().iter().flat_map(|v| &v.basis.reasons) {
-            for evidence in &reason.claim.evidence {
-                assert!(
-                    page.contains(&format!("href=\"#{evidence}\"")),
-                    "{evidence}"
-                );
-            }
-        }
-        for section in [
-            "summary",
-            "scope",
-            "timeline",
-            "detection",
-            "analysis",
-            "attack",
-            "indicators",
-            "response",
-            "notifications",
-            "lessons",
-            "runs",
-            "evidence",
-        ] {
-            assert!(ids.contains(section), "{section}");
-        }
+        boxes += one(&file, &html(&file, &library).unwrap());
     }
     assert!(boxes > 200, "{boxes}");
+    let first = cases.first().unwrap().case.id;
+    let file = CaseFile::read(&store, &library, first).await.unwrap();
+    let twice = [(); 2].map(|()| html(&file, &library).unwrap());
+    assert_eq!(twice[0], twice[1], "two renderings differ");
     store.close().await;
     by_the_program(&dir, &fits);
+}
+
+/// One case's page; gives how many boxes it draws.
+fn one(file: &CaseFile, page: &str) -> usize {
+    let tags = sound(page);
+    let boxes = drawn(&tags);
+    assert!(page.contains("DRAFT"));
+    let ids: BTreeSet<&str> = tags
+        .iter()
+        .filter_map(|t| Some(t.attributes.get("id")?.as_str()))
+        .collect();
+    for e in file.evidence.iter().take(500) {
+        assert!(
+            ids.contains(e.reference.as_str()),
+            "{} has no row",
+            e.reference
+        );
+    }
+    // What the verdict says is linked to what it rests on.
+    for reason in file.verdict().iter().flat_map(|v| &v.basis.reasons) {
+        for evidence in &reason.claim.evidence {
+            assert!(
+                page.contains(&format!("href=\"#{evidence}\"")),
+                "{evidence}"
+            );
+        }
+    }
+    for section in [
+        "summary",
+        "scope",
+        "timeline",
+        "detection",
+        "analysis",
+        "attack",
+        "indicators",
+        "response",
+        "notifications",
+        "lessons",
+        "runs",
+        "evidence",
+    ] {
+        assert!(ids.contains(section), "{section}");
+    }
+    boxes
 }
 
 /// The same through the command line, and that a person's word ends the draft.
