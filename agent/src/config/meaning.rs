@@ -57,6 +57,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     }
     names_apart(config, places, faults);
     super::outward::write_backs(config, places, faults);
+    super::outward::servers(config, places, faults);
     assurance(config, places, faults);
     if config.run.workers == 0 {
         faults.push(places.fault("run.workers", "must be at least 1".to_owned()));

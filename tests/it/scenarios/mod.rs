@@ -16,5 +16,6 @@ mod replay;
 mod selftest;
 mod split;
 mod storm;
+mod tickets;
 mod watch;
 mod write_back;
