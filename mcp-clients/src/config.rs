@@ -4,6 +4,7 @@ mod merge;
 mod response;
 mod secret;
 mod span;
+mod tickets;
 mod tool;
 mod write_back;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use response::{ResponseTool, Responses};
 pub use secret::{SecretError, SecretRef, Setting};
 pub use span::{NotASpan, Span};
+pub use tickets::Tickets;
 pub use tool::{
     AnswerRules, DryRun, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
     ToolConfig, ToolSpec,
@@ -52,6 +54,8 @@ pub struct ServerConfig {
     pub reply: ReplyRules,
     /// Which countermeasures of playbooks its tools do, by D3FEND id.
     pub responses: Responses,
+    /// How it keeps the tickets of cases; its tools are named without the server.
+    pub tickets: Tickets,
 }
 
 /// `[servers.NAME.limits]` as written; what is not given has a default.
@@ -104,6 +108,8 @@ pub struct ServerSpec {
     pub write_back: WriteBack,
     /// Which countermeasures its tools do.
     pub responses: Responses,
+    /// How it keeps the tickets of cases.
+    pub tickets: Tickets,
 }
 
 /// How to reach a server.

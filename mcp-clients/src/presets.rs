@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{LimitsConfig, ReplyRules, Responses, ToolConfig, WriteBack};
+use crate::config::{LimitsConfig, ReplyRules, Responses, Tickets, ToolConfig, WriteBack};
 
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/presets");
 
@@ -35,6 +35,9 @@ pub struct Preset {
     /// Which countermeasures of playbooks its tools do, by D3FEND id.
     #[serde(default)]
     pub responses: Responses,
+    /// How it keeps the tickets of cases; its tools are named without the server.
+    #[serde(default)]
+    pub tickets: Tickets,
 }
 
 /// A preset file: where it is from and the servers it describes.

@@ -48,7 +48,7 @@ pub(super) enum Command {
 pub(super) async fn elicitations(config: Config, command: Command, out: &Out) -> Done {
     let store = Store::open(&config.store.url).await?;
     let done = match command {
-        Command::List { all } => list(&store, all, out).await,
+        Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
         Command::Show { id } => show(&store, id, out).await,
         Command::Answer { id, values, by } => answer(&store, &config, (id, values, by), out).await,
     };
@@ -57,11 +57,11 @@ pub(super) async fn elicitations(config: Config, command: Command, out: &Out) ->
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(store: &Store, all: bool, out: &Out) -> Result<(), Failed> {
+async fn list(store: &Store, only: Option<ApprovalState>, out: &Out) -> Result<(), Failed> {
     let mut found = Vec::new();
     for asked in store.elicitations().await? {
         let state = store.approval(asked.approval).await?.state;
-        if all || state == ApprovalState::Pending {
+        if only.is_none_or(|only| state == only) {
             found.push((asked, state));
         }
     }

@@ -71,6 +71,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     }
     names_apart(config, places, faults);
     super::outward::write_backs(config, places, faults);
+    super::outward::servers(config, places, faults);
     assurance(config, places, faults);
     for (key, message) in config.people.metrics.faults() {
         faults.push(places.fault(&format!("metrics.{key}"), message));

@@ -93,6 +93,41 @@ pub(super) fn write_backs(config: &Config, places: &Places, faults: &mut Vec<Con
     }
 }
 
+/// Countermeasures and tickets of servers whose tools are not there, or are of another class.
+pub(super) fn servers(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    for (name, spec) in &config.servers {
+        let mut fault = |key: &str, message: String| {
+            faults.push(places.fault(&format!("servers.{name}.{key}"), message));
+        };
+        for (id, does) in &spec.responses {
+            let letters = id.strip_prefix("D3-").unwrap_or_default();
+            if letters.is_empty() || !letters.bytes().all(|b| b.is_ascii_uppercase()) {
+                let message = "is not a D3FEND id such as D3-AL".to_owned();
+                fault(&format!("responses.{id}"), message);
+            }
+            if !spec.tools.contains_key(&does.tool) {
+                fault(&format!("responses.{id}.tool"), not_listed(&does.tool));
+            }
+        }
+        let tickets = &spec.tickets;
+        for (key, said) in [
+            ("create", &tickets.create),
+            ("update", &tickets.update),
+            ("close", &tickets.close),
+        ] {
+            let wrong = said.as_ref().and_then(|said| match key {
+                "create" => acting(config, said, ToolClass::Write),
+                _ => acting(config, said, ToolClass::Suppress),
+            });
+            wrong.into_iter().for_each(|why| fault(&format!("tickets.{key}"), why));
+        }
+        let find = tickets.find.as_ref();
+        if let Some(find) = find.filter(|f| class_of(config, &f.tool).is_none()) {
+            fault("tickets.find", not_listed(&find.tool));
+        }
+    }
+}
+
 /// Why a tool can't say something, if it can't.
 fn acting(config: &Config, said: &Said, most: ToolClass) -> Option<String> {
     let class = class_of(config, &said.tool);

@@ -10,6 +10,7 @@ mod poll;
 mod record;
 mod storm;
 mod tell;
+mod ticket;
 
 pub use act::{Acted, act};
 pub use claim::{Held, claim};

@@ -1,15 +1,17 @@
-//! Room `tell`: how a case stands, to what is said of its alerts at their sources; proposals through the gate, taken from
+//! Room `tell`: how a case stands, to what is said of its alerts at their sources and to its ticket; proposals through the gate, taken from
 //! an outbox that the store fills with every change, so that neither a crash nor a person beside the daemon is missed.
 
 use chrono::TimeDelta;
 use state::model::{
-    Alert, CaseStatus, Effect, EffectDecision, Switch, TimelineEvent, TimelineKind,
+    Alert, Case, CaseStatus, Effect, EffectDecision, Switch, TimelineEvent, TimelineKind,
 };
-use state::store::{Telling, Untold};
+use state::store::{NewApproval, Telling, Untold};
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Origin, Proposal, Saying, Speaks, Subject, Unsaid};
 use crate::text::oneline;
+
+use super::ticket;
 
 /// Cases told at once.
 const MOST: i64 = 50;
@@ -30,12 +32,9 @@ const SAID: [EffectDecision; 5] = [
 /// # Errors
 /// When the store fails.
 pub async fn tell(ctx: &Ctx) -> anyhow::Result<()> {
-    let answered = ctx.config.sources.iter();
-    if answered
-        .filter(|s| ctx.config.write_back(&s.name).is_some())
-        .count()
-        == 0
-    {
+    let mut sources = ctx.config.sources.iter();
+    // Without live effects there is no ticket that could be told anything.
+    if !ctx.config.effects.live && !sources.any(|s| ctx.config.write_back(&s.name).is_some()) {
         return Ok(ctx.store.nothing_to_tell().await?);
     }
     loop {
@@ -79,7 +78,7 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
         .filter(|a| ctx.config.write_back(&a.source).is_some())
         .collect();
     // A case in work is told when it has come to its end.
-    if alerts.is_empty() || matches!(case.status, CaseStatus::New | CaseStatus::Triaging) {
+    if matches!(case.status, CaseStatus::New | CaseStatus::Triaging) {
         return Ok(Ok(telling));
     }
     if ctx.config.effects.live
@@ -88,6 +87,12 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
         return Ok(Err(why));
     }
     let subject = Subject::read(&ctx.store, case.id).await?;
+    let verdicts = ctx.store.current_verdicts(case.id).await?;
+    match ticket::change(ctx, &case, &subject, &verdicts).await? {
+        Ok(None) => {}
+        Ok(Some(change)) => tell_ticket(ctx, (&case, &subject), change, &mut telling).await?,
+        Err(why) => return Ok(Err(why)),
+    }
     for alert in alerts {
         match gate::sayings(ctx, &subject, alert).await {
             Ok(sayings) => {
@@ -106,6 +111,54 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
         }
     }
     Ok(Ok(telling))
+}
+
+/// Proposes what the case's ticket is to be told, unless it was told so before.
+async fn tell_ticket(
+    ctx: &Ctx,
+    of: (&Case, &Subject),
+    change: ticket::Call,
+    telling: &mut Telling,
+) -> anyhow::Result<()> {
+    let (case, subject) = of;
+    let proposal = Proposal {
+        subject,
+        tool: &change.tool,
+        arguments: change.arguments,
+        target: "",
+        d3fend: None,
+        origin: Origin::Daemon,
+        as_of: ctx.config.run.as_of(case.alert_time),
+        speaks: None,
+    };
+    let (effect, question) = gate::propose(ctx, proposal).await?;
+    let earlier = ctx.store.effects_of(case.id).await?;
+    let told = |e: &&Effect| e.tool == effect.tool && SAID.contains(&e.decision);
+    if earlier
+        .iter()
+        .filter(told)
+        .any(|e| e.arguments == effect.arguments)
+    {
+        return Ok(());
+    }
+    let why = format!(
+        "the case's ticket is to be told: {}: {}",
+        effect.decision, effect.reason
+    );
+    let kind = TimelineKind::EffectProposed;
+    telling
+        .events
+        .push(TimelineEvent::ours(case.id, ctx.now(), kind, why));
+    keep(telling, effect, question);
+    Ok(())
+}
+
+fn keep(telling: &mut Telling, effect: Effect, question: Option<NewApproval>) {
+    if let Some(mut question) = question {
+        question.effect = Some(telling.effects.len());
+        telling.approvals.push(question);
+    }
+    telling.effects.push(effect);
 }
 
 /// Proposes one saying, unless it was the last one of its kind.
@@ -156,11 +209,7 @@ async fn say(
         effect.reason
     );
     telling.events.push(event(ctx, alert, subject, why));
-    if let Some(mut question) = question {
-        question.effect = Some(telling.effects.len());
-        telling.approvals.push(question);
-    }
-    telling.effects.push(effect);
+    keep(telling, effect, question);
     Ok(())
 }
 

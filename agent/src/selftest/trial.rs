@@ -8,14 +8,14 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use state::model::Answered;
 use state::model::{
-    Budget, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent, Switch,
-    SwitchState, Tier, Turn, Verdict,
+    AlertId, Budget, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Outcome, Spent,
+    Switch, SwitchState, Tier, Turn, Verdict,
 };
 
 use crate::approvals::{self, Answer, AnswerError};
 use crate::ctx::Ctx;
 use crate::daemon::pollable;
-use crate::gate::{self, Called, Carried, Meter, Origin, Proposal, Request, Subject};
+use crate::gate::{self, Called, Carried, Meter, Origin, Proposal, Request, Speaks, Subject};
 use crate::pipeline::{self, Acted};
 use crate::rights::Who;
 use crate::triage;
@@ -61,6 +61,8 @@ pub(super) struct Deed {
     pub(super) target: &'static str,
     pub(super) arguments: Value,
     pub(super) origin: Origin<'static>,
+    /// Whether it claims to speak of the case's alert at its source.
+    pub(super) speaks: bool,
 }
 
 impl Deed {
@@ -70,6 +72,7 @@ impl Deed {
             target: USER,
             arguments: json!({"title": USER, "body": body, "severity": "high", "case_id": "selftest"}),
             origin: Origin::Daemon,
+            speaks: false,
         }
     }
 }
@@ -332,7 +335,11 @@ fn proposal<'a>(ctx: &Ctx, subject: &'a Subject, deed: &Deed) -> Proposal<'a> {
         d3fend: None,
         origin: deed.origin,
         as_of: ctx.now(),
-        speaks: None,
+        speaks: deed.speaks.then_some(Speaks {
+            alert: AlertId(1),
+            wanted: Some("RESOLVED".to_owned()),
+            round: 0,
+        }),
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) fn resolve(
         .into_iter()
         .filter_map(|(tool, entry)| Some((tool.clone(), check_tool(&tool, entry, &mut faults)?)))
         .collect();
+    let tickets = config.tickets.clone().over(preset.tickets);
+    let tickets = tickets.of_server(name);
     let mut responses = preset.responses;
     responses.extend(config.responses.clone());
     let limits = config.limits.over(preset.limits).into();
@@ -53,6 +55,7 @@ pub(super) fn resolve(
             reply,
             write_back: preset.write_back.of_server(name),
             responses,
+            tickets,
         }),
         _ => Err(faults.into()),
     }

@@ -119,7 +119,7 @@ fn yes() -> Value {
 pub struct ReadBack {
     /// `server.tool`, a reading one of the catalogue.
     pub tool: String,
-    /// Its arguments; `{{marker}}` and `{{target}}` as whole values stand for those of the effect.
+    /// Its arguments; `{{marker}}`, `{{target}}` and `{{args.NAME}}` as whole values stand for those of the effect.
     #[serde(default)]
     pub arguments: BTreeMap<String, Value>,
     /// Dotted path into the answer.

@@ -26,6 +26,7 @@ pub(crate) fn scripted(behaviour: &str) -> ServerSpec {
         reply: ReplyRules::default(),
         write_back: WriteBack::default(),
         responses: std::collections::BTreeMap::new(),
+        tickets: mcp_clients::config::Tickets::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract of the store, as functions over any `Store`, and what is particular to SQLite; no daemon.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acts;
 mod approvals;
 mod assurance;
 mod audit;
@@ -75,6 +76,11 @@ contract!(
     effects::an_approved_effect_is_begun_once,
     effects::an_approval_counts_for_its_own_action_and_in_time,
     effects::destructive_actions_have_an_hourly_cap,
+    acts::a_case_is_told_until_it_is_told_as_it_stands,
+    acts::what_could_not_be_said_is_planned_again,
+    acts::looks_are_spaced_and_what_was_seen_stays_so,
+    acts::a_servers_question_is_answered_while_its_approval_is_open,
+    acts::what_was_sent_is_never_wanted_again,
     rounds::alerts_and_cases_come_back,
     rounds::calls_and_bodies_come_back,
     rounds::evidence_comes_back_numbered,

@@ -17,5 +17,6 @@ mod reports;
 mod selftest;
 mod split;
 mod storm;
+mod tickets;
 mod watch;
 mod write_back;

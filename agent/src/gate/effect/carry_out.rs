@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use mcp_clients::{Heard, Question, ReplyKind, ToolFailure, ToolReply};
+use mcp_clients::{Answer, Heard, Question, ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
 use state::model::{
     Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall,
@@ -139,31 +139,14 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
         Value::Object(map) => map.clone(),
         _ => Map::new(),
     };
-    let permitted = match permit(ctx, effect, &arguments).await {
-        Ok(approval) => elicit::answer(ctx, effect).await.map(|a| (approval, a)),
-        Err(refusal) => Err(refusal),
-    };
-    let (approval, answer) = match permitted {
+    let (approval, answer) = match permitted(ctx, effect, &arguments).await {
         Ok(permitted) => permitted,
         Err(refusal) => return deny(ctx, effect, &refusal).await,
     };
     if let Some((decision, why)) = already_so(ctx, effect).await? {
         return Ok(Sent::of(decision, why));
     }
-    let row = ToolCall {
-        id: 0,
-        case: effect.case,
-        tier: Tier::Three,
-        asked_by: format!("effect:{}", effect.id),
-        tool: effect.tool.clone(),
-        class: effect.class,
-        arguments: effect.arguments.clone(),
-        outcome: CallOutcome::Started,
-        reason: None,
-        digest: None,
-        started: ctx.now(),
-        millis: None,
-    };
+    let row = row(ctx, effect);
     let mut intent = audit::intent(
         &row,
         json!({"decision": "allow", "rule": 6, "approval": approval.as_ref().map(|a| a.0)}),
@@ -214,6 +197,34 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
     })
 }
 
+/// The call as it is recorded before it is sent.
+fn row(ctx: &Ctx, effect: &Effect) -> ToolCall {
+    ToolCall {
+        id: 0,
+        case: effect.case,
+        tier: Tier::Three,
+        asked_by: format!("effect:{}", effect.id),
+        tool: effect.tool.clone(),
+        class: effect.class,
+        arguments: effect.arguments.clone(),
+        outcome: CallOutcome::Started,
+        reason: None,
+        digest: None,
+        started: ctx.now(),
+        millis: None,
+    }
+}
+
+/// Every check, again; gives the approval it rests on and the answer that it gives to a question of the server.
+async fn permitted(
+    ctx: &Ctx,
+    effect: &Effect,
+    arguments: &Map<String, Value>,
+) -> Result<(Option<(i64, String)>, Option<Answer>), Refusal> {
+    let approval = permit(ctx, effect, arguments).await?;
+    Ok((approval, elicit::answer(ctx, effect).await?))
+}
+
 /// Whatever a server says after it was declined: nobody can tell what it did.
 fn declined(heard: &Heard, read: (CallOutcome, Stand, String)) -> (CallOutcome, Stand, String) {
     let (outcome, stand, reason) = read;
@@ -256,7 +267,11 @@ async fn permit(
         return Err(Refusal::new(1, why));
     }
     let speaks = Speaks::of(effect);
-    if entry.spec.effect.raise && speaks.is_none() && effect.about.round == 0 {
+    if entry.spec.effect.raise
+        && !entry.spec.effect.says
+        && speaks.is_none()
+        && effect.about.round == 0
+    {
         // Two that were proposed together are both due.
         checks::once(ctx, effect.case, &effect.tool, &SENT).await?;
     }

@@ -82,7 +82,7 @@ async fn read_back(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
     let arguments: Map<String, Value> = read_back
         .arguments
         .iter()
-        .map(|(name, value)| (name.clone(), filled(value, marker, &effect.target)))
+        .map(|(name, value)| (name.clone(), filled(value, marker, effect)))
         .collect();
     let subject = Subject::read(&ctx.store, effect.case).await;
     let subject = subject.map_err(|e| format!("it can't be looked up: {e}"))?;
@@ -113,7 +113,8 @@ async fn read_back(ctx: &Ctx, effect: &Effect) -> Result<bool, String> {
 }
 
 /// What stands at a dotted path; the empty path is the whole.
-pub(super) fn at<'v>(answer: &'v Value, path: &str) -> Option<&'v Value> {
+#[must_use]
+pub fn at<'v>(answer: &'v Value, path: &str) -> Option<&'v Value> {
     let mut keys = path.split('.').filter(|key| !key.is_empty());
     keys.try_fold(answer, |at, key| match at {
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
@@ -121,12 +122,19 @@ pub(super) fn at<'v>(answer: &'v Value, path: &str) -> Option<&'v Value> {
     })
 }
 
-/// `{{marker}}` and `{{target}}` as whole values stand for those of the effect.
-fn filled(value: &Value, marker: Option<&Value>, target: &str) -> Value {
+/// `{{marker}}`, `{{target}}` and `{{args.NAME}}` as whole values stand for those of the effect.
+fn filled(value: &Value, marker: Option<&Value>, effect: &Effect) -> Value {
     match value {
         Value::String(text) if text == "{{marker}}" => marker.cloned().unwrap_or(Value::Null),
-        Value::String(text) if text == "{{target}}" => Value::String(target.to_owned()),
-        Value::Array(items) => items.iter().map(|v| filled(v, marker, target)).collect(),
+        Value::String(text) if text == "{{target}}" => Value::String(effect.target.clone()),
+        Value::String(text) => {
+            let name = text
+                .strip_prefix("{{args.")
+                .and_then(|t| t.strip_suffix("}}"));
+            let argument = name.map(|name| effect.arguments.get(name).cloned());
+            argument.map_or_else(|| value.clone(), Option::unwrap_or_default)
+        }
+        Value::Array(items) => items.iter().map(|v| filled(v, marker, effect)).collect(),
         other => other.clone(),
     }
 }

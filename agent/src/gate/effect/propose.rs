@@ -1,7 +1,7 @@
 //! Proposals of outside effects: decided and recorded here; what is due or approved is sent by `carry_out`.
 
 use serde_json::{Map, Value, json};
-use state::model::{Effect, EffectAbout, EffectDecision, Severity, Time, ToolClass};
+use state::model::{CaseId, Effect, EffectAbout, EffectDecision, Severity, Time, ToolClass};
 use state::store::{NewApproval, StoreError};
 
 use crate::catalogue::Entry;
@@ -139,9 +139,11 @@ async fn decide(
     let mut arguments = proposal.arguments.clone();
     // What is said of an alert is compared whole with what is to be said: nothing is filled in.
     if let Some(entry) = entry.filter(|_| proposal.speaks.is_none()) {
-        if entry.spec.effect.raise {
+        // What tells of changes is told once each, by its arguments.
+        let rules = &entry.spec.effect;
+        if rules.raise && !rules.says {
             checks::once(ctx, proposal.subject.case, proposal.tool, &EARLIER).await?;
-        } else {
+        } else if !rules.raise {
             taint::endorsed(&arguments, proposal.origin, &proposal.subject.known)?;
         }
         if let Some(name) = &entry.spec.as_of {
@@ -167,12 +169,21 @@ async fn decide(
 /// The daemon's own name of an effect: the same action of the same case has the same one after a restart.
 fn marker(entry: &Entry, proposal: &Proposal<'_>) -> String {
     let case = proposal.subject.case;
-    let what = if entry.spec.effect.raise {
-        String::new()
-    } else {
-        canonical(&Value::Object(proposal.arguments.clone())).to_string()
-    };
-    let digest = sha256_hex(format!("{}\n{case}\n{what}", proposal.tool));
+    if entry.spec.effect.raise && !entry.spec.effect.says {
+        return raise_marker(proposal.tool, case);
+    }
+    let what = canonical(&Value::Object(proposal.arguments.clone())).to_string();
+    marked(proposal.tool, case, &what)
+}
+
+/// The daemon's own name of what a tool raises for a case: by it a ticket is found again.
+#[must_use]
+pub fn raise_marker(tool: &str, case: CaseId) -> String {
+    marked(tool, case, "")
+}
+
+fn marked(tool: &str, case: CaseId, what: &str) -> String {
+    let digest = sha256_hex(format!("{tool}\n{case}\n{what}"));
     format!("nightdesk-{case}-{}", &digest[..12])
 }
 

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use state::model::{Alert, Effect, TimelineEvent, TimelineKind, Verdict, VerdictKind};
 use state::store::NewApproval;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Closable, Origin, Proposal};
 use crate::playbook::{Filled, Response, Scene, Slots};
-use crate::text::{defang, oneline};
 use crate::tier::sentence;
 
+use super::super::ticket;
 use super::Acted;
-
-/// Tool that opens an incident ticket, where one is catalogued.
-const TICKET: &str = "ticketing.create_ticket";
 
 /// Proposes what follows from the true positives of a case.
 ///
@@ -34,12 +31,12 @@ pub(super) async fn propose(
         .filter_map(|v| Some((case.alerts.iter().find(|a| a.id == v.alert)?, v)))
         .collect();
     if let Some((alert, verdict)) = judged.first()
-        && ctx.catalogue.get(TICKET).is_some()
+        && let Some(ticket) = ticket::create(ctx, alert, verdict)
     {
         let proposal = Proposal {
             subject: case.subject,
-            tool: TICKET,
-            arguments: ticket(alert, verdict),
+            tool: &ticket.tool,
+            arguments: ticket.arguments,
             target: "",
             d3fend: None,
             origin: Origin::Daemon,
@@ -149,18 +146,4 @@ fn calls(ctx: &Ctx, response: &Response) -> Vec<(String, BTreeMap<String, Value>
             Some((format!("{server}.{}", does.tool), args.collect()))
         })
         .collect()
-}
-
-fn ticket(alert: &Alert, verdict: &Verdict) -> Map<String, Value> {
-    let case = verdict.case;
-    // Where it goes nobody knows what a link or a control character does.
-    let harmless = |text: &str, most: usize| defang(&oneline(text, most));
-    let title = format!("{case}: {}", harmless(&alert.rule.name, 200));
-    let body = harmless(&verdict.basis.sentence, 2_000);
-    Map::from_iter([
-        ("title".to_owned(), json!(title)),
-        ("body".to_owned(), json!(body)),
-        ("severity".to_owned(), json!(alert.severity.as_str())),
-        ("case_id".to_owned(), json!(case.to_string())),
-    ])
 }

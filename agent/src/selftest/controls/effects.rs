@@ -76,6 +76,17 @@ fn on_whom() -> Vec<Control> {
             },
         },
         Control {
+            rule: 4,
+            name: "an action in the guise of a word on an alert",
+            attempt: "an action that claims to say at the alert's source that it is closed",
+            want: Want::Refused("are not answered there"),
+            run: |b| {
+                let mut deed = Deed::allowed("in the guise of a word");
+                deed.speaks = true;
+                Box::pin(acted(b, |_| {}, deed))
+            },
+        },
+        Control {
             rule: 8,
             name: "an action with a value of the model's own",
             attempt: "a model words the body of a destructive action",
@@ -99,6 +110,16 @@ fn live() -> Vec<Control> {
             run: |b| {
                 let change = |s: &mut Setup| s.config.effects.live = false;
                 Box::pin(acted(b, change, Deed::allowed("dry run of all")))
+            },
+        },
+        Control {
+            rule: 6,
+            name: "a server that takes silence for consent",
+            attempt: "an allowed action of a tool whose server goes ahead when it can't ask",
+            want: Want::Refused("for one that consents"),
+            run: |b| {
+                let change = |s: &mut Setup| s.effect(|e| e.needs_elicitation = Some(true));
+                Box::pin(acted(b, change, Deed::allowed("without asking")))
             },
         },
         Control {

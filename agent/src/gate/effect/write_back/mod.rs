@@ -20,7 +20,7 @@ use super::super::{Refusal, Subject, stopped};
 
 pub(super) use read::seen;
 use read::{Standing, standing};
-use words::Stands;
+pub use words::{Stands, told as comment};
 
 /// An alert of which an effect speaks at its source.
 #[derive(Debug, Clone, PartialEq, Eq)]

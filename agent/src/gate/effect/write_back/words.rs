@@ -13,11 +13,17 @@ const REASONS: usize = 3;
 
 /// Where the case of a verdict stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stands {
+pub struct Stands {
     /// Whether it is closed.
-    pub(super) closed: bool,
+    pub closed: bool,
     /// The how many-th verdict on the alert this is: no two comments of ours begin alike.
-    pub(super) rev: usize,
+    pub rev: usize,
+}
+
+/// A verdict in words for where it is told, such as a ticket.
+#[must_use]
+pub fn told(verdict: &Verdict, stands: Stands) -> String {
+    comment(verdict, stands)
 }
 
 /// Values for the slots of a call.
