@@ -48,7 +48,15 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn new(mode: Mode) -> Self {
         let fake = FakeSlack::start().await.unwrap();
-        let slack = slack(&fake, if mode == Mode::Socket { "socket" } else { "http" }).await;
+        let slack = slack(
+            &fake,
+            if mode == Mode::Socket {
+                "socket"
+            } else {
+                "http"
+            },
+        )
+        .await;
         let desk = Arc::new(FakeDesk::default());
         desk.look().allowed.insert(ANA.to_owned());
         desk.groups_from(Arc::clone(&slack));
@@ -102,7 +110,11 @@ impl Bench {
         };
         let place = self.slack.post(&post, at).await.unwrap();
         self.desk.place(subject, place);
-        self.fake.messages().into_iter().find(|m| m.blocks.to_string().contains(&subject.block_id(2))).unwrap()
+        self.fake
+            .messages()
+            .into_iter()
+            .find(|m| m.blocks.to_string().contains(&subject.block_id(2)))
+            .unwrap()
     }
 
     /// A click as Slack sends it, different from any before.
@@ -113,7 +125,8 @@ impl Bench {
 
     /// Sends an interaction; gives what Slack is told, null when it is told nothing.
     pub(super) async fn send(&self, payload: &Value) -> Value {
-        self.shoot(&Shot::good(payload.clone()), Told::Awaited).await
+        self.shoot(&Shot::good(payload.clone()), Told::Awaited)
+            .await
     }
 
     /// Sends what may be forged; over the socket the acknowledgement is waited for only when there will be one.
@@ -153,8 +166,15 @@ impl Bench {
     }
 
     /// Waits until the desk has what is looked for.
-    pub(super) async fn until(&self, what: &str, holds: impl Fn(&tests::slack::desk::Inner) -> bool) {
-        self.fake.until(what, |_| holds(&self.desk.look())).await.unwrap();
+    pub(super) async fn until(
+        &self,
+        what: &str,
+        holds: impl Fn(&tests::slack::desk::Inner) -> bool,
+    ) {
+        self.fake
+            .until(what, |_| holds(&self.desk.look()))
+            .await
+            .unwrap();
     }
 
     /// Stops, once everything that came in has been worked on.

@@ -11,27 +11,49 @@ use super::bench::{ANA, Bench, Mode};
 /// A good click counts.
 async fn works(bench: &Bench) {
     let (subject, _, message) = bench.asked(ReasonFor::Denial).await;
-    bench.send(&bench.click(&message, "nightdesk_approve", ANA)).await;
-    bench.until("a decision", |d| d.decided.iter().any(|g| g.subject == subject)).await;
+    bench
+        .send(&bench.click(&message, "nightdesk_approve", ANA))
+        .await;
+    bench
+        .until("a decision", |d| {
+            d.decided.iter().any(|g| g.subject == subject)
+        })
+        .await;
 }
 
 async fn connected(bench: &Bench, times: u64) {
     let mut state = bench.state.clone();
-    let reached = state.wait_for(|s| matches!(s, SocketState::Connected { opened } if *opened >= times));
-    tokio::time::timeout(Duration::from_secs(10), reached).await.unwrap().unwrap();
+    let reached =
+        state.wait_for(|s| matches!(s, SocketState::Connected { opened } if *opened >= times));
+    tokio::time::timeout(Duration::from_secs(10), reached)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
 async fn it_is_replaced_before_it_is_let_go() {
     let bench = Bench::new(Mode::Socket).await;
     works(&bench).await;
-    for (times, reason) in [(2, "warning"), (3, "refresh_requested"), (4, "something_new")] {
+    for (times, reason) in [
+        (2, "warning"),
+        (3, "refresh_requested"),
+        (4, "something_new"),
+    ] {
         bench.fake.disconnect(reason);
         connected(&bench, times).await;
         works(&bench).await;
     }
-    bench.fake.until("one connection", |_| bench.fake.connections().0 == 1).await.unwrap();
-    assert_eq!(bench.fake.connections(), (1, 2), "the old one was still there, and no third");
+    bench
+        .fake
+        .until("one connection", |_| bench.fake.connections().0 == 1)
+        .await
+        .unwrap();
+    assert_eq!(
+        bench.fake.connections(),
+        (1, 2),
+        "the old one was still there, and no third"
+    );
     bench.done().await;
 }
 
@@ -52,7 +74,11 @@ async fn it_is_found_again_after_every_loss() {
         bench.fake.say(say);
         connected(&bench, 2).await;
         works(&bench).await;
-        assert_eq!(bench.fake.connections().1, 1, "never more than one without need");
+        assert_eq!(
+            bench.fake.connections().1,
+            1,
+            "never more than one without need"
+        );
         bench.done().await;
     }
 }
@@ -78,8 +104,15 @@ async fn odd_messages_are_lived_with() {
     for id in ["e1", "e2"] {
         assert_eq!(bench.fake.acked(id).await.unwrap()["envelope_id"], id);
     }
-    bench.fake.until("a pong", |i| i.calls.iter().any(|(m, _)| m == "pong")).await.unwrap();
-    assert_eq!(bench.state.borrow().clone(), SocketState::Connected { opened: 1 });
+    bench
+        .fake
+        .until("a pong", |i| i.calls.iter().any(|(m, _)| m == "pong"))
+        .await
+        .unwrap();
+    assert_eq!(
+        bench.state.borrow().clone(),
+        SocketState::Connected { opened: 1 }
+    );
     bench.done().await;
 }
 
@@ -112,4 +145,27 @@ async fn waits(bench: &Bench, part: &str) {
         panic!("it does not wait");
     };
     assert!(why.contains(part), "{why}");
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_and_counts_once() {
+    let bench = Bench::new(Mode::Socket).await;
+    works(&bench).await;
+    let (subject, _, message) = bench.asked(ReasonFor::Denial).await;
+    let click = bench.click(&message, "nightdesk_approve", ANA);
+    bench.fake.say(Say::Cut);
+    let patience = Duration::from_secs(10);
+    for _ in 0..2 {
+        let ack = bench.fake.deliver(&click, patience).await.unwrap();
+        assert_eq!(ack.get("payload"), None);
+    }
+    works(&bench).await;
+    let (_, desk) = bench.done().await;
+    let decided = desk
+        .look()
+        .decided
+        .iter()
+        .filter(|g| g.subject == subject)
+        .count();
+    assert_eq!(decided, 1);
 }
