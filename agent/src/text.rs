@@ -98,10 +98,16 @@ fn is_host(part: &str) -> bool {
 
 fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
     let lower = text.to_lowercase();
-    match lower.find(from).filter(|_| lower.len() == text.len()) {
-        Some(at) => format!("{}{to}{}", &text[..at], &text[at + from.len()..]),
-        None => text.to_owned(),
+    if lower.len() != text.len() {
+        return text.to_owned();
     }
+    let (mut out, mut done) = (String::new(), 0);
+    for (at, found) in lower.match_indices(from) {
+        out.push_str(&text[done..at]);
+        out.push_str(to);
+        done = at + found.len();
+    }
+    out + &text[done..]
 }
 
 #[cfg(test)]
@@ -116,6 +122,10 @@ mod tests {
                 "see hxxps://evil[.]example[.]com/a[.]b now",
             ),
             ("HTTP://x.example.org", "hxxp://x[.]example[.]org"),
+            (
+                "http://a.example.com|https://b.example.com",
+                "hxxp://a[.]example[.]com|hxxps://b[.]example[.]com",
+            ),
             ("to 192.0.2.7, twice", "to 192[.]0[.]2[.]7, twice"),
             (
                 "at evil.example.com:8443/a.exe",

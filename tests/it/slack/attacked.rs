@@ -12,6 +12,9 @@ fn rounds() -> usize {
     set.and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
+/// Somebody who may by a user group alone, which Slack knows nothing of.
+const BEN: &str = "U00000BEN";
+
 async fn attack(bench: &Bench, attack: &Attack) {
     let reason = match attack.before {
         Before::Dialog => ReasonFor::Both,
@@ -19,21 +22,20 @@ async fn attack(bench: &Bench, attack: &Attack) {
     };
     let (subject, place, message) = bench.asked(reason).await;
     let (other, ..) = bench.asked(ReasonFor::Denial).await;
-    let mut payload = bench.click(&message, "nightdesk_approve", ANA);
+    let by = match attack.before {
+        Before::GroupDown => BEN,
+        _ => ANA,
+    };
+    let mut payload = bench.click(&message, "nightdesk_approve", by);
     match attack.before {
-        Before::Open => {}
+        Before::Open | Before::GroupDown => {}
         Before::Denied => {
             let key = format!("{subject:?}");
             let mut desk = bench.desk.look();
-            desk.questions.get_mut(&key).unwrap().decided = Some("slack:U00000BEN".to_owned());
+            desk.questions.get_mut(&key).unwrap().decided = Some("slack:U00000DAN".to_owned());
         }
         Before::Expired => bench.desk.expire(subject),
         Before::Rewritten => drop(bench.rewritten(subject, &place).await),
-        Before::GroupDown => {
-            let mut desk = bench.desk.look();
-            desk.allowed.clear();
-            desk.group = Some("S00GROUP01".to_owned());
-        }
         Before::Dialog => {
             let opened = bench.fake.look().views.len();
             bench.send(&payload).await;
@@ -58,11 +60,6 @@ async fn attack(bench: &Bench, attack: &Attack) {
 
 /// A good click after the attack; it has been worked on when this one has.
 async fn control(bench: &Bench, attack: &Attack) {
-    {
-        let mut desk = bench.desk.look();
-        desk.allowed.insert(ANA.to_owned());
-        desk.group = None;
-    }
     let (subject, _, message) = bench.asked(ReasonFor::Denial).await;
     let before = bench.desk.look().decided.len();
     let good = Shot::good(bench.click(&message, "nightdesk_approve", ANA));
@@ -84,6 +81,7 @@ async fn control(bench: &Bench, attack: &Attack) {
 
 async fn all(mode: Mode) {
     let bench = Bench::new(mode).await;
+    bench.desk.look().group = Some("S00GROUP01".to_owned());
     let mut made = 0;
     let fits = |way: Way| match mode {
         Mode::Http => way != Way::Socket,

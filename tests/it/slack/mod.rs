@@ -16,7 +16,11 @@ use tests::slack::FakeSlack;
 mod attacked;
 mod bench;
 mod clicking;
+mod hostile;
+mod manifest;
 mod posting;
+mod samples;
+mod settings;
 mod socket;
 
 /// Slack as the daemon sets it up, against a fake.

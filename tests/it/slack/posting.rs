@@ -71,7 +71,7 @@ async fn a_card_says_what_a_person_needs() {
         "Approval needed · identity.revoke_sessions · Push sent",
         "*Severity*\nhigh",
         "true positive, 92 of 100",
-        "Principal: ",
+        "Principal",
         "the address was never used by ana before",
         "E4",
         "threat intelligence: the server is down",

@@ -146,3 +146,26 @@ async fn waits(bench: &Bench, part: &str) {
     };
     assert!(why.contains(part), "{why}");
 }
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_and_counts_once() {
+    let bench = Bench::new(Mode::Socket).await;
+    works(&bench).await;
+    let (subject, _, message) = bench.asked(ReasonFor::Denial).await;
+    let click = bench.click(&message, "nightdesk_approve", ANA);
+    bench.fake.say(Say::Cut);
+    let patience = Duration::from_secs(10);
+    for _ in 0..2 {
+        let ack = bench.fake.deliver(&click, patience).await.unwrap();
+        assert_eq!(ack.get("payload"), None);
+    }
+    works(&bench).await;
+    let (_, desk) = bench.done().await;
+    let decided = desk
+        .look()
+        .decided
+        .iter()
+        .filter(|g| g.subject == subject)
+        .count();
+    assert_eq!(decided, 1);
+}

@@ -222,6 +222,31 @@ impl FakeSlack {
         Ok(id)
     }
 
+    /// Sends an interaction again and again, as Slack does, until it is acknowledged; gives the acknowledgement.
+    ///
+    /// # Errors
+    /// None came within `patience`.
+    pub async fn deliver(&self, payload: &Value, patience: Duration) -> anyhow::Result<Value> {
+        let id = format!("envelope-{}", self.shared.next());
+        let envelope = serde_json::json!({"type": "interactive", "envelope_id": id,
+            "accepts_response_payload": true, "payload": payload})
+        .to_string();
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            self.shared
+                .sockets
+                .send(sockets::Say::Text(envelope.clone()));
+            let again = Instant::now() + Duration::from_millis(500);
+            while Instant::now() < again.min(deadline) {
+                if let Some(ack) = self.look().acks.get(&id).and_then(|acks| acks.first()) {
+                    return Ok(ack.clone());
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        anyhow::bail!("an interaction was not acknowledged in time")
+    }
+
     /// Sends a text over the socket as it is.
     ///
     /// # Errors

@@ -1,7 +1,11 @@
 //! Block Kit as types: what Slack's limits forbid can't be built, and no text of ours is markup unless it was made from closed words.
 
+mod rich;
+
 use serde::Serialize;
 use state::model::Time;
+
+pub(super) use rich::{Part, Piece, RICH};
 
 use crate::text::{defang, oneline};
 
@@ -15,8 +19,6 @@ const FIELD: usize = 2000;
 const FIELDS: usize = 10;
 /// Most characters of a context's text.
 const CONTEXT: usize = 2000;
-/// Most characters of one rich text element.
-pub(super) const RICH: usize = 3000;
 
 /// Plain text: nothing in it is markup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +32,7 @@ impl Plain {
     /// One line of outside text: no control characters, links dead, at most `most` characters once escaped.
     pub(super) fn outside(text: &str, most: usize) -> Self {
         Self {
-            text: clip(&escape(&defang(&oneline(text, most))), most),
+            text: some(clip(&escape(&defang(&oneline(text, most))), most)),
             emoji: false,
         }
     }
@@ -85,123 +87,14 @@ pub enum Text {
     Markup(Markup),
 }
 
-/// A piece of a rich text: its text is literal to Slack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Piece {
-    /// Literal text.
-    Text {
-        /// The text.
-        text: String,
-        /// How it looks.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        style: Option<Style>,
-    },
-    /// An instant in the reader's own time zone.
-    Date {
-        /// Unix seconds.
-        timestamp: i64,
-        /// Slack's pattern.
-        format: &'static str,
-        /// For clients that know no dates.
-        fallback: String,
-    },
-    /// A person, mentioned.
-    User {
-        /// `U…`
-        user_id: String,
-    },
-    /// A user group, mentioned.
-    Usergroup {
-        /// `S…`
-        usergroup_id: String,
-    },
-    /// Everybody who is there, mentioned.
-    Broadcast {
-        /// `here`
-        range: &'static str,
-    },
-}
+/// Stands for an empty text, which Slack does not take.
+const NONE: &str = "–";
 
-/// How literal text looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Style {
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    bold: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    code: bool,
-}
-
-impl Piece {
-    /// Words of ours.
-    pub(super) fn ours(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self::Text { text, style: None }
+fn some(text: String) -> String {
+    match text.is_empty() {
+        true => NONE.to_owned(),
+        false => text,
     }
-
-    /// A label of ours.
-    pub(super) fn bold(text: impl Into<String>) -> Self {
-        let bold = Style {
-            bold: true,
-            ..Style::default()
-        };
-        Self::Text {
-            text: text.into(),
-            style: Some(bold),
-        }
-    }
-
-    /// An id or a digest.
-    pub(super) fn code(text: &str) -> Self {
-        let code = Style {
-            code: true,
-            ..Style::default()
-        };
-        Self::Text {
-            text: oneline(text, 200),
-            style: Some(code),
-        }
-    }
-
-    /// Outside text: one line, links dead, at most `most` characters.
-    pub(super) fn outside(text: &str, most: usize) -> Self {
-        Self::ours(clip(&defang(&oneline(text, most)), most.min(RICH)))
-    }
-
-    /// An instant.
-    pub(super) fn date(at: Time) -> Self {
-        Self::Date {
-            timestamp: at.timestamp(),
-            format: "{date_short_pretty} {time}",
-            fallback: at.format("%Y-%m-%d %H:%M UTC").to_string(),
-        }
-    }
-}
-
-/// One part of a rich text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
-pub enum Part {
-    /// Running text.
-    #[serde(rename = "rich_text_section")]
-    Section {
-        /// Its pieces.
-        elements: Vec<Piece>,
-    },
-    /// Text as it stands.
-    #[serde(rename = "rich_text_preformatted")]
-    Preformatted {
-        /// Its pieces.
-        elements: Vec<Piece>,
-    },
-    /// A list.
-    #[serde(rename = "rich_text_list")]
-    List {
-        /// `bullet`
-        style: &'static str,
-        /// Its entries, each a section.
-        elements: Vec<Part>,
-    },
 }
 
 /// What a button looks like.
@@ -327,16 +220,15 @@ impl Block {
 
     pub(super) fn rich(elements: Vec<Piece>) -> Self {
         Self::RichText {
-            elements: vec![Part::Section { elements }],
+            elements: vec![Part::section(elements)],
         }
     }
 
     pub(super) fn list(title: &'static str, entries: Vec<Vec<Piece>>) -> Self {
-        let section = |elements| Part::Section { elements };
-        let entries = entries.into_iter().map(section).collect();
+        let entries = entries.into_iter().map(Part::section).collect();
         Self::RichText {
             elements: vec![
-                section(vec![Piece::bold(title)]),
+                Part::section(vec![Piece::bold(title)]),
                 Part::List {
                     style: "bullet",
                     elements: entries,
@@ -347,7 +239,7 @@ impl Block {
 
     /// A label and two columns of name and value.
     pub(super) fn field(name: &str, value: &str) -> Text {
-        let name = oneline(name, 100);
+        let name = defang(&oneline(name, 100));
         let mut plain = Plain::outside(value, FIELD - 200);
         plain.text = format!("{}\n{}", clip(&escape(&name), 100), plain.text);
         Text::Plain(plain)

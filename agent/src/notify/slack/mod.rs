@@ -34,7 +34,7 @@ pub use signature::{SIGNATURE, TIMESTAMP, verify};
 pub use socket::{SocketState, run as listen};
 pub use spot::Spot;
 
-use crate::config::{PostKind, SlackConfig};
+use crate::config::{PostKind, SlackConfig, SlackMode};
 use crate::ctx::{Clock, Dice};
 use crate::notify::{At, Notifier, Place, Post, PostError};
 use draw::Mentions;
@@ -54,6 +54,7 @@ pub struct Slack {
     app: String,
     channel: String,
     mentions: Mentions,
+    mode: SlackMode,
     signing_secret: Option<SecretString>,
     pace: Pace,
     groups: Groups,
@@ -90,6 +91,7 @@ impl Slack {
             app: config.app.clone(),
             channel: config.channel.clone(),
             mentions: Mentions::of(config),
+            mode: config.mode,
             signing_secret,
             pace: Pace::new(config.pace.0),
             groups: Groups::default(),
@@ -98,7 +100,7 @@ impl Slack {
         })
     }
 
-    /// Asks Slack who the bot token is; gives one line for people.
+    /// Asks Slack whose the tokens are; gives one line for people.
     ///
     /// # Errors
     /// A token that does not work, or that is another workspace's, with the fix.
@@ -119,7 +121,17 @@ impl Slack {
         if text("bot_id").is_empty() {
             return Err("the token is no bot's: use the Bot User OAuth Token".to_owned());
         }
-        Ok(format!("{} in {} ({team})", text("user"), text("team")))
+        let way = match self.mode {
+            SlackMode::Socket => {
+                // The address that it gives is not gone to and runs out by itself.
+                let opened = self.web.call(Method::Connect, &json!({})).await;
+                opened.map_err(|e| e.to_string())?;
+                "over a socket".to_owned()
+            }
+            SlackMode::Http => format!("at {PATH}"),
+        };
+        let (user, name) = (text("user"), text("team"));
+        Ok(format!("{user} in {name} ({team}), clicks {way}"))
     }
 
     /// Writes a message, new or instead of an earlier one; gives where it stands.

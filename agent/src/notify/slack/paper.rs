@@ -14,6 +14,9 @@ const FALLBACK: usize = 300;
 /// Most characters as JSON of one piece of what did not fit, and most messages for all of it.
 const PIECE: usize = 2_800;
 const PAGES: usize = 10;
+/// Most lines that are kept for the thread, and most characters of one.
+const LINES: usize = 60;
+const LINE: usize = 2_000;
 
 /// A message, drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,9 +82,16 @@ impl Paper {
         Fits::No
     }
 
-    /// Keeps what did not fit for the thread.
-    pub(super) fn keep(&mut self, title: impl Into<String>, text: impl Into<String>) {
-        self.cut.push((title.into(), text.into()));
+    /// Keeps JSON that did not fit for the thread, as [`exact`] made it.
+    pub(super) fn keep_exact(&mut self, title: String, json: String) {
+        self.cut.push((title, json));
+    }
+
+    /// Keeps lines that did not fit for the thread; links in them are dead.
+    pub(super) fn keep(&mut self, title: &str, lines: impl Iterator<Item = String>) {
+        let lines = lines.take(LINES).map(|line| defang(&oneline(&line, LINE)));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        self.cut.push((title.to_owned(), text));
     }
 
     /// Characters that are used.
@@ -141,9 +151,7 @@ fn pages(cut: &[(String, String)]) -> Vec<Drawn> {
                 1 => title.clone(),
                 _ => format!("{title} ({} of {many})", i + 1),
             };
-            let mut elements = vec![Part::Section {
-                elements: vec![Piece::bold(clip(&defang(&oneline(&head, 200)), 200))],
-            }];
+            let mut elements = vec![Part::section(vec![Piece::label(&head, 200)])];
             elements.extend(page.iter().map(|text| Part::Preformatted {
                 elements: vec![Piece::ours(text.as_str())],
             }));

@@ -17,14 +17,12 @@ pub(super) enum Takeover {
 
 /// An open question with its buttons; at most `most` characters of arguments are shown, and the others kept for the thread.
 pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeover)) {
-    let mut elements = vec![Part::Section {
-        elements: what(ask),
-    }];
+    let mut elements = vec![Part::section(what(ask))];
     if !ask.arguments.is_empty() {
         let arguments = exact(&ask.arguments);
         let (shown, whole) = head(&arguments, most);
         if whole == Fits::No {
-            paper.keep(format!("Arguments of question {}", ask.approval), arguments);
+            paper.keep_exact(format!("Arguments of question {}", ask.approval), arguments);
         }
         elements.push(Part::Preformatted {
             elements: vec![Piece::ours(shown)],
@@ -36,14 +34,12 @@ pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeo
         Piece::ours(", digest "),
         Piece::code(&ask.digest),
     ];
-    elements.push(Part::Section { elements: digest });
+    elements.push(Part::section(digest));
     for block in [Block::RichText { elements }, buttons(ask, about)] {
         // The caller has left room; a card without its buttons asks nothing, which is a no.
         let Fits::Yes = paper.put(block) else {
-            return paper.keep(
-                format!("Question {}", ask.approval),
-                format!("`nightdesk approvals show {}` has it", ask.approval),
-            );
+            let text = format!("Question {0}: nightdesk approvals show {0}", ask.approval);
+            return paper.keep("Did not fit", std::iter::once(text));
         };
     }
 }

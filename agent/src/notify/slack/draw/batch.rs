@@ -46,10 +46,8 @@ fn samples(paper: &mut Paper, sample: &[CaseCard]) {
         let forms = [(300, 5), (200, 5), (120, 4), (80, 3), (60, 2)];
         let fits = paper.put_one_of(5_500, forms.into_iter().map(form));
         if fits == Fits::No || sample.len() > 5 {
-            let all = sample
-                .iter()
-                .map(|c| format!("{} {}", c.case, oneline(&c.title, 200)));
-            paper.keep("Drawn at random", all.collect::<Vec<_>>().join("\n"));
+            let all = sample.iter().map(|c| format!("{} {}", c.case, c.title));
+            paper.keep("Drawn at random", all);
         }
     }
 }
@@ -61,7 +59,11 @@ fn entry(case: &CaseCard, most: usize) -> Vec<Piece> {
         Piece::outside(&case.title, most.min(120)),
     ];
     for (name, value) in case.facts.iter().take(4) {
-        pieces.push(Piece::ours(format!("\n{}: ", oneline(name, 40))));
+        pieces.extend([
+            Piece::ours("\n"),
+            Piece::outside(name, 40),
+            Piece::ours(": "),
+        ]);
         pieces.push(Piece::outside(value, most.min(150)));
     }
     if let Some(verdict) = &case.verdict {
@@ -88,7 +90,10 @@ fn cases(paper: &mut Paper, card: &BatchCard) {
     let mut text = format!("Cases: {}", ids[..ids.len().min(SHOWN)].join(", "));
     if ids.len() > SHOWN {
         text.push_str(&format!(" and {} more", ids.len() - SHOWN));
-        paper.keep("All cases of the batch", ids.join(", "));
+        paper.keep(
+            "All cases of the batch",
+            ids.chunks(100).map(|c| c.join(", ")),
+        );
     }
     let _ = paper.put(Block::context(&text));
 }

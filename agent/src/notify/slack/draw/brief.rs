@@ -59,7 +59,7 @@ pub(super) fn digest(digest: &Digest) -> Drawn {
     }
     for (name, lines) in digest.sections.iter().take(SECTIONS) {
         let form = |(most, count): (usize, usize)| {
-            let mut pieces = vec![Piece::bold(oneline(name, 100))];
+            let mut pieces = vec![Piece::label(name, 100)];
             for line in lines.iter().take(count) {
                 pieces.push(Piece::outside(line, most));
             }

@@ -77,8 +77,9 @@ fn facts(paper: &mut Paper, card: &CaseCard, spoken_for: usize) {
     let form = |(most, count): (usize, usize)| {
         let mut pieces = Vec::new();
         for (i, (name, value)) in facts.iter().take(count).enumerate() {
-            let line = if i == 0 { "" } else { "\n" };
-            pieces.push(Piece::bold(format!("{line}{}: ", oneline(name, 40))));
+            pieces.push(Piece::ours(if i == 0 { "" } else { "\n" }));
+            pieces.push(Piece::label(name, 40));
+            pieces.push(Piece::ours(": "));
             pieces.push(Piece::outside(value, most));
         }
         Block::rich(pieces)
@@ -113,10 +114,10 @@ fn reasons(paper: &mut Paper, card: &CaseCard, spoken_for: usize) {
     let fits = paper.put_one_of(room * 3 / 4, [450, 300, 200, 100, 60].into_iter().map(form));
     if fits == Fits::No || !whole {
         let lines = card.reasons.iter().map(|r| {
-            let (text, evidence) = (oneline(&r.text, 2_000), r.evidence.join(" "));
-            format!("{text} {evidence}")
+            let evidence = r.evidence.join(" ");
+            format!("{} {evidence}", r.text)
         });
-        keep(paper, "Why", lines.collect());
+        paper.keep("Why", lines);
     }
 }
 
@@ -138,18 +139,8 @@ fn unchecked(paper: &mut Paper, card: &CaseCard, spoken_for: usize) {
     let fits = paper.put_one_of(room, forms.into_iter().map(form));
     let whole = all <= 6 && card.unchecked.iter().all(|u| u.chars().count() <= 250);
     if fits == Fits::No || !whole {
-        let lines = card.unchecked.iter().map(|u| oneline(u, 1_000));
-        keep(paper, "Not checked", lines.collect());
+        paper.keep("Not checked", card.unchecked.iter().cloned());
     }
-}
-
-fn keep(paper: &mut Paper, title: &str, lines: Vec<String>) {
-    let lines: Vec<String> = lines
-        .iter()
-        .take(40)
-        .map(|l| crate::text::defang(l))
-        .collect();
-    paper.keep(title, lines.join("\n"));
 }
 
 /// The questions: open ones with their buttons, then what became of the others.
