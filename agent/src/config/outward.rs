@@ -119,7 +119,9 @@ pub(super) fn servers(config: &Config, places: &Places, faults: &mut Vec<ConfigF
                 "create" => acting(config, said, ToolClass::Write),
                 _ => acting(config, said, ToolClass::Suppress),
             });
-            wrong.into_iter().for_each(|why| fault(&format!("tickets.{key}"), why));
+            wrong
+                .into_iter()
+                .for_each(|why| fault(&format!("tickets.{key}"), why));
         }
         let find = tickets.find.as_ref();
         if let Some(find) = find.filter(|f| class_of(config, &f.tool).is_none()) {

@@ -16,6 +16,7 @@ use tests::slack::FakeSlack;
 mod attacked;
 mod bench;
 mod clicking;
+mod drill;
 mod hostile;
 mod manifest;
 mod posting;
