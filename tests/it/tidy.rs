@@ -234,12 +234,13 @@ fn crates_point_one_way_and_heavy_ones_stand_behind_one() {
         ("lab", &["state"]),
         ("agent", &["state", "mcp-clients", "lab"]),
     ];
-    let heavy: [(&str, &[&str]); 5] = [
+    let heavy: [(&str, &[&str]); 6] = [
         ("async-openai", &["agent"]),
         ("jsonschema", &["agent"]),
         ("regorus", &["agent"]),
         ("sqlx", &["state", "lab"]),
         ("rmcp", &["mcp-clients", "lab", "tests"]),
+        ("tokio-tungstenite", &["agent", "tests"]),
     ];
     for (name, may) in allowed {
         let manifest: toml::Table = std::fs::read_to_string(root().join(name).join("Cargo.toml"))

@@ -87,7 +87,12 @@ fn facts(paper: &mut Paper, card: &CaseCard, spoken_for: usize) {
     if !facts.is_empty() {
         let forms = [(200, 12), (120, 12), (60, 12), (60, 6), (40, 3)];
         let room = paper.left().saturating_sub(spoken_for) / 2;
-        let _ = paper.put_one_of(room, forms.into_iter().map(form));
+        let fits = paper.put_one_of(room, forms.into_iter().map(form));
+        let whole = facts.iter().all(|(_, value)| value.chars().count() <= 200);
+        if fits == Fits::No || !whole {
+            let lines = facts.iter().map(|(name, value)| format!("{name}: {value}"));
+            paper.keep("Facts", lines);
+        }
     }
 }
 
