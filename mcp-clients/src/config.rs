@@ -52,10 +52,6 @@ pub struct ServerConfig {
     pub tools: BTreeMap<String, ToolConfig>,
     /// How this server says that its backend failed.
     pub reply: ReplyRules,
-    /// Which countermeasures of playbooks its tools do, by D3FEND id.
-    pub responses: Responses,
-    /// How it keeps the tickets of cases; its tools are named without the server.
-    pub tickets: Tickets,
 }
 
 /// `[servers.NAME.limits]` as written; what is not given has a default.
@@ -106,9 +102,9 @@ pub struct ServerSpec {
     pub reply: ReplyRules,
     /// How alerts of it are answered, as its preset has it.
     pub write_back: WriteBack,
-    /// Which countermeasures its tools do.
+    /// Which countermeasures its tools do, as its preset has it.
     pub responses: Responses,
-    /// How it keeps the tickets of cases.
+    /// How it keeps the tickets of cases, as its preset has it.
     pub tickets: Tickets,
 }
 

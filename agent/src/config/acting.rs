@@ -1,11 +1,12 @@
 //! What may happen without a person and who may say yes: `[closing]`, `[effects]`, `[approvals]`, `[protection]`; deciding
 //! is the gate's.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use mcp_clients::config::Span;
+use mcp_clients::config::{Responses, Span, Tickets};
 use serde::{Deserialize, Serialize};
 
 use super::schedule;
@@ -189,6 +190,10 @@ pub struct EffectsConfig {
     pub live: bool,
     /// Destructive actions per hour; beyond it they are refused.
     pub destructive_per_hour: i64,
+    /// By server: which countermeasures of playbooks its tools do, beside what its preset says.
+    pub responses: BTreeMap<String, Responses>,
+    /// By server: how it keeps the tickets of cases, where its preset does not say so.
+    pub tickets: BTreeMap<String, Tickets>,
 }
 
 impl Default for EffectsConfig {
@@ -196,6 +201,8 @@ impl Default for EffectsConfig {
         Self {
             live: false,
             destructive_per_hour: 5,
+            responses: BTreeMap::new(),
+            tickets: BTreeMap::new(),
         }
     }
 }

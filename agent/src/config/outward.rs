@@ -1,6 +1,6 @@
 //! What is told outside of how a case stands: `[sources.write_back]` with what the server's preset knows; telling it is the gate's.
 
-use mcp_clients::config::{Read, Said, WriteBack, WriteBackMode, slots_in};
+use mcp_clients::config::{Read, Responses, Said, Tickets, WriteBack, WriteBackMode, slots_in};
 use mcp_clients::mappings::Mappings;
 use mcp_clients::sources::Origin;
 use state::model::ToolClass;
@@ -26,6 +26,35 @@ impl Config {
         }
         all.words.get_or_insert_with(|| source.mapping.clone());
         Some(all)
+    }
+
+    /// Which countermeasures the tools of a server do, by D3FEND id.
+    #[must_use]
+    pub fn responses(&self, server: &str) -> Responses {
+        let under = self.servers.get(server).map(|s| s.responses.clone());
+        let mut all = under.unwrap_or_default();
+        all.extend(
+            self.effects
+                .responses
+                .get(server)
+                .cloned()
+                .unwrap_or_default(),
+        );
+        all
+    }
+
+    /// How tickets are kept, by the first server that keeps them.
+    #[must_use]
+    pub fn tickets(&self) -> Option<Tickets> {
+        let mut kept = self.servers.keys().map(|name| self.tickets_of(name));
+        kept.find(|t| t.create.is_some())
+    }
+
+    fn tickets_of(&self, server: &str) -> Tickets {
+        let own = self.effects.tickets.get(server).cloned();
+        let under = self.servers.get(server).map(|s| s.tickets.clone());
+        let own = own.unwrap_or_default().of_server(server);
+        own.over(under.unwrap_or_default())
     }
 }
 
@@ -95,11 +124,20 @@ pub(super) fn write_backs(config: &Config, places: &Places, faults: &mut Vec<Con
 
 /// Countermeasures and tickets of servers whose tools are not there, or are of another class.
 pub(super) fn servers(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let named = config.effects.responses.keys();
+    for name in named.chain(config.effects.tickets.keys()) {
+        if !config.servers.contains_key(name) {
+            let message = format!("there is no server `{name}`: add [servers.{name}]");
+            faults.push(places.fault("effects", message));
+        }
+    }
     for (name, spec) in &config.servers {
         let mut fault = |key: &str, message: String| {
-            faults.push(places.fault(&format!("servers.{name}.{key}"), message));
+            let (kind, rest) = key.split_once('.').unwrap_or((key, ""));
+            let key = format!("effects.{kind}.{name}.{rest}");
+            faults.push(places.fault(&key, message));
         };
-        for (id, does) in &spec.responses {
+        for (id, does) in &config.responses(name) {
             let letters = id.strip_prefix("D3-").unwrap_or_default();
             if letters.is_empty() || !letters.bytes().all(|b| b.is_ascii_uppercase()) {
                 let message = "is not a D3FEND id such as D3-AL".to_owned();
@@ -109,7 +147,7 @@ pub(super) fn servers(config: &Config, places: &Places, faults: &mut Vec<ConfigF
                 fault(&format!("responses.{id}.tool"), not_listed(&does.tool));
             }
         }
-        let tickets = &spec.tickets;
+        let tickets = &config.tickets_of(name);
         for (key, said) in [
             ("create", &tickets.create),
             ("update", &tickets.update),

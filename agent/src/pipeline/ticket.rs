@@ -1,7 +1,7 @@
 //! The one ticket of a case: how it is made, found again by its marker, told what has changed, and closed; proposals through
 //! the gate.
 
-use mcp_clients::config::{Said, Slots, Tickets, fill};
+use mcp_clients::config::{Said, Slots, fill};
 use serde_json::{Map, Value, json};
 use state::model::{
     Alert, Budget, CallOutcome, Case, CaseStatus, Effect, EffectDecision, Tier, Verdict,
@@ -19,16 +19,9 @@ pub(super) struct Call {
     pub(super) arguments: Map<String, Value>,
 }
 
-/// How tickets are kept, where a server keeps them.
-fn tickets(ctx: &Ctx) -> Option<&Tickets> {
-    let servers = ctx.config.servers.values();
-    let mut kept = servers.map(|s| &s.tickets);
-    kept.find(|t| t.create.is_some())
-}
-
 /// The ticket that an incident opens; none where no server keeps tickets.
 pub(super) fn create(ctx: &Ctx, alert: &Alert, verdict: &Verdict) -> Option<Call> {
-    let create = tickets(ctx).and_then(|t| t.create.clone());
+    let create = ctx.config.tickets().and_then(|t| t.create);
     let create = &create.unwrap_or_else(by_default);
     ctx.catalogue.get(&create.tool)?;
     let case = verdict.case;
@@ -87,7 +80,10 @@ pub(super) async fn change(
     subject: &Subject,
     verdicts: &[Verdict],
 ) -> anyhow::Result<Result<Option<Call>, String>> {
-    let Some((tickets, find)) = tickets(ctx).and_then(|t| Some((t, t.find.as_ref()?))) else {
+    let Some(tickets) = ctx.config.tickets() else {
+        return Ok(Ok(None));
+    };
+    let Some(find) = &tickets.find else {
         return Ok(Ok(None));
     };
     let create = tickets.create.as_ref().map_or("", |c| c.tool.as_str());

@@ -41,10 +41,6 @@ pub(super) fn resolve(
         .into_iter()
         .filter_map(|(tool, entry)| Some((tool.clone(), check_tool(&tool, entry, &mut faults)?)))
         .collect();
-    let tickets = config.tickets.clone().over(preset.tickets);
-    let tickets = tickets.of_server(name);
-    let mut responses = preset.responses;
-    responses.extend(config.responses.clone());
     let limits = config.limits.over(preset.limits).into();
     let transport = transport(config, &mut faults);
     match transport {
@@ -54,8 +50,8 @@ pub(super) fn resolve(
             tools,
             reply,
             write_back: preset.write_back.of_server(name),
-            responses,
-            tickets,
+            responses: preset.responses,
+            tickets: preset.tickets.of_server(name),
         }),
         _ => Err(faults.into()),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// `[servers.NAME.responses.D3-…]`: a tool of this server that does a countermeasure.
+/// `[effects.responses.NAME]`, by D3FEND id: a tool of this server that does a countermeasure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseTool {

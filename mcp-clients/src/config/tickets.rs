@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Read, Said};
 
-/// `[servers.NAME.tickets]`: this server keeps the tickets of cases.
+/// `[effects.tickets.NAME]`: this server keeps the tickets of cases.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tickets {
@@ -23,7 +23,7 @@ pub struct Tickets {
 impl Tickets {
     /// Fills in what is not given from `under`.
     #[must_use]
-    pub(crate) fn over(self, under: Self) -> Self {
+    pub fn over(self, under: Self) -> Self {
         Self {
             create: self.create.or(under.create),
             find: self.find.or(under.find),
@@ -35,7 +35,7 @@ impl Tickets {
 
     /// The same with tools named as those of one server.
     #[must_use]
-    pub(crate) fn of_server(mut self, server: &str) -> Self {
+    pub fn of_server(mut self, server: &str) -> Self {
         let said = self.create.iter_mut().chain(&mut self.update);
         let tools = said.chain(&mut self.close).map(|s| &mut s.tool);
         for tool in tools.chain(self.find.iter_mut().map(|r| &mut r.tool)) {

@@ -10,4 +10,5 @@ mod processes;
 mod replies;
 mod sources;
 mod support;
+mod verdicts;
 mod webhook;

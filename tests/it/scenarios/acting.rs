@@ -49,12 +49,11 @@ impl Idp {
         format!(
             "[servers.idp]\ncommand = {}\nargs = [\"asks\"]\nenv = {{ SCRIPTED_DIR = {dir}, SCRIPTED_LOG = {log} }}\n\
              [servers.idp.reply]\nok_when = [{{ path = \"success\", equals = true }}]\n\
-             [servers.idp.responses]\nD3-AL = {{ tool = \"lock_user\", on = [\"user\"], args = {{ user = \"$target\" }} }}\n\
              [servers.idp.tools]\nget_user = {{ class = \"read_internal\" }}\n\
              lock_user = {{ class = \"destructive\", enabled = true, tiers = [3], effect = {{ target = \"user\", {effect}, \
              dry_run = {{ argument = \"dry_run\" }}, \
              read_back = {{ tool = \"idp.get_user\", arguments = {{ user = \"{{{{target}}}}\" }}, path = \"locked\", equals = true }} }} }}\n\
-             [effects]\nlive = true\n[approvals]\napprovers = [\"ana\", \"bo\"]\n",
+             [effects]\nlive = true\n[effects.responses.idp]\nD3-AL = {{ tool = \"lock_user\", on = [\"user\"], args = {{ user = \"$target\" }} }}\n[approvals]\napprovers = [\"ana\", \"bo\"]\n",
             json!(SERVER),
             dir = json!(self.dir()),
             log = json!(self.dir().join("log")),

@@ -100,7 +100,7 @@ fn a_case_has_one_ticket_that_is_told_what_changes_and_closed_by_a_person() {
 
 #[test]
 fn a_ticket_is_left_open_where_the_operator_says_so() {
-    let desk = Desk::new("[servers.ticketing.tickets]\ncloses = false\n");
+    let desk = Desk::new("[effects.tickets.ticketing]\ncloses = false\n");
     desk.once();
     desk.says("false_positive", &["--close"]);
     let book = desk.book();

@@ -131,7 +131,7 @@ fn calls(ctx: &Ctx, response: &Response) -> Vec<(String, BTreeMap<String, Value>
     let servers = ctx.config.servers.iter();
     servers
         .filter_map(|(server, spec)| {
-            let does = spec.responses.get(&response.d3fend)?;
+            let does = ctx.config.responses(server).remove(&response.d3fend)?;
             let enabled = spec.tools.get(&does.tool).is_some_and(|t| t.enabled);
             if !enabled || !does.on.contains(slot) {
                 return None;
