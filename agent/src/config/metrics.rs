@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{NaiveDate, TimeDelta, TimeZone as _, Utc};
 use mcp_clients::config::Span;
 use serde::{Deserialize, Deserializer, Serialize};
 use state::model::Severity;
@@ -191,11 +192,41 @@ impl MetricsConfig {
         }
     }
 
+    /// Why the schedule is one that comes round shortly before the week is over, and not again for days: each week would be
+    /// exported a week late. West of Greenwich Monday morning in UTC is Sunday evening.
+    fn too_early(&self, schedule: &cron::Schedule) -> Option<String> {
+        // One week's end in winter and one in summer.
+        let ends = [(2026, 1, 5), (2026, 7, 6)]
+            .into_iter()
+            .filter_map(|(y, m, d)| {
+                let monday = NaiveDate::from_ymd_opt(y, m, d)?.and_hms_opt(0, 0, 0)?;
+                let local = self.time_zone.0.from_local_datetime(&monday).earliest()?;
+                Some(local.with_timezone(&Utc))
+            });
+        let early = ends.into_iter().any(|end| {
+            // One second earlier, so that a time at the very end is after it.
+            let at = end - TimeDelta::seconds(1);
+            let next = schedule.after(&at).next();
+            let last = schedule.after(&at).rev().find(|t| *t < end);
+            last.is_some_and(|t| end - t < TimeDelta::days(1))
+                && next.is_some_and(|t| t - end > TimeDelta::days(6))
+        });
+        early.then(|| {
+            format!(
+                "comes shortly before the week is over in {}, so each would be exported a week late: write a time in UTC after Monday 00:00 there",
+                self.time_zone
+            )
+        })
+    }
+
     /// What is well-formed and can't be meant: the setting below `[metrics]`, and why.
     pub(super) fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
-        if let Err(why) = self.schedule() {
-            faults.push(("at".to_owned(), why));
+        match self.schedule() {
+            Ok(schedule) => {
+                faults.extend(self.too_early(&schedule).map(|why| ("at".to_owned(), why)))
+            }
+            Err(why) => faults.push(("at".to_owned(), why)),
         }
         if self.dir.as_os_str().is_empty() {
             let why = "names no folder; leave it out for `metrics`".to_owned();

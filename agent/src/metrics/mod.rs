@@ -33,8 +33,8 @@ pub use period::{BadPeriod, Stretch};
 pub use write::{Written, render, write};
 
 use state::model::Time;
-use state::store::Store;
-use state::store::metrics::{Depth, Period};
+use state::store::metrics::{Depth, Period, Terms};
+use state::store::{Store, StoreError};
 
 use crate::config::MetricsConfig;
 
@@ -55,18 +55,18 @@ pub async fn report(
     as_of: Time,
 ) -> state::store::Result<Report> {
     let terms = config.terms();
-    let over = |s: &Stretch| Period {
-        since: s.since,
-        until: s.until,
-        as_of,
-    };
-    let survey = store.survey(&over(stretch), &terms, Depth::Whole).await?;
-    let mut earlier = Vec::new();
-    for back in (1..=EARLIER).rev() {
-        let before = stretch.before(back);
-        let figures = store.survey(&over(&before), &terms, Depth::Figures).await?;
-        earlier.push(numbers::numbers(&figures));
-    }
+    let period = over(stretch, as_of);
+    let back: Vec<usize> = (2..=EARLIER).rev().collect();
+    // Two readers side by side; no more, so that the daemon keeps some.
+    let ((survey, last), mut earlier) = tokio::try_join!(
+        async {
+            let survey = store.survey(&period, &terms, Depth::Whole).await?;
+            let last = figures(store, &terms, (stretch, as_of), &[1]).await?;
+            Ok::<_, StoreError>((survey, last))
+        },
+        figures(store, &terms, (stretch, as_of), &back),
+    )?;
+    earlier.extend(last);
     let mut numbers = numbers::numbers(&survey);
     compare::compare(&mut numbers, earlier);
     Ok(document::document(
@@ -74,4 +74,28 @@ pub async fn report(
         (stretch, as_of),
         (survey, numbers),
     ))
+}
+
+fn over(stretch: &Stretch, as_of: Time) -> Period {
+    Period {
+        since: stretch.since,
+        until: stretch.until,
+        as_of,
+    }
+}
+
+/// The figures of the periods so many before this one.
+async fn figures(
+    store: &Store,
+    terms: &Terms,
+    (stretch, as_of): (&Stretch, Time),
+    back: &[usize],
+) -> state::store::Result<Vec<Vec<Number>>> {
+    let mut found = Vec::new();
+    for back in back {
+        let period = over(&stretch.before(*back), as_of);
+        let survey = store.survey(&period, terms, Depth::Figures).await?;
+        found.push(numbers::numbers(&survey));
+    }
+    Ok(found)
 }

@@ -196,6 +196,30 @@ async fn what_can_not_be_meant_is_refused() {
     assert_eq!(faults.lines().count(), 6, "{faults}");
 }
 
+#[test]
+fn a_schedule_does_not_come_just_before_the_week_is_over() {
+    for (zone, at, fine) in [
+        ("UTC", "0 6 * * Mon", true),
+        ("UTC", "0 0 * * Mon", true),
+        ("UTC", "0 20 * * Sun", false),
+        ("Asia/Tokyo", "0 20 * * Sun", true),
+        ("America/Los_Angeles", "0 6 * * Mon", false),
+        // In winter it is 00:30 there, in summer 01:30; half an hour less is right in summer only.
+        ("America/Los_Angeles", "30 8 * * Mon", true),
+        ("America/Los_Angeles", "30 7 * * Mon", false),
+        ("America/Los_Angeles", "0 6 * * *", true),
+        ("America/Los_Angeles", "0 6 1 * *", true),
+    ] {
+        let settings = format!("[metrics]\ntime_zone = \"{zone}\"\nat = \"{at}\"\n");
+        let read = agent::config::from_text(&settings, "f");
+        let told = read
+            .as_ref()
+            .map_or_else(ToString::to_string, |_| String::new());
+        assert_eq!(read.is_ok(), fine, "{zone} {at}: {told}");
+        assert!(fine || told.contains("a week late"), "{told}");
+    }
+}
+
 /// A case of the week that the daemon closed as a false positive, and that nobody looked at.
 async fn unseen(dir: &Path) -> String {
     let store = Store::open(&format!("sqlite:{}", dir.join("nd.db").display()))
