@@ -167,3 +167,15 @@ async fn the_check_asks_whose_tokens_they_are() {
         "{why}"
     );
 }
+
+#[test]
+fn the_section_of_the_example_can_be_meant() {
+    let text = std::fs::read_to_string(crate::tidy::root().join("nightdesk.example.toml")).unwrap();
+    let lines = text.lines().skip_while(|l| *l != "# [notify.slack]");
+    let lines = lines.take_while(|l| !l.is_empty());
+    let section: String = lines
+        .map(|l| format!("{}\n", l.trim_start_matches("# ")))
+        .collect();
+    assert!(section.lines().count() > 10, "{section}");
+    assert_eq!(faults(&section), Vec::<String>::new());
+}
