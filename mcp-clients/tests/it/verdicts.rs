@@ -3,6 +3,90 @@
 use mcp_clients::mappings::{Mappings, word};
 use state::model::{VerdictKind, VerdictReason};
 
+use VerdictKind as K;
+use VerdictReason as R;
+
+/// Table, verdict and reason, and the words for them.
+const SAID: &[(&str, VerdictKind, VerdictReason, &str)] = &[
+    ("panther", K::TruePositive, R::Malware, "RESOLVED - -"),
+    (
+        "panther",
+        K::BenignPositive,
+        R::ExpectedBusiness,
+        "RESOLVED - -",
+    ),
+    ("panther", K::FalsePositive, R::IncorrectLogic, "CLOSED - -"),
+    (
+        "elastic",
+        K::BenignPositive,
+        R::Maintenance,
+        "closed - benign_positive",
+    ),
+    (
+        "splunk",
+        K::FalsePositive,
+        R::IncorrectLogic,
+        "5 disposition:3 -",
+    ),
+    (
+        "splunk",
+        K::FalsePositive,
+        R::InaccurateData,
+        "5 disposition:4 -",
+    ),
+    (
+        "sentinel",
+        K::FalsePositive,
+        R::InaccurateData,
+        "Closed FalsePositive InaccurateData",
+    ),
+    (
+        "sentinel",
+        K::Duplicate,
+        R::SameIncident,
+        "Closed Undetermined -",
+    ),
+    (
+        "graph",
+        K::TruePositive,
+        R::Phishing,
+        "resolved truePositive phishing",
+    ),
+    (
+        "graph",
+        K::BenignPositive,
+        R::AuthorizedTest,
+        "resolved informationalExpectedActivity securityTesting",
+    ),
+    (
+        "secops",
+        K::BenignPositive,
+        R::AuthorizedTest,
+        "CLOSED - REASON_MAINTENANCE",
+    ),
+    (
+        "secops",
+        K::FalsePositive,
+        R::IncorrectLogic,
+        "CLOSED FALSE_POSITIVE REASON_NOT_MALICIOUS",
+    ),
+    (
+        "datadog",
+        K::BenignPositive,
+        R::AuthorizedTest,
+        "archived - testing_or_maintenance",
+    ),
+    ("thehive", K::BenignPositive, R::AdminActivity, "Other - -"),
+    ("iris", K::TruePositive, R::Malware, "Closed 4 -"),
+    ("wazuh", K::FalsePositive, R::IncorrectLogic, "never closed"),
+    (
+        "opensearch",
+        K::FalsePositive,
+        R::IncorrectLogic,
+        "never closed",
+    ),
+];
+
 /// The words of a closed alert in one line: status, verdict, reason; `-` where there is none.
 fn said(mappings: &Mappings, table: &str, kind: VerdictKind, reason: VerdictReason) -> String {
     let table = mappings.verdict_words(table).unwrap();
@@ -15,88 +99,8 @@ fn said(mappings: &Mappings, table: &str, kind: VerdictKind, reason: VerdictReas
 
 #[test]
 fn every_product_hears_its_own_words_and_none_a_stronger_one() {
-    use VerdictKind as K;
-    use VerdictReason as R;
     let mappings = Mappings::load(None).unwrap();
-    for (table, kind, reason, words) in [
-        ("panther", K::TruePositive, R::Malware, "RESOLVED - -"),
-        (
-            "panther",
-            K::BenignPositive,
-            R::ExpectedBusiness,
-            "RESOLVED - -",
-        ),
-        ("panther", K::FalsePositive, R::IncorrectLogic, "CLOSED - -"),
-        (
-            "elastic",
-            K::BenignPositive,
-            R::Maintenance,
-            "closed - benign_positive",
-        ),
-        (
-            "splunk",
-            K::FalsePositive,
-            R::IncorrectLogic,
-            "5 disposition:3 -",
-        ),
-        (
-            "splunk",
-            K::FalsePositive,
-            R::InaccurateData,
-            "5 disposition:4 -",
-        ),
-        (
-            "sentinel",
-            K::FalsePositive,
-            R::InaccurateData,
-            "Closed FalsePositive InaccurateData",
-        ),
-        (
-            "sentinel",
-            K::Duplicate,
-            R::SameIncident,
-            "Closed Undetermined -",
-        ),
-        (
-            "graph",
-            K::TruePositive,
-            R::Phishing,
-            "resolved truePositive phishing",
-        ),
-        (
-            "graph",
-            K::BenignPositive,
-            R::AuthorizedTest,
-            "resolved informationalExpectedActivity securityTesting",
-        ),
-        (
-            "secops",
-            K::BenignPositive,
-            R::AuthorizedTest,
-            "CLOSED - REASON_MAINTENANCE",
-        ),
-        (
-            "secops",
-            K::FalsePositive,
-            R::IncorrectLogic,
-            "CLOSED FALSE_POSITIVE REASON_NOT_MALICIOUS",
-        ),
-        (
-            "datadog",
-            K::BenignPositive,
-            R::AuthorizedTest,
-            "archived - testing_or_maintenance",
-        ),
-        ("thehive", K::BenignPositive, R::AdminActivity, "Other - -"),
-        ("iris", K::TruePositive, R::Malware, "Closed 4 -"),
-        ("wazuh", K::FalsePositive, R::IncorrectLogic, "never closed"),
-        (
-            "opensearch",
-            K::FalsePositive,
-            R::IncorrectLogic,
-            "never closed",
-        ),
-    ] {
+    for (table, kind, reason, words) in SAID.iter().copied() {
         assert_eq!(
             said(&mappings, table, kind, reason),
             words,
