@@ -247,6 +247,11 @@ pub(super) fn person(by: Option<String>) -> Result<Who, Failed> {
         let why = anyhow::anyhow!("say who you are: --by NAME");
         return Err(Failed::new(USAGE, why));
     }
+    if by.contains(':') {
+        return Err(refuse(format!(
+            "`{by}` is an account elsewhere and answers there: name the person, as in [[approvals.people]]"
+        )));
+    }
     if by != user && !uid.is_root() {
         return Err(refuse(format!(
             "you are `{user}` and can't answer for `{by}`"

@@ -23,12 +23,20 @@ pub(super) async fn keep(ctx: Arc<Ctx>, notifier: Arc<dyn Notifier>, stop: Cance
             () = stop.cancelled() => return,
             _ = beat.tick() => {}
         }
-        if let Err(e) = tell(&ctx, &*notifier).await {
-            tracing::error!(
-                notifier = notifier.name(),
-                error = format!("{e:#}"),
-                "the outbox could not be worked; it is tried again"
-            );
+        loop {
+            match tell(&ctx, &*notifier).await {
+                // There may be more.
+                Ok(told) if told > 0 && !stop.is_cancelled() => {}
+                Ok(_) => break,
+                Err(e) => {
+                    tracing::error!(
+                        notifier = notifier.name(),
+                        error = format!("{e:#}"),
+                        "the outbox could not be worked; it is tried again"
+                    );
+                    break;
+                }
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::text::oneline;
 
 use super::{At, Notifier, Place, Post, PostError};
 
-/// Posts of one round.
-const ROUND: i64 = 50;
+/// Posts of one round: a stop waits for its end, and what is more urgent comes in between.
+const ROUND: i64 = 10;
 /// Wait after a first failure, seconds; it doubles from there.
 const FIRST: i64 = 2;
 /// Longest wait, seconds.

@@ -41,7 +41,7 @@ fn all_faults_come_at_once_with_their_line_and_fix() {
         );
     }
     let odd = faults(
-        "[notify.slack]\nmode = \"http\"\nbot_token = { env = \"X\" }\nteam = \"example\"\napp = \"A0000\"\nchannel = \"#soc\"\n\
+        "[run.http]\nlisten = \"127.0.0.1:0\"\n[notify.slack]\nmode = \"http\"\nbot_token = { env = \"X\" }\nteam = \"example\"\napp = \"A0000\"\nchannel = \"#soc\"\n\
          on_call = [\"@ana\"]\npace = \"1m\"\napi = \"https://slack.example.com/api/\"\n",
     );
     let wanted = [
