@@ -3,16 +3,15 @@
 //!
 //! `NIGHTDESK_DRILL` sets how many questions, `NIGHTDESK_FUZZ_SEED` another sequence.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use state::model::{Answered, ApprovalState, CaseStatus, PostState, RuleAt, TimelineKind};
+use state::model::{Answered, ApprovalState, CaseId, CaseStatus, PostState, RuleAt, TimelineKind};
 use state::store::Store;
 use tests::daemon::{Daemon, Site};
 use tests::draw::{Draw, rounds};
 use tests::past::leave_proposed;
-use tests::slack::forge::{buttons, click};
+use tests::slack::forge::{buttons, click, words};
 use tests::slack::{FakeSlack, Fault, Message};
 use tests::workbench::Lab;
 
@@ -124,8 +123,21 @@ impl Drill {
         self.site.start().unwrap()
     }
 
+    /// A case of which people do not see what became of it.
+    fn unseen(&self, asked: &[(CaseId, i64)]) -> Option<CaseId> {
+        let cards = self.fake.messages();
+        let cards = cards.iter().filter(|m| m.thread.is_none());
+        let told: Vec<String> = cards.map(|m| words(&m.blocks)).collect();
+        let seen = |case: &CaseId| {
+            let name = format!("Case {case} ");
+            told.iter()
+                .any(|t| t.contains(&name) && t.contains("approved and used"))
+        };
+        asked.iter().map(|(case, _)| *case).find(|case| !seen(case))
+    }
+
     /// What must hold for every question in the end.
-    async fn once_each(&self, asked: &[(state::model::CaseId, i64)]) {
+    async fn once_each(&self, asked: &[(CaseId, i64)]) {
         for (case, id) in asked {
             let approval = self.store.approval(*id).await.unwrap();
             assert_eq!(approval.state, ApprovalState::Used, "{case}");
@@ -186,16 +198,13 @@ async fn every_question_is_decided_once_whatever_dies() {
         left = drill.open(&left).await;
     }
     drill.once_each(&asked).await;
-    loop {
-        let due = drill
-            .store
-            .posts(Some(PostState::Due), 10_000)
-            .await
-            .unwrap();
-        if due.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < end, "{due:?}; {}", daemon.log());
+    while let Some(unseen) = drill.unseen(&asked) {
+        let posts = drill.store.posts(None, 10_000).await.unwrap();
+        assert!(
+            Instant::now() < end,
+            "nobody sees what became of {unseen}: {posts:?}; {}",
+            daemon.log()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let failed = drill
@@ -204,27 +213,7 @@ async fn every_question_is_decided_once_whatever_dies() {
         .await
         .unwrap();
     assert!(failed.is_empty(), "{failed:?}");
-    let told: BTreeSet<String> = drill
-        .fake
-        .messages()
-        .iter()
-        .filter(|m| m.thread.is_none())
-        .map(|m| tests::slack::forge::words(&m.blocks))
-        .collect();
-    for (case, _) in &asked {
-        let seen = told
-            .iter()
-            .any(|t| t.contains(&case.to_string()) && t.contains("ana"));
-        assert!(seen, "people see what became of {case}: {told:#?}");
-    }
     assert_eq!(drill.fake.look().violations, Vec::<String>::new());
     assert!(drill.killed > 0);
     daemon.stop().await.unwrap();
-    // A stranger's clicks are on record.
-    let audit = drill.store.audit(0, 100_000).await.unwrap();
-    let eve = format!("slack:{EVE}");
-    let strange = audit
-        .iter()
-        .any(|e| e.entry["by"] == eve.as_str() && e.entry["decision"] == "deny");
-    assert!(strange || many < 8, "{}", audit.len());
 }
