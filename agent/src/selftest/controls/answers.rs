@@ -10,7 +10,10 @@ use crate::selftest::trial::{Deed, Trial};
 use crate::selftest::{Control, Tried, Want};
 
 pub(super) fn controls() -> Vec<Control> {
-    [by_whom(), for_what()].into_iter().flatten().collect()
+    [by_whom(), when(), for_what()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A second approver, who is somebody of the case where a control says so.
@@ -71,6 +74,11 @@ fn by_whom() -> Vec<Control> {
             want: Want::Refused("a destructive action needs a person"),
             run: |b| Box::pin(one_of_two(b)),
         },
+    ]
+}
+
+fn when() -> Vec<Control> {
+    vec![
         Control {
             rule: 6,
             name: "a late yes",
