@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::config::{ApprovalsConfig, GROUP};
+use crate::config::{ApprovalsConfig, GROUP, SLACK};
 
 /// Who belongs to a user group of the notifier.
 #[async_trait]
@@ -93,6 +93,12 @@ impl<'a> Rights<'a> {
     /// Why not, naming the setting.
     pub async fn may_approve(&self, name: &str, involved: &[String]) -> Result<(), String> {
         self.apart(name, involved)?;
+        if name.starts_with(SLACK) {
+            // They may be listed under another name too, and count twice, or be part of the case under an account of theirs.
+            return Err(format!(
+                "`{name}` is nobody in [[approvals.people]], and who that is must be known"
+            ));
+        }
         self.listed(name, (&self.rules.approvers, "approvers"))
             .await
     }

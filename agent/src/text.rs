@@ -51,6 +51,25 @@ pub fn inline(text: &str, most: usize) -> String {
 /// Characters that could begin markup.
 const MARKUP: &str = "\\`*_{}[]<>#|!~&$";
 
+/// Text that nothing makes live, whether it is shown as plain text, Markdown or HTML; mentions stay words.
+#[must_use]
+pub fn inert(text: &str, most: usize) -> String {
+    let dead = defang(&oneline(text, most));
+    let mut out = String::with_capacity(dead.len());
+    for c in dead.chars() {
+        match c {
+            '<' => out.push('‹'),
+            '>' => out.push('›'),
+            '[' => out.push('('),
+            ']' => out.push(')'),
+            '`' => out.push('\''),
+            '@' => out.push_str("(at)"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Links, addresses and domains written so that nothing makes them live: `hxxp`, `[.]`.
 #[must_use]
 pub fn defang(text: &str) -> String {

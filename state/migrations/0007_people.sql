@@ -61,7 +61,9 @@ BEGIN SELECT RAISE(ABORT, 'batches are never deleted'); END;
 -- Since when a notifier is told: what is older is not told after the fact.
 CREATE TABLE notifiers (
     name TEXT PRIMARY KEY,
-    since INTEGER NOT NULL
+    since INTEGER NOT NULL,
+    -- it wants to be left alone until then
+    not_before INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Things about the daemon itself that people are told once.
@@ -94,11 +96,13 @@ CREATE TABLE posts (
     attempts INTEGER NOT NULL DEFAULT 0,
     next INTEGER NOT NULL,
     why TEXT NOT NULL DEFAULT '',
+    -- what goes first: 0 what people are newly asked, 1 reminders and notices, 2 later forms, 3 lines
+    rank INTEGER NOT NULL,
     created INTEGER NOT NULL,
     first_sent INTEGER,
     UNIQUE (notifier, key)
 ) STRICT;
-CREATE INDEX posts_due ON posts (notifier, next, id) WHERE state = 'due';
+CREATE INDEX posts_due ON posts (notifier, rank, id) WHERE state = 'due';
 CREATE INDEX posts_open ON posts (notifier, case_id) WHERE state IN ('due', 'sent');
 CREATE INDEX posts_by_case ON posts (case_id, notifier);
 CREATE VIEW posts_placed AS

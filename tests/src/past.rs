@@ -66,7 +66,8 @@ pub async fn leave_proposed(
         record.approvals = vec![state::store::NewApproval {
             action: "close".to_owned(),
             summary: format!("close {case}: {name}"),
-            binding: json!({"case": case, "action": "close", "nonce": name}),
+            binding: json!({"case": case, "action": "close", "nonce": name, "alerts": [
+                {"alert": alert.source_alert_id, "source": alert.source, "verdict": "benign_positive"}]}),
             expires,
             effect: None,
             needed: 1,

@@ -72,12 +72,7 @@ pub async fn answer_all(
 /// [`AnswerError::Stale`] as for [`answer_all`].
 pub async fn take_apart(store: &Store, id: i64) -> Result<(), AnswerError> {
     let batch = current(store, id).await?;
-    store.split_batch(batch.id).await?;
-    let mut cases = Vec::new();
-    for id in batch.approvals {
-        cases.push(store.approval(id).await?.case);
-    }
-    Ok(store.tell_again(&cases).await?)
+    Ok(store.split_batch(batch.id).await?)
 }
 
 /// The batch, when it is the one that people see.

@@ -27,6 +27,13 @@ pub(super) enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// List batches: equal proposed closes that one answer settles (`approve --batch N`)
+    Batches,
+    /// Take a batch apart: each of its cases is asked by itself
+    Apart {
+        /// Number of the batch
+        batch: i64,
+    },
     /// Show one question: the exact action with its arguments, and what the approval is bound to
     Show {
         /// Number of the question
@@ -59,6 +66,8 @@ pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Do
     let store = Store::open(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
+        Command::Batches => batches(&store, out).await,
+        Command::Apart { batch } => apart(&store, batch, out).await,
         Command::Show { id } => show(&store, id, out).await,
         Command::Approve(answer) => give(&store, &config, (answer, Answered::Approved), out).await,
         Command::Deny(answer) => give(&store, &config, (answer, Answered::Denied), out).await,
@@ -96,6 +105,46 @@ async fn list(store: &Store, state: Option<ApprovalState>, out: &Out) -> Result<
             "answered by",
         ];
         out.line(&table(&header, found.into_iter().map(row).collect()));
+    }
+    Ok(())
+}
+
+async fn batches(store: &Store, out: &Out) -> Result<(), Failed> {
+    let mut found = Vec::new();
+    for batch in store.open_questions().await? {
+        let mut cases = Vec::new();
+        for id in &batch.approvals {
+            let asked = store.approval(*id).await?;
+            if asked.state == ApprovalState::Pending {
+                cases.push(asked.case);
+            }
+        }
+        found.push((batch, cases));
+    }
+    if out.is_json() {
+        let all = found
+            .iter()
+            .map(|(batch, cases)| json!({"batch": batch, "open": cases}));
+        out.value(&json!({"batches": all.collect::<Vec<_>>()}));
+    } else if found.is_empty() {
+        out.say("no batch waits for a person");
+    }
+    for (batch, cases) in found.iter().filter(|_| !out.is_json()) {
+        let names: Vec<String> = cases.iter().map(ToString::to_string).collect();
+        let (id, names) = (batch.id, names.join(", "));
+        out.line(&format!("batch {id}: {} closes: {names}", cases.len()));
+    }
+    Ok(())
+}
+
+async fn apart(store: &Store, batch: i64, out: &Out) -> Result<(), Failed> {
+    approvals::take_apart(store, batch).await.map_err(refused)?;
+    if out.is_json() {
+        out.value(&json!({"batch": batch, "apart": true}));
+    } else {
+        out.line(&format!(
+            "batch {batch} is taken apart; each of its cases is asked by itself"
+        ));
     }
     Ok(())
 }

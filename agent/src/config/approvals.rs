@@ -110,6 +110,12 @@ impl ApprovalsConfig {
             );
             faults.push(("approvals.needed", message));
         }
+        if let Some(nobody) = self.approvers.iter().find(|a| a.starts_with(SLACK)) {
+            let message = format!(
+                "`{nobody}` has no name: add a [[approvals.people]] with it and list that name"
+            );
+            faults.push(("approvals.approvers", message));
+        }
         let mut seen = std::collections::BTreeSet::new();
         for person in &self.people {
             let names = [Some(&person.name), person.slack.as_ref()];

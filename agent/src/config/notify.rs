@@ -151,6 +151,24 @@ impl NotifyConfig {
         let slack = self.slack.iter().flat_map(SlackConfig::faults);
         faults.extend(slack.map(|(key, message)| (format!("notify.slack.{key}"), message)));
         let mut seen = std::collections::BTreeSet::new();
+        let mut of_cases = |key: String, takes: &[PostKind]| {
+            use PostKind as K;
+            let needs = |k: &&PostKind| matches!(k, K::Batch | K::Line | K::Reminder);
+            if let Some(kind) = takes.iter().find(needs)
+                && !takes.contains(&K::Case)
+            {
+                let message =
+                    format!("names {kind:?} without case, and only what is told of cases has it")
+                        .to_lowercase();
+                faults.push((key, message));
+            }
+        };
+        for (i, hook) in self.webhooks.iter().enumerate() {
+            of_cases(format!("notify.webhooks.{i}.takes"), &hook.takes);
+        }
+        if let Some(mail) = &self.mail {
+            of_cases("notify.mail.takes".to_owned(), &mail.takes);
+        }
         for (i, hook) in self.webhooks.iter().enumerate() {
             let key = format!("notify.webhooks.{i}");
             if hook.name.trim().is_empty() || !seen.insert(&hook.name) {
@@ -198,12 +216,13 @@ impl NotifyConfig {
 
 /// Whether an address is encrypted, or plain on loopback.
 fn is_safe(url: &str, encrypted: &str, plain: &str) -> bool {
-    let on_loopback = |rest: &str| {
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let host = &rest[..end];
-        let bare = host.rsplit_once(':').map_or(host, |(h, _)| h);
-        matches!(bare, "127.0.0.1" | "localhost" | "[::1]")
+    let Ok(read) = reqwest::Url::parse(url) else {
+        return false;
     };
-    url.strip_prefix(encrypted).is_some_and(|r| !r.is_empty())
-        || url.strip_prefix(plain).is_some_and(on_loopback)
+    let host = read.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let on_loopback = host == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
+    let bare = read.username().is_empty() && read.password().is_none();
+    bare && !host.is_empty()
+        && (url.starts_with(encrypted) || (url.starts_with(plain) && on_loopback))
 }

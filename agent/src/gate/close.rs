@@ -106,6 +106,9 @@ async fn decide(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<(u8, CloseRuli
         let why = "a person has had this case before, so a person closes it";
         return keep(13, why.to_owned());
     }
+    if let Some(by) = ctx.store.owner_of(case).await? {
+        return keep(13, format!("{by} has taken the case over"));
+    }
     let joining = close.subject.entities.iter().filter(|e| e.joins());
     let keys: Vec<String> = joining.map(Entity::key).collect();
     if let Some(incident) = ctx.store.open_incidents(&keys, case).await?.first() {

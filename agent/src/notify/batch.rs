@@ -13,9 +13,6 @@ use super::card::{BatchCard, Post};
 use super::sync::case_key;
 use super::{Notifier, compose as cards};
 
-/// Cases that a card names; the others are counted.
-const NAMED: usize = 50;
-
 /// Whether a case asks for nothing but its close and can be asked together with others.
 ///
 /// # Errors
@@ -209,7 +206,7 @@ async fn show(ctx: &Ctx, notifier: &dyn Notifier, batch: &Batch) -> anyhow::Resu
         title,
         count: open,
         sample,
-        cases: asked.iter().map(|a| a.case).take(NAMED).collect(),
+        cases: asked.iter().map(|a| a.case).collect(),
         digest: batch.digest.clone(),
         expires: asked
             .iter()

@@ -109,6 +109,8 @@ pub struct Ask {
     pub arguments: String,
     /// Digest of what is approved, SHA-256, hex.
     pub digest: String,
+    /// When it was asked.
+    pub asked: Time,
     /// After this it counts as denied.
     pub expires: Time,
     /// Whether a yes needs a reason.

@@ -71,6 +71,7 @@ async fn ask(ctx: &Ctx, asked: &Approval) -> state::store::Result<Ask> {
         summary: oneline(&asked.summary, SENTENCE),
         arguments: oneline(&arguments, ARGUMENTS),
         digest: asked.digest.clone(),
+        asked: asked.asked,
         expires: asked.expires,
         reason: match needs_reason(asked, Answered::Approved) {
             true => ReasonFor::Both,
@@ -174,9 +175,40 @@ fn standing(file: &CaseFile) -> String {
     oneline(last.map_or("", |e| &e.message), SENTENCE)
 }
 
+/// What happened to a case after an event, as it is told under its card: at most some lines, and of more than that the last
+/// one and how many there were. An outsider who makes much happen does not make people read it all.
+pub(super) fn lines(file: &CaseFile, told: i64) -> Vec<(i64, Line)> {
+    let news = file.timeline.iter().filter(|e| e.seq > told && is_told(e));
+    let news: Vec<&TimelineEvent> = news.collect();
+    let decided = |e: &&&TimelineEvent| e.actor != "nightdesk" || e.kind != TimelineKind::Joined;
+    match news.len() {
+        0..=LINES => news.into_iter().map(|e| (e.seq, line(e))).collect(),
+        many => {
+            // What people did is told one by one, whatever else happened.
+            let mut lines: Vec<(i64, Line)> = news
+                .iter()
+                .filter(decided)
+                .rev()
+                .take(LINES)
+                .map(|e| (e.seq, line(e)))
+                .collect();
+            lines.reverse();
+            if let Some(last) = news.last() {
+                let mut whole = line(last);
+                whole.text = format!("{many} things have happened; the last: {}", whole.text);
+                lines.retain(|(seq, _)| *seq != last.seq);
+                lines.push((last.seq, whole));
+            }
+            lines
+        }
+    }
+}
+
+/// Lines of one round under one card.
+const LINES: usize = 5;
+
 /// Whether an event of a case is told under its card.
-#[must_use]
-pub(super) fn is_told(event: &TimelineEvent) -> bool {
+fn is_told(event: &TimelineEvent) -> bool {
     use TimelineKind as K;
     matches!(
         event.kind,
@@ -191,8 +223,7 @@ pub(super) fn is_told(event: &TimelineEvent) -> bool {
 }
 
 /// An event of a case as it is told under its card.
-#[must_use]
-pub(super) fn line(event: &TimelineEvent) -> Line {
+fn line(event: &TimelineEvent) -> Line {
     Line {
         case: event.case,
         at: event.at,

@@ -51,8 +51,18 @@ pub async fn deliver(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize
                 ctx.store
                     .post_failed(post.id, Some(next), &oneline(&why, 500))
                     .await?;
+                if let Some(after) = after.and_then(|a| TimeDelta::from_std(a).ok()) {
+                    let until = ctx.now() + after;
+                    ctx.store.hold_notifier(notifier.name(), until).await?;
+                }
                 // What stops one stops the next too.
                 break;
+            }
+            Err(PostError::Partly { place, why }) => {
+                let next = ctx.now() + wait(ctx, &post, None);
+                tell(&post, &why, Some(next));
+                let why = oneline(&why, 500);
+                ctx.store.post_partly(&post, &place.0, (next, &why)).await?;
             }
             Err(PostError::Refused { why }) => {
                 tell(&post, &why, None);

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -13,6 +13,24 @@ use crate::config::{MailConfig, PostKind};
 
 use super::plain::plain;
 use super::{At, Notifier, Place, Post, PostError};
+
+/// `Auto-Submitted: auto-generated` (RFC 3834), so that mailers answer nothing by themselves.
+#[derive(Debug, Clone, Copy)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
 
 /// Mail to fixed people.
 pub struct Mail {
@@ -54,8 +72,7 @@ impl Mail {
         let mut message = Message::builder()
             .from(self.from.clone())
             .subject(subject)
-            // So that mailers answer nothing by themselves.
-            .header(lettre::message::header::MIME_VERSION_1_0);
+            .header(AutoSubmitted);
         for to in &self.to {
             message = message.to(to.clone());
         }

@@ -53,6 +53,14 @@ pub enum PostError {
         /// Why, in a sentence.
         why: String,
     },
+    /// People see a part of it; the rest may go through later.
+    #[error("{why}")]
+    Partly {
+        /// Where the part stands.
+        place: Place,
+        /// Why, in a sentence.
+        why: String,
+    },
     /// The same post will be refused again.
     #[error("{why}")]
     Refused {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use state::model::ApprovalState;
 
-use crate::text::{defang, oneline};
+use crate::text::inert;
 
 use super::card::{CaseCard, Post};
 
@@ -109,5 +109,5 @@ fn put(text: &mut String, line: &str) {
 }
 
 fn safe(line: &str, most: usize) -> String {
-    defang(&oneline(line, most))
+    inert(line, most)
 }

@@ -21,30 +21,50 @@ const ROUND: i64 = 100;
 pub async fn compose(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
     let since = ctx.store.told_since(notifier.name(), ctx.now()).await?;
     news(ctx, notifier, since).await?;
-    if notifier.takes(PostKind::Case) {
-        let mut gathered = Vec::new();
-        for telling in ctx.store.to_tell(notifier.name(), since, ROUND).await? {
-            let file = CaseFile::read(&ctx.store, &ctx.library, telling.case).await?;
-            match telling.told {
-                None if notifier.takes(PostKind::Batch)
-                    && batch::is_candidate(ctx, &file).await? =>
-                {
-                    gathered.push(file);
-                }
-                _ => case(ctx, notifier, (&file, telling)).await?,
-            }
-        }
-        for file in batch::gather(ctx, notifier, gathered).await? {
-            let telling = Telling {
-                case: file.case.id,
-                told: None,
-            };
-            case(ctx, notifier, (&file, telling)).await?;
-        }
-        batch::refresh(ctx, notifier).await?;
-        ladder::remind(ctx, notifier).await?;
+    if !notifier.takes(PostKind::Case) {
+        return Ok(());
     }
-    Ok(())
+    let mut gathered = Vec::new();
+    for telling in ctx.store.to_tell(notifier.name(), since, ROUND).await? {
+        let told = match candidate(ctx, notifier, telling).await {
+            Ok((file, true)) => {
+                gathered.push(file);
+                Ok(())
+            }
+            Ok((file, false)) => case(ctx, notifier, (&file, telling)).await,
+            Err(e) => Err(e),
+        };
+        // One case that can't be told holds up no other.
+        untold(told, telling.case);
+    }
+    for file in batch::gather(ctx, notifier, gathered).await? {
+        let telling = Telling {
+            case: file.case.id,
+            told: None,
+        };
+        untold(case(ctx, notifier, (&file, telling)).await, telling.case);
+    }
+    batch::refresh(ctx, notifier).await?;
+    ladder::remind(ctx, notifier).await
+}
+
+/// A case, and whether it can be asked together with others.
+async fn candidate(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    telling: Telling,
+) -> anyhow::Result<(CaseFile, bool)> {
+    let file = CaseFile::read(&ctx.store, &ctx.library, telling.case).await?;
+    let together = telling.told.is_none()
+        && notifier.takes(PostKind::Batch)
+        && batch::is_candidate(ctx, &file).await?;
+    Ok((file, together))
+}
+
+fn untold(told: anyhow::Result<()>, case: CaseId) {
+    if let Err(e) = told {
+        tracing::error!(%case, error = format!("{e:#}"), "people could not be told of a case; it is tried again");
+    }
 }
 
 /// What is not about a case: notices and the week.
@@ -92,11 +112,9 @@ async fn case(
     if let Some(told) = telling.told.filter(|told| *told > 0)
         && notifier.takes(PostKind::Line)
     {
-        let news = file.timeline.iter().filter(|e| e.seq > told);
-        for event in news.filter(|e| cards::is_told(e)) {
-            let line = Post::Line(cards::line(event));
-            let own = format!("line:{}:{}", file.case.id.0, event.seq);
-            posts.push(of(own, Some(key.clone()), &line)?);
+        for (seq, line) in cards::lines(file, told) {
+            let own = format!("line:{}:{seq}", file.case.id.0);
+            posts.push(of(own, Some(key.clone()), &Post::Line(line))?);
         }
     }
     Ok(ctx.store.queue_posts(&posts, ctx.now()).await?)

@@ -1,10 +1,13 @@
 //! What somebody's word from Slack does: it is answered, taken over or judged under the same rules as on the command line; whether the click is a real one was looked at before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
-use state::model::{Answered as Says, Approval, ApprovalState, CaseId};
+use state::model::{
+    AlertId, Answered as Says, Approval, ApprovalState, CaseId, PostState, VerdictKind,
+};
 use state::store::StoreError;
 
 use crate::approvals::{
@@ -16,10 +19,10 @@ use crate::report::CaseFile;
 use crate::rights::{From, Who};
 use crate::text::oneline;
 
-use super::Place;
 use super::card::ReasonFor;
 use super::slack::{Answered, Answers, Asked, Given, Refusal, Subject, Wish};
 use super::sync::case_key;
+use super::{Place, Post};
 
 /// Takes people's words from Slack.
 pub struct Words {
@@ -156,38 +159,54 @@ impl Words {
 
     /// A word on the verdict: the same, or another.
     async fn judge(&self, case: CaseId, wish: Wish, who: Who) -> anyhow::Result<Answered> {
-        let (kind, note) = match wish {
-            Wish::Wrong(kind, note) => (kind, note.unwrap_or_default()),
-            _ => {
-                let file = CaseFile::read(&self.ctx.store, &self.ctx.library, case).await?;
-                match file.verdict().map(|v| v.kind) {
-                    Some(kind) => (kind, String::new()),
-                    None => {
-                        let why = "there is no verdict to agree with".to_owned();
-                        return Ok(Answered::Refused { why });
-                    }
-                }
-            }
+        let file = CaseFile::read(&self.ctx.store, &self.ctx.library, case).await?;
+        let said = match wish {
+            Wish::Wrong(kind, note) => vec![(kind, Vec::new(), note.unwrap_or_default())],
+            _ if !self.is_shown(&file).await? => return Ok(Answered::Stale),
+            _ => agreed(&file),
         };
-        let said = Said {
-            case,
-            alerts: Vec::new(),
-            kind,
-            who,
-            note,
-            then: Then::Keep,
-            at: self.ctx.now(),
-        };
-        match feedback::give(&self.ctx.store, self.ctx.rights(), said).await {
-            Ok(taken) => Ok(Answered::Taken {
-                said: format!(
-                    "noted for {} alerts: {kind}; later ones like them are judged by it",
-                    taken.alerts
-                ),
-            }),
-            Err(FeedbackError::Refused { why, .. }) => Ok(Answered::Refused { why }),
-            Err(e) => Err(e.into()),
+        if said.is_empty() {
+            let why = "there is no verdict to agree with".to_owned();
+            return Ok(Answered::Refused { why });
         }
+        let mut noted = Vec::new();
+        for (kind, alerts, note) in said {
+            let said = Said {
+                case,
+                alerts,
+                kind,
+                who: who.clone(),
+                note,
+                then: Then::Keep,
+                at: self.ctx.now(),
+            };
+            match feedback::give(&self.ctx.store, self.ctx.rights(), said).await {
+                Ok(taken) => noted.push(format!("{kind} for {} alerts", taken.alerts)),
+                Err(FeedbackError::Refused { why, .. }) => return Ok(Answered::Refused { why }),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let said = format!(
+            "noted: {}; later ones like them are judged by it",
+            noted.join(", ")
+        );
+        Ok(Answered::Taken { said })
+    }
+
+    /// Whether people see the verdict that stands: the card may be behind.
+    async fn is_shown(&self, file: &CaseFile) -> anyhow::Result<bool> {
+        let post = self
+            .ctx
+            .store
+            .post("slack", &case_key(file.case.id))
+            .await?;
+        let Some(post) = post.filter(|p| p.state != PostState::Due) else {
+            return Ok(false);
+        };
+        Ok(match serde_json::from_value(post.body) {
+            Ok(Post::Case(card)) => card.verdict.map(|v| v.kind) == file.verdict().map(|v| v.kind),
+            _ => false,
+        })
     }
 
     async fn take_word(&self, given: Given) -> anyhow::Result<Answered> {
@@ -227,6 +246,22 @@ impl Words {
             Err(AnswerError::Store(e)) => Err(e.into()),
         }
     }
+}
+
+/// Each verdict of a case with the alerts it is on.
+fn agreed(file: &CaseFile) -> Vec<(VerdictKind, Vec<AlertId>, String)> {
+    let mut by_kind: BTreeMap<VerdictKind, Vec<AlertId>> = BTreeMap::new();
+    for alert in &file.alerts {
+        if let Some(verdict) = &alert.verdict {
+            by_kind
+                .entry(verdict.kind)
+                .or_default()
+                .push(alert.alert.id);
+        }
+    }
+    let each = by_kind.into_iter();
+    each.map(|(kind, alerts)| (kind, alerts, String::new()))
+        .collect()
 }
 
 fn decided(asked: &Approval) -> Answered {

@@ -5,7 +5,9 @@ use sqlx::SqliteConnection;
 
 use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, digest, effects, feedback, record, timeline, votes};
+use super::{
+    Result, Store, StoreError, digest, effects, feedback, record, standing, timeline, votes,
+};
 use crate::model::{
     Answered, Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Feedback, Outcome, Time,
     TimelineEvent, TimelineKind,
@@ -113,13 +115,19 @@ impl Store {
     pub async fn answer_approval(&self, answer: ApprovalAnswer) -> Result<Approval> {
         let mut tx = self.begin().await?;
         let mut asked = read(&mut tx, answer.approval).await?;
-        if asked.state == ApprovalState::Pending && answer.at > asked.expires {
-            expire(&mut tx, &asked, answer.at).await?;
-            tx.commit().await?;
-            asked.state = ApprovalState::Expired;
+        if asked.state != ApprovalState::Pending {
             return Err(not_open(&asked));
         }
-        if asked.state != ApprovalState::Pending {
+        let yes_to_close = asked.action == "close" && answer.answered == Answered::Approved;
+        let ended = match answer.at > asked.expires {
+            true => Some(LATE),
+            false if yes_to_close && !standing::is_as_asked(&mut tx, &asked).await? => Some(OTHER),
+            false => None,
+        };
+        if let Some(why) = ended {
+            expire(&mut tx, &asked, why, answer.at).await?;
+            tx.commit().await?;
+            asked.state = ApprovalState::Expired;
             return Err(not_open(&asked));
         }
         let yes = votes::cast(&mut tx, &answer).await?;
@@ -146,7 +154,8 @@ impl Store {
             asked.state = ApprovalState::Used;
             write(&mut tx, &asked, answer.at).await?;
         }
-        let waits = status_of(&mut tx, asked.case).await? == CaseStatus::AwaitingApproval;
+        let waits = status_of(&mut tx, asked.case).await? == CaseStatus::AwaitingApproval
+            && (asked.action == "close" || !waits_for_close(&mut tx, asked.case).await?);
         if waits || answer.event != CaseEvent::Answered {
             move_case(&mut tx, asked.case, answer.event, answer.at).await?;
             record::set_outcome(&mut tx, asked.case, answer.outcome).await?;
@@ -168,7 +177,7 @@ impl Store {
         .await?;
         let mut ended: Vec<Approval> = rows::all("approvals", &found)?;
         for asked in &mut ended {
-            expire(&mut tx, asked, now).await?;
+            expire(&mut tx, asked, LATE, now).await?;
             asked.state = ApprovalState::Expired;
         }
         tx.commit().await?;
@@ -263,15 +272,46 @@ pub(super) async fn lapse_of_case(
     Ok(())
 }
 
-async fn expire(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Result<()> {
+/// Why a question ends that nobody answered.
+const LATE: &str = "was not answered in time and counts as denied";
+/// Why a close ends that is no longer the one that was asked.
+const OTHER: &str =
+    "lapsed: the alerts of the case or their verdicts are not as they were when it was asked";
+
+/// Ends the questions about closing a case of which somebody has said something else since. A case that waits for nothing
+/// else goes to a person.
+pub(super) async fn lapse_closes(db: &mut SqliteConnection, case: CaseId, now: Time) -> Result<()> {
+    let found = sqlx::query(
+        "SELECT * FROM approvals WHERE case_id = ?1 AND state = 'pending' AND action = 'close'",
+    )
+    .bind(case.0)
+    .fetch_all(&mut *db)
+    .await?;
+    for asked in rows::all::<Approval>("approvals", &found)? {
+        if !standing::is_as_asked(db, &asked).await? {
+            expire(db, &asked, OTHER, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the close of a case still waits for an answer: until then no other answer sends the case back to work.
+async fn waits_for_close(db: &mut SqliteConnection, case: CaseId) -> Result<bool> {
+    let open: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM approvals WHERE case_id = ?1 AND state = 'pending' AND action = 'close'",
+    )
+    .bind(case.0)
+    .fetch_one(db)
+    .await?;
+    Ok(open > 0)
+}
+
+async fn expire(db: &mut SqliteConnection, asked: &Approval, why: &str, now: Time) -> Result<()> {
     let mut ended = asked.clone();
     ended.state = ApprovalState::Expired;
     write(db, &ended, now).await?;
     effects::answered(db, &ended).await?;
-    let message = format!(
-        "approval {} ({}) was not answered in time and counts as denied",
-        asked.id, asked.action
-    );
+    let message = format!("approval {} ({}) {why}", asked.id, asked.action);
     tell(db, &ended, now, message).await?;
     let open: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM approvals WHERE case_id = ?1 AND state = 'pending'",
@@ -288,7 +328,7 @@ async fn expire(db: &mut SqliteConnection, asked: &Approval, now: Time) -> Resul
         asked.case,
         now,
         TimelineKind::Escalated,
-        "nobody answered in time: the case needs a person",
+        "nothing is asked any more: the case needs a person",
     );
     timeline::append(db, asked.case, &event).await
 }

@@ -67,15 +67,37 @@ impl Store {
             .ok_or_else(|| StoreError::not_found(format!("batch {id}")))
     }
 
-    /// A person wants to see each case of a batch by itself.
+    /// A person wants to see each case of a batch by itself: they are told of as if something had happened to them.
     pub async fn split_batch(&self, id: i64) -> Result<()> {
         let mut tx = self.begin().await?;
         sqlx::query("UPDATE batches SET split = 1 WHERE id = ?1")
             .bind(id)
             .execute(&mut *tx)
             .await?;
+        sqlx::query(
+            "UPDATE posts SET seq = 0 WHERE place IS NULL AND key IN (
+                SELECT 'case:' || a.case_id FROM batches b, json_each(b.approvals) j
+                JOIN approvals a ON a.id = j.value WHERE b.id = ?1)",
+        )
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Batches that have something open, the newest first.
+    pub async fn open_questions(&self) -> Result<Vec<Batch>> {
+        let found = sqlx::query(
+            "SELECT b.* FROM batches b WHERE b.split = 0
+               AND b.id = (SELECT max(id) FROM batches l WHERE l.root = b.root)
+               AND EXISTS (SELECT 1 FROM json_each(b.approvals) j JOIN approvals a ON a.id = j.value
+                           WHERE a.state = 'pending')
+             ORDER BY b.id DESC LIMIT 1000",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows::all("batches", &found)
     }
 
     /// Notes something about the daemon itself that people are to be told, once for a key.

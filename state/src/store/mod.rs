@@ -32,6 +32,7 @@ pub mod record;
 mod rows;
 pub mod shadow;
 pub mod split;
+mod standing;
 pub mod steps;
 pub mod switches;
 pub mod timeline;

@@ -66,12 +66,14 @@ impl Store {
         Ok(())
     }
 
-    /// Posts of a notifier that can be sent now, oldest first; one that belongs under another waits for it.
+    /// Posts of a notifier that can be sent now: what people are newly asked first, then the oldest; one that belongs under
+    /// another waits for it, and all wait while the notifier wants to be left alone.
     pub async fn due_posts(&self, notifier: &str, now: Time, most: i64) -> Result<Vec<StoredPost>> {
         let found = sqlx::query(
             "SELECT * FROM posts_placed WHERE notifier = ?1 AND state = 'due' AND next <= ?2
                AND (under IS NULL OR under_place IS NOT NULL)
-             ORDER BY id LIMIT ?3",
+               AND NOT EXISTS (SELECT 1 FROM notifiers n WHERE n.name = ?1 AND n.not_before > ?2)
+             ORDER BY rank, id LIMIT ?3",
         )
         .bind(notifier)
         .bind(micros(now))
@@ -91,7 +93,7 @@ impl Store {
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE posts SET shown = ?2, place = ?3, attempts = 0, why = '',
-                first_sent = coalesce(first_sent, ?4),
+                first_sent = coalesce(first_sent, ?4), rank = max(rank, 2),
                 state = CASE WHEN digest <> ?2 THEN 'due' WHEN settles THEN 'settled' ELSE 'sent' END
              WHERE id = ?1",
         )
@@ -105,19 +107,40 @@ impl Store {
         Ok(())
     }
 
+    /// People see a part of it; the rest is tried at `next`.
+    pub async fn post_partly(
+        &self,
+        post: &StoredPost,
+        place: &serde_json::Value,
+        (next, why): (Time, &str),
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE posts SET place = ?2, shown = NULL WHERE id = ?1")
+            .bind(post.id)
+            .bind(rows::json(place)?)
+            .execute(&mut *tx)
+            .await?;
+        fail(&mut tx, post.id, Some(next), why).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A notifier wants to be left alone until then.
+    pub async fn hold_notifier(&self, notifier: &str, until: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE notifiers SET not_before = max(not_before, ?2) WHERE name = ?1")
+            .bind(notifier)
+            .bind(micros(until))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// An attempt failed; it is tried again at `next`, or never when there is none.
     pub async fn post_failed(&self, id: i64, next: Option<Time>, why: &str) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query(
-            "UPDATE posts SET attempts = attempts + 1, why = ?2, next = coalesce(?3, next),
-                state = CASE WHEN ?3 IS NULL THEN 'failed' ELSE 'due' END
-             WHERE id = ?1",
-        )
-        .bind(id)
-        .bind(why)
-        .bind(next.map(micros))
-        .execute(&mut *tx)
-        .await?;
+        fail(&mut tx, id, next, why).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -147,6 +170,9 @@ impl Store {
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
+        sqlx::query("UPDATE notifiers SET not_before = 0")
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(again.rows_affected())
     }
@@ -190,19 +216,6 @@ impl Store {
         Ok(())
     }
 
-    /// These cases are to be told of by themselves, as if something had happened to them.
-    pub async fn tell_again(&self, cases: &[CaseId]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        for case in cases {
-            sqlx::query("UPDATE posts SET seq = 0 WHERE key = 'case:' || ?1 AND place IS NULL")
-                .bind(case.0)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Posts of batches that are not settled.
     pub async fn open_batches(&self, notifier: &str) -> Result<Vec<StoredPost>> {
         let found = sqlx::query(
@@ -228,11 +241,34 @@ impl Store {
     }
 }
 
+async fn fail(db: &mut SqliteConnection, id: i64, next: Option<Time>, why: &str) -> Result<()> {
+    sqlx::query(
+        "UPDATE posts SET attempts = attempts + 1, why = ?2, next = coalesce(?3, next),
+            state = CASE WHEN ?3 IS NULL THEN 'failed' ELSE 'due' END
+         WHERE id = ?1",
+    )
+    .bind(id)
+    .bind(why)
+    .bind(next.map(micros))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What goes first: 0 what people are newly asked, 1 reminders and notices, 3 lines; a later form is 2.
+fn rank(key: &str) -> i64 {
+    match key.split(':').next() {
+        Some("case" | "batch") => 0,
+        Some("line") => 3,
+        _ => 1,
+    }
+}
+
 async fn queue(db: &mut SqliteConnection, post: &NewPost, now: Time) -> Result<()> {
     let body = digest::canonical(&post.body);
     sqlx::query(
-        "INSERT INTO posts (notifier, key, case_id, under, body, digest, seq, settles, state, next, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'due', ?9, ?9)
+        "INSERT INTO posts (notifier, key, case_id, under, body, digest, seq, settles, state, next, created, rank)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'due', ?9, ?9, ?10)
          ON CONFLICT (notifier, key) DO UPDATE SET
             body = excluded.body, digest = excluded.digest, settles = excluded.settles,
             seq = max(seq, excluded.seq),
@@ -252,6 +288,7 @@ async fn queue(db: &mut SqliteConnection, post: &NewPost, now: Time) -> Result<(
     .bind(post.seq)
     .bind(i64::from(post.settles))
     .bind(micros(now))
+    .bind(rank(&post.key))
     .execute(db)
     .await?;
     Ok(())

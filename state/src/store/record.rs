@@ -121,6 +121,8 @@ impl Store {
         if let Some(event) = done.event {
             move_case(&mut tx, done.case, event, done.now).await?;
             approvals::lapse_of_case(&mut tx, done.case, approvals::WORKED, done.now).await?;
+        } else if !done.verdicts.is_empty() {
+            approvals::lapse_closes(&mut tx, done.case, done.now).await?;
         }
         set_outcome(&mut tx, done.case, done.outcome).await?;
         timeline::append_all(&mut tx, done.case, &done.events).await?;

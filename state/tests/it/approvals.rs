@@ -1,7 +1,8 @@
 //! Questions to people: once answered, in time; using them is the effects' part.
 
+use serde_json::json;
 use state::model::{Answered, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, VerdictKind};
-use state::store::{ApprovalAnswer, Store, StoreError};
+use state::store::{ApprovalAnswer, Intervention, NewApproval, Store, StoreError};
 
 use crate::make::{at, claimed, ending, kinds, question};
 
@@ -14,7 +15,17 @@ async fn asked(store: &Store, n: i64, actions: &[(&str, &str)]) -> (CaseId, Vec<
         VerdictKind::BenignPositive,
         CaseEvent::Asked,
     );
-    record.approvals = actions.iter().map(|(a, d)| question(a, d)).collect();
+    let binding = |nonce: &str| {
+        let verdict = VerdictKind::BenignPositive;
+        let of =
+            json!({"alert": alert.source_alert_id, "source": alert.source, "verdict": verdict});
+        json!({"nonce": nonce, "alerts": [of]})
+    };
+    let asks = actions.iter().map(|(action, nonce)| NewApproval {
+        binding: binding(nonce),
+        ..question(action, nonce)
+    });
+    record.approvals = asks.collect();
     let recorded = store.record(record).await.unwrap();
     assert!(!recorded.requeued);
     (claim.case, recorded.approvals)
@@ -140,6 +151,48 @@ pub(crate) async fn a_close_needs_its_own_yes(store: &Store) {
         (CaseStatus::Closed, Some(Outcome::Closed))
     );
     assert_eq!(store.closes_since(at(0)).await.unwrap(), 0);
+}
+
+pub(crate) async fn a_close_is_of_what_was_asked(store: &Store) {
+    // Another answer does not send the case back while its close waits.
+    let (case, ids) = asked(store, 1, &[("edr.isolate", "a"), ("close", "b")]).await;
+    let no = answer(ids[0], Answered::Denied, CaseEvent::Answered, 3);
+    store.answer_approval(no).await.unwrap();
+    let status = async || store.case(case).await.unwrap().status;
+    assert_eq!(status().await, CaseStatus::AwaitingApproval);
+    // Somebody says that it is an attack: the close is no longer the one that was asked.
+    let mut verdict = store.current_verdicts(case).await.unwrap().remove(0);
+    verdict.kind = VerdictKind::TruePositive;
+    let said = Intervention {
+        case,
+        verdicts: vec![verdict],
+        feedback: Vec::new(),
+        event: None,
+        outcome: None,
+        events: Vec::new(),
+        now: at(4),
+    };
+    store.intervene(said).await.unwrap();
+    assert_eq!(status().await, CaseStatus::Escalated);
+    let yes = answer(ids[1], Answered::Approved, CaseEvent::Closed, 5);
+    let late = store.answer_approval(yes).await.unwrap_err();
+    assert!(not_open(&late, ApprovalState::Expired), "{late}");
+    // A question that names other verdicts than stand is not answered with yes either.
+    let (claim, alert) = claimed(store, 2, "bob").await;
+    let mut record = ending(&claim, &alert, VerdictKind::FalsePositive, CaseEvent::Asked);
+    let of = json!({"alert": alert.source_alert_id, "source": alert.source, "verdict": "benign_positive"});
+    record.approvals = vec![NewApproval {
+        binding: json!({"alerts": [of]}),
+        ..question("close", "c")
+    }];
+    let id = store.record(record).await.unwrap().approvals[0];
+    let yes = answer(id, Answered::Approved, CaseEvent::Closed, 3);
+    let other = store.answer_approval(yes).await.unwrap_err();
+    assert!(not_open(&other, ApprovalState::Expired), "{other}");
+    assert_eq!(
+        store.case(claim.case).await.unwrap().status,
+        CaseStatus::Escalated
+    );
 }
 
 pub(crate) async fn two_questions_one_case(store: &Store) {

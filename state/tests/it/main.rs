@@ -67,6 +67,7 @@ contract!(
     approvals::an_answer_counts_once,
     approvals::silence_means_no_and_a_person,
     approvals::a_close_needs_its_own_yes,
+    approvals::a_close_is_of_what_was_asked,
     approvals::two_questions_one_case,
     people::two_people_must_say_yes_and_each_counts_once,
     people::one_no_ends_it,

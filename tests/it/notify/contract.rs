@@ -16,7 +16,7 @@ fn notice(title: &str) -> Post {
     Post::Notice(Notice {
         severity: Severity::High,
         title: title.to_owned(),
-        text: "see http://evil.example/<script>\r\nBcc: all@corp.example".to_owned(),
+        text: "see @channel http://evil.example/<script>\r\nBcc: all@corp.example".to_owned(),
     })
 }
 
@@ -75,13 +75,15 @@ async fn every_notifier_keeps_the_contract() {
     assert_eq!(calls[1]["update"], true);
     assert_eq!(calls[2]["under"], calls[0]["id"]);
     let text = calls[0]["text"].as_str().unwrap();
-    assert!(text.contains("hxxp://evil[.]example"), "{text}");
+    assert!(text.contains("hxxp://evil(.)example"), "{text}");
+    assert!(!text.contains(['@', '<']), "{text}");
     // What was mailed is not mailed again when it changes.
     let mails = server.mails();
     assert_eq!(mails.len(), 2);
     let (head, _) = mails[0].split_once("\n\n").unwrap();
     assert!(!head.contains("Bcc"), "{head}");
     assert!(head.contains("lead@corp.example"), "{head}");
+    assert!(head.contains("Auto-Submitted: auto-generated"), "{head}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 const RULES: &str = "
 [approvals]
-approvers = [\"ana\", \"group:S0IR\", \"slack:U0BO\"]
+approvers = [\"ana\", \"group:S0IR\"]
 closers = [\"group:S0SOC\"]
 [[approvals.people]]
 name = \"ana\"
@@ -40,14 +40,11 @@ async fn only_listed_people_who_are_no_part_of_the_case_approve() {
     let involved = ["ana@corp.example".to_owned(), "srv01".to_owned()];
     for (name, involved, why) in [
         ("ana", &[][..], None),
-        ("slack:U0BO", &[], None),
+        ("slack:U0CID", &[], Some("who that is must be known")),
         ("cid", &[], None),
-        ("slack:U0DEE", &[], None),
-        (
-            "slack:U0EVE",
-            &[],
-            Some("is not one of [approvals] approvers"),
-        ),
+        ("dan", &[], Some("is not one of [approvals] approvers")),
+        ("slack:U0DEE", &[], Some("who that is must be known")),
+        ("slack:U0EVE", &[], Some("who that is must be known")),
         ("group:S0IR", &[], Some("is not one of")),
         ("nightdesk", &[], Some("who asks never approves")),
         (" ", &[], Some("who asks never approves")),
@@ -108,6 +105,18 @@ fn rules_that_nobody_could_satisfy_are_faults() {
         (
             "[[notify.webhooks]]\nname = \"x\"\nurl = \"http://mail.example\"\nsecret = { env = \"X\" }",
             "must be https://",
+        ),
+        (
+            "[[notify.webhooks]]\nname = \"x\"\nurl = \"http://127.0.0.1:80@evil.example/\"\nsecret = { env = \"X\" }",
+            "must be https://",
+        ),
+        (
+            "[[notify.webhooks]]\nname = \"x\"\nurl = \"https://a.example/\"\nsecret = { env = \"X\" }\ntakes = [\"line\"]",
+            "without case",
+        ),
+        (
+            "[approvals]\napprovers = [\"slack:U0123456\"]",
+            "has no name",
         ),
     ] {
         let said = config::from_text(text, "test").unwrap_err().to_string();

@@ -191,7 +191,8 @@ async fn every_question_is_decided_once_whatever_dies() {
         if drill.draw.percent(20) && drill.fake.look().faults.is_empty() {
             drill.disturb();
         }
-        if drill.draw.percent(15) || drill.killed == 0 {
+        let listens = drill.fake.connections().0 > 0;
+        if listens && (drill.draw.percent(15) || drill.killed == 0) {
             daemon = drill.killed(daemon).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -47,6 +47,7 @@ fn question(approval: i64) -> Ask {
         summary: "revoke the sessions of ana".to_owned(),
         arguments: "{\"reason\":\"ND-7\",\"user\":\"ana\"}".to_owned(),
         digest: "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab".to_owned(),
+        asked: Utc::now(),
         expires: Utc::now() + TimeDelta::hours(4),
         reason: ReasonFor::Denial,
         needed: 1,

@@ -175,20 +175,23 @@ impl Slack {
         })
     }
 
-    /// Puts what did not fit in the thread of its card; what fails is said in the log and tried with the card's next form.
-    async fn write_rest(&self, drawn: &Drawn, spot: &mut Spot) {
+    /// Puts what did not fit in the thread of its card; gives where the card stands.
+    async fn write_rest(&self, drawn: &Drawn, mut spot: Spot) -> Result<Place, PostError> {
         let digest = spot::digest(&drawn.rest);
         if spot.rest == digest {
-            return;
+            return Ok(spot.place());
         }
         for page in &drawn.rest {
             let at = Target::under(&spot.channel, &spot.ts);
             if let Err(error) = self.write(page, at).await {
-                tracing::warn!(%error, "what did not fit on a card was not put under it");
-                return;
+                return Err(PostError::Partly {
+                    place: spot.place(),
+                    why: format!("what does not fit on the card is not under it: {error}"),
+                });
             }
         }
         spot.rest = digest;
+        Ok(spot.place())
     }
 }
 
@@ -244,8 +247,7 @@ impl Notifier for Slack {
             match self.write(&drawn, target).await {
                 Ok(_) => {
                     spot.rev = rev;
-                    self.write_rest(&drawn, &mut spot).await;
-                    return Ok(spot.place());
+                    return self.write_rest(&drawn, spot).await;
                 }
                 // Somebody has deleted it: people are told anew.
                 Err(error) if error.is_gone() => tracing::warn!(%error, "a card is written anew"),
@@ -265,13 +267,12 @@ impl Notifier for Slack {
             }
             written => written?,
         };
-        let mut spot = Spot {
+        let spot = Spot {
             channel: target.channel.to_owned(),
             ts,
             rev,
             rest: None,
         };
-        self.write_rest(&drawn, &mut spot).await;
-        Ok(spot.place())
+        self.write_rest(&drawn, spot).await
     }
 }

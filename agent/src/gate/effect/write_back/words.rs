@@ -4,7 +4,7 @@ use mcp_clients::config::Slots;
 use serde_json::{Value, json};
 use state::model::{Alert, Verdict};
 
-use crate::text::{defang, oneline};
+use crate::text::inert;
 
 /// How every comment of ours begins.
 pub(super) const OURS: &str = "[nightdesk] ";
@@ -78,27 +78,9 @@ fn comment(verdict: &Verdict, stands: Stands) -> String {
     lines.join("\n")
 }
 
-/// Text that nothing makes live, whether the source shows plain text, Markdown or HTML.
-fn inert(text: &str, most: usize) -> String {
-    let dead = defang(&oneline(text, most));
-    let mut out = String::with_capacity(dead.len());
-    for c in dead.chars() {
-        match c {
-            '<' => out.push('‹'),
-            '>' => out.push('›'),
-            '[' => out.push('('),
-            ']' => out.push(')'),
-            '`' => out.push('\''),
-            '@' => out.push_str("(at)"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use super::inert;
+    use crate::text::inert;
 
     #[test]
     fn nothing_in_a_comment_comes_to_life() {
