@@ -138,19 +138,6 @@ pub(super) fn endorsed(
     Ok(())
 }
 
-/// Puts the lists of arguments that an outsider may have written in order, each value once: how they were ordered, or how
-/// often one stood there, could carry anything out.
-pub(super) fn in_order(arguments: &mut Map<String, Value>, origin: Origin<'_>) {
-    for (name, value) in arguments.iter_mut() {
-        if let Value::Array(items) = value
-            && origin.taints(name)
-        {
-            items.sort_by_cached_key(Value::to_string);
-            items.dedup();
-        }
-    }
-}
-
 fn all_known(value: &Value, known: &Known) -> bool {
     match value {
         Value::String(text) => known.endorses(text),
@@ -184,23 +171,5 @@ pub(super) async fn no_secret_was_read(
                 "`{tool}` may have read secrets for this case: nothing is asked outside the house any more"
             ),
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn lists_that_a_model_wrote_carry_nothing_by_their_order() {
-        let mut arguments = json!({"values": ["b", "a", "b"], "one": "b"});
-        let arguments = arguments.as_object_mut().unwrap();
-        in_order(arguments, Origin::Daemon);
-        assert_eq!(arguments["values"], json!(["b", "a", "b"]));
-        in_order(arguments, Origin::Model);
-        assert_eq!(arguments["values"], json!(["a", "b"]));
-        assert_eq!(arguments["one"], json!("b"));
     }
 }
