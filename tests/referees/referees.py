@@ -15,6 +15,7 @@ CHECKS = [
     ("python", "slack_sdk: signatures, and the 300 second edge", lambda: slack.signatures(out)),
     ("python", "slack_bolt: every request is routed", lambda: slack.bolt(out)),
     ("node", "@slack/types: every message and dialog", lambda: slack.types(out, node)),
+    ("Slack's manifest schema", "jsonschema: app manifests", lambda: slack.manifests()),
     ("python", "prometheus_client: text format", lambda: texts.prometheus(out)),
     ("python", "prometheus_client: OpenMetrics", lambda: texts.openmetrics(out)),
     ("python", "cefevent: audit export", lambda: texts.cef(out)),
@@ -24,6 +25,8 @@ CHECKS = [
     ("chromium", "chromium: pages of the week and of cases", lambda: pages.look(out)),
 ]
 counts = {"passed": 0, "failed": 0, "skipped": 0}
+if not slack.MANIFEST_SCHEMA:
+    missing.add("Slack's manifest schema")
 if not pages.CHROMIUM:
     missing.add("chromium")
 for needs, name, check in CHECKS:

@@ -1,7 +1,12 @@
 """What Slack's own libraries say of our messages, dialogs, requests and signatures."""
 
 import json
+import os
 import subprocess
+from pathlib import Path
+
+# It stands in a repository and in no package registry: name a copy to have it asked.
+MANIFEST_SCHEMA = os.environ.get("NIGHTDESK_SLACK_MANIFEST_SCHEMA")
 
 
 def lines(path):
@@ -103,3 +108,13 @@ def types(out, node):
     said = subprocess.run(tsc, cwd=node, capture_output=True, text=True, timeout=300)
     assert said.returncode == 0, said.stdout[:1500]
     return f"{len(messages)} messages, {len(views)} dialogs"
+
+
+def manifests():
+    from jsonschema.validators import validator_for
+
+    schema = json.loads(Path(MANIFEST_SCHEMA).read_text())
+    files = sorted(Path("agent/slack").glob("manifest*.json"))
+    for file in files:
+        validator_for(schema)(schema).validate(json.loads(file.read_text()))
+    return f"{len(files)} manifests"
