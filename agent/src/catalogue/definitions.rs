@@ -258,6 +258,12 @@ pub fn form_fits(schema: &Value, content: &Value) -> Result<(), String> {
         .map_or(Ok(()), |e| Err(e.to_string().chars().take(300).collect()))
 }
 
+/// Whether a form asked of a person can't be answered by a plain yes: an answer without fields does not fit it.
+#[must_use]
+pub fn form_needs_values(schema: &Value) -> bool {
+    form_fits(schema, &Value::Object(serde_json::Map::new())).is_err()
+}
+
 fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .should_validate_formats(true)

@@ -14,7 +14,9 @@ use mcp_clients::config::{ServerSpec, ToolSpec};
 use state::model::{Tier, Time};
 
 pub use claims::{claims, differences};
-pub use definitions::{Definition, DefinitionError, Definitions, Freshness, form_fits, misfits};
+pub use definitions::{
+    Definition, DefinitionError, Definitions, Freshness, form_fits, form_needs_values, misfits,
+};
 pub use pins::{PinState, Pins};
 
 /// One catalogued tool.

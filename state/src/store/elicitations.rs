@@ -92,6 +92,17 @@ impl Store {
         rows::one("elicitations", found.as_ref())
     }
 
+    /// The question that an approval answers, if it answers one.
+    pub async fn elicitation_for(&self, approval: i64) -> Result<Option<Elicitation>> {
+        let found = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{SELECT} WHERE q.approval_id = ?1"
+        )))
+        .bind(approval)
+        .fetch_optional(&self.readers)
+        .await?;
+        rows::one("elicitations", found.as_ref())
+    }
+
     /// One question.
     ///
     /// # Errors
