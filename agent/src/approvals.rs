@@ -11,6 +11,7 @@ use state::store::{ApprovalAnswer, Store, StoreError};
 
 pub use batch::{ForAll, Tally, answer_all, take_apart};
 
+use crate::catalogue::form_needs_values;
 use crate::feedback;
 use crate::rights::{Rights, Who};
 use crate::text::oneline;
@@ -91,7 +92,12 @@ pub async fn answer(
         "stage": "intent",
     });
     let involved = store.involved(asked.case).await?;
-    if let Err(why) = open_to(&asked, (rights, &involved), &answer).await {
+    let values = wants_values(store, &asked, answer.answered).await?;
+    let open = match values {
+        Some(why) => Err(why),
+        None => open_to(&asked, (rights, &involved), &answer).await,
+    };
+    if let Err(why) = open {
         record["stage"] = json!("refused");
         record["decision"] = json!("deny");
         record["rule"] = json!(6);
@@ -165,6 +171,23 @@ pub async fn take_over(
     });
     store.append_audit(at, &record).await?;
     Err(AnswerError::Case { case, why })
+}
+
+/// What is missing for a yes to a server's question: the values that its form asks for.
+async fn wants_values(
+    store: &Store,
+    asked: &Approval,
+    answered: Answered,
+) -> Result<Option<String>, StoreError> {
+    if answered == Answered::Denied || asked.state != ApprovalState::Pending {
+        return Ok(None);
+    }
+    let question = store.elicitation_for(asked.id).await?;
+    let open = question.filter(|q| q.content.is_none() && form_needs_values(&q.requested));
+    Ok(open.map(|q| {
+        let how = format!("nightdesk elicitations answer {} --values JSON", q.id);
+        format!("the server asks for values: `{how}` says yes with them")
+    }))
 }
 
 /// Whether the question is open, and to this person.
