@@ -64,34 +64,78 @@ impl Stand {
     }
 }
 
-/// Sends every effect that is due, one after the other; a refused one ends as denied.
+/// Which of the effects that are due. Two of one kind are never sent at once, and everything that a case may do once
+/// is of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// What people approved to be done to an entity: it runs out, so nothing holds it up.
+    Approved,
+    /// What is said and raised.
+    Said,
+}
+
+impl Lane {
+    fn of(effect: &Effect) -> Self {
+        let acts = !effect.about.raise && effect.about.alert.is_none();
+        match effect.approval.is_some() && acts {
+            true => Self::Approved,
+            false => Self::Said,
+        }
+    }
+}
+
+/// Sends every effect that is due, what people approved first, as [`carry_out_of`] does.
 ///
 /// # Errors
 /// When the store fails: what was begun then is `started`, and nobody sends it again.
 pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
-    let mut carried = Vec::new();
-    for effect in ctx.store.effects_at(EffectDecision::Due).await? {
-        let carry = async {
-            let sent = send(ctx, &effect).await?;
-            let ended = match (sent.decision, sent.reason) {
-                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
-                ended => ended,
-            };
-            if let Some(question) = &sent.declined
-                && ended.0 == EffectDecision::Unknown
-            {
-                elicit::ask(ctx, &effect, question).await?;
-            }
-            Ok::<_, StoreError>(ended)
-        };
-        let ended = carry.instrument(spans::case(effect.case, None)).await?;
-        carried.push(Carried {
-            effect: effect.id,
-            decision: ended.0,
-            reason: ended.1,
-        });
-    }
+    let approved = carry_out_of(ctx, Lane::Approved).await;
+    let said = carry_out_of(ctx, Lane::Said).await;
+    let mut carried = approved?;
+    carried.extend(said?);
     Ok(carried)
+}
+
+/// Sends the effects of one lane that are due, one after the other; a refused one ends as denied. One that fails holds up
+/// no other.
+///
+/// # Errors
+/// The first failure of the store, after the others were sent: what was begun then is `started`, and nobody sends it
+/// again.
+pub async fn carry_out_of(ctx: &Ctx, lane: Lane) -> Result<Vec<Carried>, StoreError> {
+    let (mut carried, mut failed) = (Vec::new(), None);
+    let mut due = ctx.store.effects_at(EffectDecision::Due).await?;
+    due.retain(|effect| Lane::of(effect) == lane);
+    due.sort_by_key(|effect| effect.approval.is_none());
+    for effect in due {
+        let one = carry(ctx, &effect);
+        match one.instrument(spans::case(effect.case, None)).await {
+            Ok((decision, reason)) => carried.push(Carried {
+                effect: effect.id,
+                decision,
+                reason,
+            }),
+            Err(error) => {
+                tracing::error!(effect = effect.id, %error, "an outside effect could not be carried out; the others go on");
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.map_or(Ok(carried), Err)
+}
+
+async fn carry(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), StoreError> {
+    let sent = send(ctx, effect).await?;
+    let ended = match (sent.decision, sent.reason) {
+        (EffectDecision::Unknown, why) => look_up(ctx, effect, &why).await?,
+        ended => ended,
+    };
+    if let Some(question) = &sent.declined
+        && ended.0 == EffectDecision::Unknown
+    {
+        elicit::ask(ctx, (effect, effect.about.round + 1), question).await?;
+    }
+    Ok(ended)
 }
 
 /// Effects that an earlier run began and did not end may have been done: they are unknown, and looked up. Only for who

@@ -13,8 +13,8 @@ mod write_back;
 
 pub use again::propose_again;
 pub use binding::close_binding;
-pub use carry_out::{Carried, carry_out, take_stock};
-pub use elicit::{ELICITATION, answers};
+pub use carry_out::{Carried, Lane, carry_out, carry_out_of, take_stock};
+pub use elicit::{ELICITATION, answer_record, answers};
 pub use look_up::{at, verify};
 pub use propose::{Proposal, propose, raise_marker};
 pub use write_back::{Saying, Speaks, Stands, Unsaid, comment, sayings};
