@@ -7,6 +7,7 @@ mod carry_out;
 mod checks;
 mod dry_run;
 mod elicit;
+mod in_force;
 mod look_up;
 mod propose;
 mod write_back;
