@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use nix::unistd::{User, getuid};
-use serde_json::json;
+use serde_json::{Value, json};
 use state::model::{Answered, Approval, ApprovalState};
 use state::store::Store;
 
@@ -152,9 +152,11 @@ async fn apart(store: &Store, batch: i64, out: &Out) -> Result<(), Failed> {
 async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
     let asked = store.approval(id).await?;
     let votes = store.votes_of(id).await?;
+    let form = store.elicitation_for(id).await?;
     if out.is_json() {
         let mut value = serde_json::to_value(&asked).unwrap_or_default();
         value["votes"] = json!(votes);
+        value["elicitation"] = json!(form);
         out.value(&value);
         return Ok(());
     }
@@ -173,6 +175,10 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
                 oneline(&value.to_string(), 4000)
             ));
         }
+    }
+    if let Some(content) = form.as_ref().and_then(|f| f.content.as_ref()) {
+        let shown = oneline(&content.to_string(), 4000);
+        out.line(&format!("  {:<10} {shown}", "values"));
     }
     out.line(&format!("  {:<10} {}", "digest", asked.digest));
     out.line(&format!("  {:<10} {}", "needed", asked.needed));
@@ -272,6 +278,13 @@ fn refused(e: AnswerError) -> Failed {
         AnswerError::Store(e) => e.into(),
         refused => Failed::new(FAILED, refused),
     }
+}
+
+/// Makes the audit entry of something that a person asked for that of its refusal.
+pub(super) fn refusal_of(entry: &mut Value, why: &str) {
+    entry["decision"] = json!("deny");
+    entry["rule"] = json!(6);
+    entry["why"] = json!(why);
 }
 
 /// Who is in the groups that the rules name; Slack is asked only when they name one.

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::json;
 use state::model::{CaseId, Effect};
-use state::store::Store;
+use state::store::{Store, StoreError};
 
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 use crate::rights::{Rights, Who};
 use crate::text::oneline;
 
-use super::approvals::{groups, person};
+use super::approvals::{groups, person, refusal_of};
 use super::output::table;
 use super::{Done, FAILED, Failed, Out};
 
@@ -132,8 +132,7 @@ async fn retry(
     let rights = Rights::new(&config.people.approvals, &*groups);
     let involved = store.involved(effect.case).await?;
     let may = rights.may_approve(&by, &involved).await;
-    may.map_err(|why| Failed::new(FAILED, anyhow::anyhow!(why)))?;
-    let entry = json!({
+    let mut entry = json!({
         "kind": "effect_retry",
         "case": effect.case,
         "effect": id,
@@ -141,9 +140,19 @@ async fn retry(
         "by": by,
         "channel": channel,
     });
-    store
-        .retry_effect(&effect, &by, &entry, SystemClock.now())
-        .await?;
+    let now = SystemClock.now();
+    let wanted = match may {
+        Err(why) => Err(why),
+        Ok(()) => match store.retry_effect(&effect, &by, &entry, now).await {
+            Err(StoreError::Refused { why }) => Err(why),
+            wanted => Ok(wanted?),
+        },
+    };
+    if let Err(why) = wanted {
+        refusal_of(&mut entry, &why);
+        store.append_audit(now, &entry).await?;
+        return Err(Failed::new(FAILED, anyhow::anyhow!(why)));
+    }
     if out.is_json() {
         out.value(&json!({"effect": id, "retry": true}));
     } else {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use state::model::{Answered, ApprovalState, Elicitation};
-use state::store::Store;
+use state::store::{Store, StoreError};
 
 use crate::approvals::{self, AnswerError};
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::gate;
 use crate::rights::Rights;
 use crate::text::{defang, oneline};
 
-use super::approvals::{groups, person};
+use super::approvals::{groups, person, refusal_of};
 use super::output::table;
 use super::{DATA, Done, FAILED, Failed, Out};
 
@@ -150,9 +150,23 @@ async fn answer(
     let groups = groups(config).await;
     let rights = Rights::new(&config.people.approvals, &*groups);
     let involved = store.involved(asked.case).await?;
-    let may = rights.may_approve(&who.name, &involved).await;
-    may.map_err(refused)?;
-    store.answer_elicitation(id, &content, &who.name).await?;
+    let mut entry = gate::answer_record(&asked, &content, (&who.name, &who.channel));
+    let now = SystemClock.now();
+    let kept = match rights.may_approve(&who.name, &involved).await {
+        Err(why) => Err(why),
+        Ok(()) => {
+            let given = (&content, who.name.as_str());
+            match store.answer_elicitation(id, given, &entry, now).await {
+                Err(StoreError::Refused { why }) => Err(why),
+                kept => Ok(kept?),
+            }
+        }
+    };
+    if let Err(why) = kept {
+        refusal_of(&mut entry, &why);
+        store.append_audit(now, &entry).await?;
+        return Err(refused(why));
+    }
     let answer = approvals::Answer {
         id: asked.approval,
         answered: Answered::Approved,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Carried};
+use crate::gate::{self, Carried, Lane};
 use crate::pipeline;
 
 /// How soon an approved effect is seen.
@@ -21,33 +22,73 @@ pub async fn take_stock(ctx: &Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Proposes what is to be told of cases, sends what is due now, and reads back what was sent.
+/// Sends what is due now, what people approved first, then proposes what is to be told of cases and sends it, and reads
+/// back what was sent. A step that fails holds up no other.
 ///
 /// # Errors
-/// When the store fails.
+/// The first failure, when all steps were gone.
 pub async fn carry_out(ctx: &Ctx) -> anyhow::Result<()> {
-    gate::propose_again(ctx).await?;
-    pipeline::tell(ctx).await?;
-    tell(&gate::carry_out(ctx).await?);
-    gate::verify(ctx).await?;
+    let approved = send(ctx, Lane::Approved).await;
+    let again = gate::propose_again(ctx).await;
+    let told = pipeline::tell(ctx).await;
+    let said = send(ctx, Lane::Said).await;
+    let verified = gate::verify(ctx).await;
+    approved?;
+    again?;
+    told?;
+    said?;
+    verified?;
     Ok(())
 }
 
-/// Sends what becomes due, until `stop`; an effect that was begun is ended first.
-pub(super) async fn keep_carrying_out(ctx: Arc<Ctx>, stop: CancellationToken) {
+async fn send(ctx: &Ctx, lane: Lane) -> anyhow::Result<()> {
+    tell(&gate::carry_out_of(ctx, lane).await?);
+    Ok(())
+}
+
+/// Does what people approved as soon as it is due, until `stop`; an effect that was begun is ended first.
+pub(super) async fn keep_acting(ctx: Arc<Ctx>, stop: CancellationToken) {
+    let mut beat = beat();
+    while next(&mut beat, &stop).await {
+        noted("acting", send(&ctx, Lane::Approved).await);
+    }
+}
+
+/// Proposes what is to be told, says it and reads back what was sent, a bounded share a beat, until `stop`. However slow
+/// those who are told are, what was approved waits for none of it.
+pub(super) async fn keep_telling(ctx: Arc<Ctx>, stop: CancellationToken) {
+    let mut beat = beat();
+    while next(&mut beat, &stop).await {
+        let again = gate::propose_again(&ctx).await;
+        noted("proposing again", again.map_err(Into::into));
+        noted("telling", pipeline::tell_some(&ctx).await);
+        noted("saying", send(&ctx, Lane::Said).await);
+        let verified = gate::verify(&ctx).await;
+        noted("reading back", verified.map(drop).map_err(Into::into));
+    }
+}
+
+fn beat() -> Interval {
     let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beat.tick() => {}
-        }
-        if let Err(e) = carry_out(&ctx).await {
-            tracing::error!(
-                error = format!("{e:#}"),
-                "outside effects could not be carried out; what was begun is not repeated"
-            );
-        }
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat
+}
+
+/// Waits for the next beat; not so when it is to stop.
+async fn next(beat: &mut Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        _ = beat.tick() => true,
+    }
+}
+
+fn noted(step: &str, done: anyhow::Result<()>) {
+    if let Err(e) = done {
+        tracing::error!(
+            step,
+            error = format!("{e:#}"),
+            "outside effects: a step failed; the others go on, and what was begun is not repeated"
+        );
     }
 }
 

@@ -61,7 +61,8 @@ pub async fn run(
     if ctx.config.people.metrics.enabled {
         tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
     }
-    tasks.spawn(effects::keep_carrying_out(ctx.clone(), stop.clone()));
+    tasks.spawn(effects::keep_acting(ctx.clone(), stop.clone()));
+    tasks.spawn(effects::keep_telling(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));
     tasks.spawn(take_in_arrivals(
         ctx.clone(),

@@ -30,8 +30,9 @@ pub use arguments::canonical;
 pub use budget::Meter;
 pub use close::{Closable, CloseRuling, SPEAKING, record_vetoes, rule_on_close};
 pub use effect::{
-    Carried, ELICITATION, Proposal, Saying, Speaks, Stands, Unsaid, answers, at, carry_out,
-    close_binding, comment, propose, propose_again, raise_marker, sayings, take_stock, verify,
+    Carried, ELICITATION, Lane, Proposal, Saying, Speaks, Stands, Unsaid, answer_record, answers,
+    at, carry_out, carry_out_of, close_binding, comment, propose, propose_again, raise_marker,
+    sayings, take_stock, verify,
 };
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;

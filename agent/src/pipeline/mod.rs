@@ -21,4 +21,4 @@ pub use plan::plan;
 pub use poll::{Polled, accept, poll};
 pub use record::{give_up, record};
 pub use storm::{Bout, MOST_LEADS, bouts, covers};
-pub use tell::tell;
+pub use tell::{tell, tell_some};

@@ -15,6 +15,8 @@ use super::ticket;
 
 /// Cases told at once.
 const MOST: i64 = 50;
+/// Cases told in a beat of the daemon.
+const SHARE: i64 = 10;
 /// The longest wait before telling is tried again.
 const LONGEST: TimeDelta = TimeDelta::minutes(30);
 
@@ -32,25 +34,42 @@ const SAID: [EffectDecision; 5] = [
 /// # Errors
 /// When the store fails.
 pub async fn tell(ctx: &Ctx) -> anyhow::Result<()> {
+    while share(ctx, MOST).await? {}
+    Ok(())
+}
+
+/// Proposes what is to be said of some cases that have changed, those that wait longest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn tell_some(ctx: &Ctx) -> anyhow::Result<()> {
+    share(ctx, SHARE).await.map(drop)
+}
+
+/// Tells `most` cases; whether there may be more.
+async fn share(ctx: &Ctx, most: i64) -> anyhow::Result<bool> {
     let mut sources = ctx.config.sources.iter();
     // Without live effects there is no ticket that could be told anything.
     if !ctx.config.effects.live && !sources.any(|s| ctx.config.write_back(&s.name).is_some()) {
-        return Ok(ctx.store.nothing_to_tell().await?);
+        ctx.store.nothing_to_tell().await?;
+        return Ok(false);
     }
-    loop {
-        let untold = ctx.store.untold(ctx.now(), MOST).await?;
-        let last = untold.len() < usize::try_from(MOST)?;
-        tell_each(ctx, untold).await?;
-        if last {
-            return Ok(());
-        }
-    }
+    let untold = ctx.store.untold(ctx.now(), most).await?;
+    let more = untold.len() >= usize::try_from(most)?;
+    tell_each(ctx, untold).await?;
+    Ok(more)
 }
 
 async fn tell_each(ctx: &Ctx, untold: Vec<Untold>) -> anyhow::Result<()> {
     for untold in untold {
-        match plan(ctx, untold).await? {
-            Ok(telling) => ctx.store.tell(&telling).await?,
+        let told = match plan(ctx, untold).await {
+            Ok(Ok(telling)) => ctx.store.tell(&telling).await.map_err(|e| e.to_string()),
+            Ok(Err(why)) => Err(why),
+            // A fault of one case is not one of the others.
+            Err(e) => Err(format!("{e:#}")),
+        };
+        match told {
+            Ok(()) => {}
             Err(why) => {
                 let wait = TimeDelta::seconds(5) * (1 << untold.tries.clamp(0, 9) as i32);
                 let due = ctx.now() + wait.min(LONGEST);

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use sqlx::SqliteConnection;
 
 use super::rows::{self, micros};
-use super::{NewApproval, Result, Store, StoreError, approvals, effects, timeline};
+use super::{NewApproval, Result, Store, StoreError, approvals, effects, elicitations, timeline};
 use crate::model::{AlertId, CaseId, Effect, EffectDecision, Proof, Time, TimelineEvent};
 
 /// A case that is not told outside as it stands now.
@@ -73,15 +73,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Refused`] for an effect of another case or one that waits for no question.
     pub async fn tell(&self, telling: &Telling) -> Result<()> {
-        let case = telling.untold.case;
         let mut tx = self.begin().await?;
-        put(&mut tx, case, telling).await?;
-        timeline::append_all(&mut tx, case, &telling.events).await?;
-        sqlx::query("DELETE FROM untold_cases WHERE case_id = ?1 AND rev = ?2")
-            .bind(case.0)
-            .bind(telling.untold.rev)
-            .execute(&mut *tx)
-            .await?;
+        tell(&mut tx, telling).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Stores the new proposal of an effect that a person wanted again; it is wanted no more.
+    ///
+    /// # Errors
+    /// As [`Store::tell`].
+    pub async fn repropose(&self, retried: i64, telling: &Telling) -> Result<()> {
+        let mut tx = self.begin().await?;
+        tell(&mut tx, telling).await?;
+        elicitations::wanted_no_more(&mut tx, retried).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -139,6 +144,18 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn tell(db: &mut SqliteConnection, telling: &Telling) -> Result<()> {
+    let case = telling.untold.case;
+    put(db, case, telling).await?;
+    timeline::append_all(db, case, &telling.events).await?;
+    sqlx::query("DELETE FROM untold_cases WHERE case_id = ?1 AND rev = ?2")
+        .bind(case.0)
+        .bind(telling.untold.rev)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 async fn put(db: &mut SqliteConnection, case: CaseId, telling: &Telling) -> Result<()> {

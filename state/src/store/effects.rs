@@ -11,8 +11,10 @@ use crate::model::{
     TimelineEvent, TimelineKind, ToolCall,
 };
 
-/// How long after a word that was not sent it is planned again.
+/// How long after a word that was not sent it is planned again; each further wait is twice as long, up to an hour.
 const AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// After so many failures of the same word it is left to people.
+const GIVE_UP: i64 = 12;
 
 /// The moment before an effect is sent.
 #[derive(Debug, Clone, Copy)]
@@ -150,20 +152,53 @@ impl Store {
             end.decision,
             EffectDecision::Failed | EffectDecision::Denied
         ) {
-            // It did not happen: what is to be told is planned again, by what stands then.
-            sqlx::query(
-                "INSERT INTO untold_cases (case_id, rev, due)
-                     SELECT case_id, 1, ?2 FROM effects WHERE id = ?1 AND alert_id IS NOT NULL
-                 ON CONFLICT (case_id) DO UPDATE SET rev = rev + 1",
-            )
-            .bind(end.effect)
-            .bind(micros(end.at + AGAIN))
-            .execute(&mut *tx)
-            .await?;
+            say_again(&mut tx, (case, end.effect), end.at).await?;
         }
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A word that was not said is planned again, by what stands then; not for ever.
+async fn say_again(
+    db: &mut SqliteConnection,
+    (case, effect): (CaseId, i64),
+    now: Time,
+) -> Result<()> {
+    let speaks: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM effects WHERE id = ?1 AND alert_id IS NOT NULL)",
+    )
+    .bind(effect)
+    .fetch_one(&mut *db)
+    .await?;
+    if !speaks {
+        return Ok(());
+    }
+    let failures: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM timeline_events WHERE case_id = ?1 AND kind = 'effect_carried_out'
+             AND json_extract(data, '$.effect') = ?2 AND json_extract(data, '$.decision') IN ('failed', 'denied')",
+    )
+    .bind(case.0)
+    .bind(effect)
+    .fetch_one(&mut *db)
+    .await?;
+    if failures >= GIVE_UP {
+        let why = format!(
+            "effect {effect} failed {failures} times and is not tried again by itself: `nightdesk effects retry {effect}` does"
+        );
+        let event = TimelineEvent::ours(case, now, TimelineKind::EffectProposed, why);
+        return timeline::append(db, case, &event).await;
+    }
+    let doubled = AGAIN * (1 << failures.clamp(1, 7) >> 1);
+    sqlx::query(
+        "INSERT INTO untold_cases (case_id, rev, due) VALUES (?1, 1, ?2)
+         ON CONFLICT (case_id) DO UPDATE SET rev = rev + 1",
+    )
+    .bind(case.0)
+    .bind(micros(now + doubled.min(TimeDelta::hours(1))))
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// What follows for the effect that waited for an answer: granted, it is due; in any other way it ends.

@@ -1,6 +1,7 @@
 //! Questions of servers and people's answers to them; whether an answer fits and counts is the gate's.
 
 use serde_json::Value;
+use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, micros};
 use super::{NewApproval, Result, Store, StoreError, approvals, audit, digest, effects, timeline};
@@ -21,6 +22,8 @@ pub struct NewElicitation {
     pub requested: Value,
     /// Digest of the question.
     pub digest: String,
+    /// The effect that a person wanted again, when it is asked because of that; it is wanted no more.
+    pub retried: Option<i64>,
 }
 
 const SELECT: &str =
@@ -65,6 +68,9 @@ impl Store {
         .bind(&new.digest)
         .fetch_one(&mut *tx)
         .await?;
+        if let Some(retried) = new.retried {
+            wanted_no_more(&mut tx, retried).await?;
+        }
         audit::append(&mut tx, now, entry).await?;
         let asked = TimelineEvent::ours(case, now, TimelineKind::Asked, &new.approval.summary)
             .with(serde_json::json!({"approval": approval, "elicitation": id}));
@@ -116,15 +122,26 @@ impl Store {
             .ok_or_else(|| StoreError::not_found(format!("elicitation {id}")))
     }
 
-    /// Keeps a person's answer; it counts with their approval. Until then it can be given anew.
+    /// Keeps a person's answer with its audit entry; it counts with their approval. It is given once: everybody who
+    /// approves approves the same values. The same ones again change nothing.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when the approval is not open any more.
-    pub async fn answer_elicitation(&self, id: i64, content: &Value, by: &str) -> Result<()> {
+    /// [`StoreError::Refused`] when the approval is not open any more, somebody gave other values, or somebody has voted
+    /// without any.
+    pub async fn answer_elicitation(
+        &self,
+        id: i64,
+        given: (&Value, &str),
+        entry: &Value,
+        now: Time,
+    ) -> Result<()> {
+        let (content, by) = given;
         let mut tx = self.begin().await?;
         let kept = sqlx::query(
-            "UPDATE elicitations SET content = ?2, answered_by = ?3 WHERE id = ?1
-                 AND (SELECT state FROM approvals WHERE id = approval_id) = 'pending'",
+            "UPDATE elicitations SET content = coalesce(content, ?2), answered_by = coalesce(answered_by, ?3)
+             WHERE id = ?1 AND (SELECT state FROM approvals WHERE id = approval_id) = 'pending'
+                 AND (content = ?2 OR (content IS NULL AND NOT EXISTS
+                     (SELECT 1 FROM approval_votes v WHERE v.approval_id = elicitations.approval_id)))",
         )
         .bind(id)
         .bind(digest::canonical(content))
@@ -132,9 +149,12 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if kept.rows_affected() != 1 {
-            let why = format!("answering elicitation {id}, which is not open");
+            let why = format!(
+                "answering elicitation {id}, which is not open or was answered otherwise (`nightdesk elicitations show {id}`)"
+            );
             return Err(StoreError::refused(why));
         }
+        audit::append(&mut tx, now, entry).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -180,24 +200,14 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the effects that people want to be proposed again; each is given once.
-    pub async fn take_retries(&self) -> Result<Vec<Effect>> {
-        let some: Option<i64> = sqlx::query_scalar("SELECT effect_id FROM effect_retries LIMIT 1")
-            .fetch_optional(&self.readers)
-            .await?;
-        if some.is_none() {
-            return Ok(Vec::new());
-        }
-        let mut tx = self.begin().await?;
+    /// The effects that people want to be proposed again, and that were not sent since; they are wanted until
+    /// [`Store::repropose`] or a new question.
+    pub async fn retries(&self) -> Result<Vec<Effect>> {
         let found = sqlx::query(
             "SELECT * FROM effects WHERE decision IN ('failed', 'denied', 'dry_run') AND id IN (SELECT effect_id FROM effect_retries) ORDER BY id",
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.readers)
         .await?;
-        sqlx::query("DELETE FROM effect_retries")
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
         rows::all("effects", &found)
     }
 
@@ -212,6 +222,15 @@ impl Store {
         .await?;
         rows::all("effects", &found)
     }
+}
+
+/// An effect was proposed again.
+pub(super) async fn wanted_no_more(db: &mut SqliteConnection, effect: i64) -> Result<()> {
+    sqlx::query("DELETE FROM effect_retries WHERE effect_id = ?1")
+        .bind(effect)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 impl<'r> TryFrom<Fields<'r>> for Elicitation {

@@ -95,6 +95,25 @@ pub(crate) async fn what_could_not_be_said_is_planned_again(store: &Store) {
         .await
         .unwrap();
     assert_eq!(again.len(), 1);
+    // A source that never takes it is asked ever more seldom, and in the end left alone.
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        for untold in store.untold(at(100_000), 10).await.unwrap() {
+            store.tell(&telling(untold, Vec::new())).await.unwrap();
+        }
+        end(store, kept.id, (EffectDecision::Failed, None)).await;
+        let mut minutes = (0..=60).filter(|m| m % 4 == 0 || *m < 4);
+        for m in minutes.by_ref() {
+            let due = at(9) + TimeDelta::minutes(m);
+            if !store.untold(due, 10).await.unwrap().is_empty() {
+                waits.push(m);
+                break;
+            }
+        }
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60, 60, 60]);
+    let told = store.timeline(case).await.unwrap();
+    assert!(told.last().unwrap().message.contains("effects retry"));
     // The same words a second time are another effect.
     end(
         store,
@@ -167,6 +186,7 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
         message: "really?".to_owned(),
         requested: json!({"type": "object"}),
         digest: "d".to_owned(),
+        retried: None,
     };
     let entry = json!({"kind": "elicitation"});
     let id = store.ask_elicitation(&new, &entry, at(3)).await.unwrap();
@@ -176,19 +196,32 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
         Some(asked.clone())
     );
     assert_eq!(asked.content, None);
-    for answer in [json!({"a": 1}), json!({"a": 2})] {
-        store
-            .answer_elicitation(id, &answer, "carol")
-            .await
-            .unwrap();
+    assert_eq!(
+        store.elicitation_for(asked.approval).await.unwrap(),
+        Some(asked.clone())
+    );
+    // Whoever approves approves the values that were given first.
+    let first = json!({"a": 1});
+    for (answer, by, taken) in [
+        (first.clone(), "carol", true),
+        (json!({"a": 2}), "dave", false),
+        (json!({"a": 2}), "carol", false),
+        (first.clone(), "dave", true),
+    ] {
+        let kept = store
+            .answer_elicitation(id, (&answer, by), &entry, at(4))
+            .await;
+        assert_eq!(kept.is_ok(), taken, "{answer} of {by}");
         let kept = store.elicitation(id).await.unwrap();
         assert_eq!(
             (kept.content, kept.answered_by.as_deref()),
-            (Some(answer), Some("carol"))
+            (Some(first.clone()), Some("carol"))
         );
     }
     store.expire_approvals(at(1_000)).await.unwrap();
-    let late = store.answer_elicitation(id, &json!({}), "dave").await;
+    let late = store
+        .answer_elicitation(id, (&first, "dave"), &entry, at(1_000))
+        .await;
     assert!(matches!(late, Err(StoreError::Refused { .. })), "{late:?}");
     let ended = store.effect(asked.effect).await.unwrap();
     assert_eq!(ended.decision, EffectDecision::Denied);
@@ -197,8 +230,18 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
         .retry_effect(&ended, "carol", &json!({}), at(9))
         .await
         .unwrap();
-    assert_eq!(store.take_retries().await.unwrap().len(), 1);
-    assert_eq!(store.take_retries().await.unwrap().len(), 0);
+    for _ in 0..2 {
+        let wanted = store.retries().await.unwrap();
+        assert_eq!(wanted.len(), 1, "wanted until it is proposed");
+    }
+    let untold = Untold {
+        case,
+        rev: 0,
+        tries: 0,
+    };
+    let proposed = telling(untold, vec![ended.clone()]);
+    store.repropose(ended.id, &proposed).await.unwrap();
+    assert_eq!(store.retries().await.unwrap(), []);
 }
 
 pub(crate) async fn what_was_sent_is_never_wanted_again(store: &Store) {

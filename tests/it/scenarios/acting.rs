@@ -107,6 +107,17 @@ impl Idp {
         open["approvals"].as_array().unwrap().clone()
     }
 
+    /// The audit entries of a kind, in order.
+    fn audited(&self, kind: &str) -> Vec<Value> {
+        let all = self.ok(&["audit", "export"]);
+        let all = all
+            .lines()
+            .map(|l| serde_json::from_str::<Value>(l).unwrap());
+        all.map(|e| e["entry"].clone())
+            .filter(|e| e["kind"] == kind)
+            .collect()
+    }
+
     fn approve(&self, approval: &Value) {
         let id = approval["id"].to_string();
         self.ok(&["approvals", "approve", &id, "--by", "ana"]);
@@ -258,6 +269,15 @@ fn what_a_server_asks_is_answered_by_a_person_for_one_call_more() {
     assert_eq!(idp.locks(), 2);
     assert_eq!(idp.locked(), format!("{USER} {{\"confirm\":true}}\n"));
     assert_eq!(idp.effects()[0]["word"], "confirmed");
+    let shown = idp.json(&["approvals", "show", &asked["id"].to_string()]);
+    assert_eq!(shown["elicitation"]["content"], json!({"confirm": true}));
+    let kept = idp.audited("elicitation_answer");
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    assert_eq!(
+        (&kept[0]["by"], &kept[0]["decision"]),
+        (&json!("mallory"), &json!("deny"))
+    );
+    assert_eq!(kept[1]["values"], json!({"confirm": true}));
     assert_eq!(idp.json(&["audit", "verify"])["ok"], true);
 }
 
@@ -305,6 +325,31 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
             Vec::<Value>::new(),
             "{case}: nothing is asked on"
         );
+        if case != "denied" {
+            continue;
+        }
+        // Asked for once more, it is the server's question that is asked once more.
+        let effect = effect["id"].to_string();
+        idp.ok(&["effects", "retry", &effect, "--by", "bo"]);
+        idp.once();
+        let open = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
+        assert_eq!(open["content"], Value::Null, "with no answer: {open}");
+        let (id, yes) = (open["id"].to_string(), "{\"confirm\":true}");
+        idp.ok(&[
+            "elicitations",
+            "answer",
+            &id,
+            "--values",
+            yes,
+            "--by",
+            "ana",
+        ]);
+        idp.once();
+        assert_eq!(idp.locks(), 2);
+        assert_eq!(idp.effects()[0]["word"], "confirmed");
+        idp.ok(&["effects", "retry", &effect, "--by", "bo"]);
+        idp.once();
+        assert_eq!((idp.locks(), idp.approvals().len()), (2, 0), "made since");
     }
 }
 
@@ -317,6 +362,7 @@ fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
     let id = idp.effects()[0]["id"].to_string();
     let stranger = idp.run(&["effects", "retry", &id, "--by", "mallory"]);
     assert_eq!(stranger.status.code(), Some(1));
+    assert_eq!(idp.audited("effect_retry")[0]["decision"], "deny");
     idp.ok(&["effects", "retry", &id, "--by", "bo"]);
     idp.once();
     assert_eq!(

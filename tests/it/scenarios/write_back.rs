@@ -264,6 +264,18 @@ fn a_persons_close_is_said_and_what_is_so_already_is_not_sent() {
         let effect = desk.effect("desk.update_alert_status");
         assert_eq!(effect["proof"], proof, "{effect}");
         assert_eq!(desk.called("update_alert_status"), times);
+        // What a person set before we came stays when the case goes back to work; what we set ourselves does not.
+        let attack = ["--verdict", "true_positive", "--by", "ana"];
+        let reopened = [&["case", "feedback", "ND-1"][..], &attack].concat();
+        let reopened = desk.site.run(&reopened).unwrap();
+        assert!(reopened.status.success(), "{}", stderr(&reopened));
+        desk.once();
+        assert_ne!(desk.case()["case"]["status"], "closed");
+        let after = match proof {
+            "already_so" => "CLOSED",
+            _ => "TRIAGED",
+        };
+        assert_eq!(desk.stands()["status"], after, "{}", desk.case()["effects"]);
     }
 }
 

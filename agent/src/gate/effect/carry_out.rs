@@ -4,10 +4,7 @@ use std::time::Instant;
 
 use mcp_clients::{Answer, Heard, Question, ReplyKind, ToolFailure, ToolReply};
 use serde_json::{Map, Value, json};
-use state::model::{
-    Answered, Approval, ApprovalState, CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall,
-    ToolClass,
-};
+use state::model::{CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall, ToolClass};
 use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
 use tracing::Instrument;
 
@@ -16,9 +13,9 @@ use crate::telemetry::spans;
 use crate::text::{defang, oneline};
 
 use super::super::{Origin, Refusal, Subject, audit, outcome_of};
-use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
 use super::elicit;
+use super::in_force::approved;
 use super::look_up::{look_up, seen};
 use super::write_back::Speaks;
 
@@ -64,34 +61,78 @@ impl Stand {
     }
 }
 
-/// Sends every effect that is due, one after the other; a refused one ends as denied.
+/// Which of the effects that are due. Two of one kind are never sent at once, and everything that a case may do once
+/// is of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// What people approved to be done to an entity: it runs out, so nothing holds it up.
+    Approved,
+    /// What is said and raised.
+    Said,
+}
+
+impl Lane {
+    fn of(effect: &Effect) -> Self {
+        let acts = !effect.about.raise && effect.about.alert.is_none();
+        match effect.approval.is_some() && acts {
+            true => Self::Approved,
+            false => Self::Said,
+        }
+    }
+}
+
+/// Sends every effect that is due, what people approved first, as [`carry_out_of`] does.
 ///
 /// # Errors
 /// When the store fails: what was begun then is `started`, and nobody sends it again.
 pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
-    let mut carried = Vec::new();
-    for effect in ctx.store.effects_at(EffectDecision::Due).await? {
-        let carry = async {
-            let sent = send(ctx, &effect).await?;
-            let ended = match (sent.decision, sent.reason) {
-                (EffectDecision::Unknown, why) => look_up(ctx, &effect, &why).await?,
-                ended => ended,
-            };
-            if let Some(question) = &sent.declined
-                && ended.0 == EffectDecision::Unknown
-            {
-                elicit::ask(ctx, &effect, question).await?;
-            }
-            Ok::<_, StoreError>(ended)
-        };
-        let ended = carry.instrument(spans::case(effect.case, None)).await?;
-        carried.push(Carried {
-            effect: effect.id,
-            decision: ended.0,
-            reason: ended.1,
-        });
-    }
+    let approved = carry_out_of(ctx, Lane::Approved).await;
+    let said = carry_out_of(ctx, Lane::Said).await;
+    let mut carried = approved?;
+    carried.extend(said?);
     Ok(carried)
+}
+
+/// Sends the effects of one lane that are due, one after the other; a refused one ends as denied. One that fails holds up
+/// no other.
+///
+/// # Errors
+/// The first failure of the store, after the others were sent: what was begun then is `started`, and nobody sends it
+/// again.
+pub async fn carry_out_of(ctx: &Ctx, lane: Lane) -> Result<Vec<Carried>, StoreError> {
+    let (mut carried, mut failed) = (Vec::new(), None);
+    let mut due = ctx.store.effects_at(EffectDecision::Due).await?;
+    due.retain(|effect| Lane::of(effect) == lane);
+    due.sort_by_key(|effect| effect.approval.is_none());
+    for effect in due {
+        let one = carry(ctx, &effect);
+        match one.instrument(spans::case(effect.case, None)).await {
+            Ok((decision, reason)) => carried.push(Carried {
+                effect: effect.id,
+                decision,
+                reason,
+            }),
+            Err(error) => {
+                tracing::error!(effect = effect.id, %error, "an outside effect could not be carried out; the others go on");
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.map_or(Ok(carried), Err)
+}
+
+async fn carry(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), StoreError> {
+    let sent = send(ctx, effect).await?;
+    let ended = match (sent.decision, sent.reason) {
+        (EffectDecision::Unknown, why) => look_up(ctx, effect, &why).await?,
+        ended => ended,
+    };
+    if let Some(question) = &sent.declined
+        && ended.0 == EffectDecision::Unknown
+    {
+        elicit::ask(ctx, (effect, effect.about.round + 1), question).await?;
+    }
+    Ok(ended)
 }
 
 /// Effects that an earlier run began and did not end may have been done: they are unknown, and looked up. Only for who
@@ -291,49 +332,6 @@ async fn permit(
             None => Ok(None),
         },
         Ruling::Approval(_) => approved(ctx, effect).await.map(Some),
-    }
-}
-
-/// The approval of exactly this action under the rules in force, by somebody who may still give it.
-async fn approved(ctx: &Ctx, effect: &Effect) -> Result<(i64, String), Refusal> {
-    let refuse = |why: String| Refusal::new(6, why);
-    let id = effect
-        .approval
-        .ok_or_else(|| refuse("it needs an approval and has none".to_owned()))?;
-    let asked = ctx.store.approval(id).await;
-    let asked = asked.map_err(|e| refuse(format!("its approval can't be read: {e}")))?;
-    if asked.state != ApprovalState::Approved || ctx.now() > asked.expires {
-        return Err(refuse(format!("approval {id} is not in force")));
-    }
-    let nonce = asked.binding["nonce"].as_str().unwrap_or_default();
-    let question = ctx.store.elicitation_of(effect.id).await;
-    let question = question.map_err(|e| refuse(format!("its question can't be read: {e}")))?;
-    let question = question.as_ref().map(|q| q.digest.as_str());
-    let bound = effect_binding(ctx, effect, (asked.expires, nonce), question);
-    let digest = state::store::binding_digest(&bound);
-    if nonce.is_empty() || asked.binding != bound || asked.digest != digest {
-        let why = format!(
-            "approval {id} was given for another action, definition or policy than this is now"
-        );
-        return Err(refuse(why));
-    }
-    standing(ctx, &asked).await.map_err(refuse)?;
-    Ok((id, digest))
-}
-
-/// Whether everybody who said yes may still say so, and they are enough.
-async fn standing(ctx: &Ctx, asked: &Approval) -> Result<(), String> {
-    let cant = |e: StoreError| format!("who approved it can't be read: {e}");
-    let votes = ctx.store.votes_of(asked.id).await.map_err(cant)?;
-    let involved = ctx.store.involved(asked.case).await.map_err(cant)?;
-    let mut yes = 0;
-    for vote in votes.iter().filter(|v| v.answer == Answered::Approved) {
-        ctx.rights().may_approve(&vote.person, &involved).await?;
-        yes += 1;
-    }
-    match yes >= asked.needed.max(1) {
-        true => Ok(()),
-        false => Err(format!("{yes} of {} people said yes", asked.needed)),
     }
 }
 

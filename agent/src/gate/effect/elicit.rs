@@ -10,7 +10,7 @@ use crate::catalogue::form_fits;
 use crate::ctx::Ctx;
 use crate::text::{defang, oneline};
 
-use super::super::{Refusal, Subject};
+use super::super::{Refusal, Subject, audit};
 use super::binding::effect_binding;
 
 /// The word before the tool in the action of such an approval.
@@ -22,6 +22,22 @@ pub const ELICITATION: &str = "elicitation";
 /// Why not, in a sentence.
 pub fn answers(asked: &Elicitation, content: &Value) -> Result<(), String> {
     form_fits(&asked.requested, content)
+}
+
+/// What the audit chain keeps of a person's answer: the values but for secrets, and the digest of all of them.
+#[must_use]
+pub fn answer_record(asked: &Elicitation, content: &Value, (by, channel): (&str, &str)) -> Value {
+    json!({
+        "kind": "elicitation_answer",
+        "case": asked.case,
+        "effect": asked.effect,
+        "elicitation": asked.id,
+        "approval": asked.approval,
+        "by": by,
+        "channel": channel,
+        "values": audit::redacted(content),
+        "digest": state::store::binding_digest(content),
+    })
 }
 
 /// The answer that an effect gives, when it hangs on a question.
@@ -64,11 +80,59 @@ pub(super) async fn answer(ctx: &Ctx, effect: &Effect) -> Result<Option<Answer>,
     }))
 }
 
-/// Asks a person what the server asked: the same call once more, with their answer, bound to both.
+/// Asks a person anew what a server asked, for an effect that hangs on it and was not sent: with another approval, which
+/// needs another answer. An effect that hangs on no question is left alone, and so is one whose call was asked about
+/// since; gives whether it is done with.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn ask_again(ctx: &Ctx, effect: &Effect) -> Result<bool, StoreError> {
+    let Some(asked) = ctx.store.elicitation_of(effect.id).await? else {
+        return Ok(false);
+    };
+    let question = Question {
+        message: asked.message,
+        schema: asked.requested,
+        digest: asked.digest,
+    };
+    let all = ctx.store.effects_of(effect.case).await?;
+    let same = all
+        .iter()
+        .filter(|e| e.tool == effect.tool && e.arguments == effect.arguments);
+    let last = same.map(|e| e.about.round).max();
+    let round = last.unwrap_or(effect.about.round) + 1;
+    ask(ctx, (effect, round), &question).await?;
+    Ok(true)
+}
+
+/// Whether the call of an effect was asked about, or made, after it.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn superseded(ctx: &Ctx, effect: &Effect) -> Result<bool, StoreError> {
+    use EffectDecision as D;
+    if ctx.store.elicitation_of(effect.id).await?.is_none() {
+        return Ok(false);
+    }
+    let all = ctx.store.effects_of(effect.case).await?;
+    Ok(all.iter().any(|e| {
+        e.tool == effect.tool
+            && e.arguments == effect.arguments
+            && e.about.round > effect.about.round
+            && !matches!(e.decision, D::Denied | D::Failed | D::DryRun)
+    }))
+}
+
+/// Asks a person what the server asked: the same call once more, as its `round`th repetition, with their answer, bound to
+/// both.
 ///
 /// # Errors
 /// When the store fails: then nobody is asked and nothing is repeated.
-pub(super) async fn ask(ctx: &Ctx, effect: &Effect, question: &Question) -> Result<(), StoreError> {
+pub(super) async fn ask(
+    ctx: &Ctx,
+    (effect, round): (&Effect, i64),
+    question: &Question,
+) -> Result<(), StoreError> {
     let said = defang(&oneline(&question.message, 300));
     let again = Effect {
         id: 0,
@@ -77,7 +141,7 @@ pub(super) async fn ask(ctx: &Ctx, effect: &Effect, question: &Question) -> Resu
         approval: None,
         at: ctx.now(),
         about: EffectAbout {
-            round: effect.about.round + 1,
+            round,
             proof: None,
             looks: 0,
             ..effect.about.clone()
@@ -102,13 +166,12 @@ pub(super) async fn ask(ctx: &Ctx, effect: &Effect, question: &Question) -> Resu
         [] => "a plain yes".to_owned(),
         names => format!("values for {}", oneline(&names.join(", "), 200)),
     };
-    let tool = &effect.tool;
     let new = NewElicitation {
         approval: NewApproval {
-            action: format!("{ELICITATION} {tool}"),
+            action: format!("{ELICITATION} {}", effect.tool),
             summary: format!(
-                "effect {} ({tool}{on}) once more: its server asks «{said}» and wants {wanted}",
-                effect.id
+                "effect {} ({}{on}) once more: its server asks «{said}» and wants {wanted}",
+                effect.id, effect.tool
             ),
             binding: effect_binding(ctx, &again, (expires, nonce), Some(&question.digest)),
             expires,
@@ -119,18 +182,19 @@ pub(super) async fn ask(ctx: &Ctx, effect: &Effect, question: &Question) -> Resu
         message: question.message.clone(),
         requested: question.schema.clone(),
         digest: question.digest.clone(),
+        retried: Some(effect.id),
     };
     let entry = json!({
         "kind": ELICITATION,
         "case": effect.case,
         "effect": effect.id,
-        "tool": tool,
+        "tool": effect.tool,
         "decision": "approval",
         "rule": 6,
         "why": "a server asked during the call and was declined",
         "question": question.digest,
         "digest": new.approval.digest(),
     });
-    ctx.store.ask_elicitation(&new, &entry, ctx.now()).await?;
-    Ok(())
+    let asked = ctx.store.ask_elicitation(&new, &entry, ctx.now()).await;
+    asked.map(drop)
 }

@@ -7,14 +7,15 @@ mod carry_out;
 mod checks;
 mod dry_run;
 mod elicit;
+mod in_force;
 mod look_up;
 mod propose;
 mod write_back;
 
 pub use again::propose_again;
 pub use binding::close_binding;
-pub use carry_out::{Carried, carry_out, take_stock};
-pub use elicit::{ELICITATION, answers};
+pub use carry_out::{Carried, Lane, carry_out, carry_out_of, take_stock};
+pub use elicit::{ELICITATION, answer_record, answers};
 pub use look_up::{at, verify};
 pub use propose::{Proposal, propose, raise_marker};
 pub use write_back::{Saying, Speaks, Stands, Unsaid, comment, sayings};

@@ -10,7 +10,7 @@ use mcp_clients::config::{WriteBack, WriteBackMode, fill};
 use mcp_clients::mappings::{VerdictWords, word};
 use serde_json::{Map, Value};
 use state::model::{
-    Alert, AlertId, CaseStatus, Effect, EffectDecision, Switch, ToolClass, Verdict,
+    Alert, AlertId, CaseStatus, Effect, EffectDecision, Proof, Switch, ToolClass, Verdict,
 };
 
 use crate::catalogue::Entry;
@@ -230,6 +230,8 @@ async fn nobody_else(ctx: &Ctx, now: &Now, of: (&Alert, &String)) -> Result<(), 
             continue;
         };
         match effect.decision {
+            // What stood so before we came was set by somebody else.
+            EffectDecision::Executed if effect.about.proof == Some(Proof::AlreadySo) => {}
             EffectDecision::Executed => ours = vec![wanted],
             EffectDecision::Unknown | EffectDecision::Started => ours.push(wanted),
             _ => {}
