@@ -94,7 +94,7 @@ e AS (SELECT *, v + 1000 AS ended, v + 1000 + 1000 * (60000 + $draw(7, 40000000)
 SELECT *, later + CASE WHEN way IN ('asked_no', 'asked_silent') THEN 3600000000 ELSE 0 END AS said,
     told AND way IN ('drawn', 'kept', 'asked_no', 'asked_silent') AS closed_by_person FROM e";
 
-const ROWS: [&str; 29] = [
+const ROWS: [&str; 30] = [
     "INSERT INTO cases (id, title, status, outcome, opened, alert_time, updated, attempts, fence, canary)
      SELECT n, 'case of rule ' || rule,
          CASE WHEN way IN ('waiting', 'again_open') THEN 'new' WHEN way IN ('auto', 'asked_yes', 'again') OR closed_by_person THEN 'closed'
@@ -166,11 +166,11 @@ const ROWS: [&str; 29] = [
      SELECT n, 8, later, 'nightdesk', 'answered', 'ended', 'null' FROM plan WHERE way = 'asked_silent'",
     // One of two people has said yes; and some cases that people have were taken over.
     "INSERT INTO approval_votes (approval_id, person, answer, reason, channel, at)
-     SELECT a.id, 'ana', 'approve', '', 'test', ended + 7000000 FROM plan JOIN approvals a ON a.case_id = n
-     WHERE way = 'asked_open' AND $draw(43, 2) = 0",
+     SELECT a.id, 'cy', 'approve', '', 'test', ended + 7000000 FROM plan JOIN approvals a ON a.case_id = n
+     WHERE way IN ('asked_open', 'asked_yes') AND $draw(43, 2) = 0",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
-     SELECT n, 8, ended + 7000000, 'nightdesk', 'answered', 'ana says yes, 1 of 2', 'null' FROM plan
-     WHERE way = 'asked_open' AND $draw(43, 2) = 0",
+     SELECT n, 8, ended + 7000000, 'nightdesk', 'answered', 'cy says yes, 1 of 2', 'null' FROM plan
+     WHERE way IN ('asked_open', 'asked_yes') AND $draw(43, 2) = 0",
     "INSERT INTO takeovers (case_id, by, channel, at) SELECT n, 'bo', 'test', ended + 9000000 FROM plan
      WHERE way = 'kept' AND kind <> 'true_positive' AND NOT canary AND $draw(44, 5) = 0",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)

@@ -95,6 +95,9 @@ pub async fn bind(
         let from = polled.then(|| ctx.now());
         ctx.guard.meters.know_source(&source.name, from);
     }
+    if ctx.config.closing.canary.enabled {
+        ctx.guard.meters.expect_canaries(ctx.now());
+    }
     let looked = Arc::new(Looked {
         ctx: ctx.clone(),
         servers,

@@ -166,7 +166,7 @@ impl Meters {
         r.register("soc_closes", help, g.closes.clone());
         let help = "Alerts nobody could read";
         r.register("soc_dead_letters", help, g.dead_letters.clone());
-        let help = "When the newest canary passed, Unix seconds, 0 when none has";
+        let help = "When the newest canary passed, or the daemon started while none has, Unix seconds, 0 when none is sent";
         let name = "soc_canary_last_success_timestamp_seconds";
         r.register(name, help, g.canary.clone());
         let help = "Whether a switch is on";
@@ -283,6 +283,11 @@ impl Meters {
         self.counted.lost_spans.inc_by(n);
     }
 
+    /// Canaries are sent from `began` on: one that never passes is late from then.
+    pub fn expect_canaries(&self, began: Time) {
+        self.read.canary.set(unix_seconds(began));
+    }
+
     /// Takes over what the store says at `now`.
     pub fn read_store(&self, live: &Live, now: Time) {
         let read = &self.read;
@@ -297,7 +302,9 @@ impl Meters {
         });
         read.oldest.set(age);
         read.approvals.set(live.approvals);
-        read.canary.set(live.canary.map_or(0.0, unix_seconds));
+        if let Some(passed) = live.canary {
+            read.canary.set(unix_seconds(passed));
+        }
         for (by, n) in [("nightdesk", live.closes), ("person", live.confirmed)] {
             raise(&read.closes.get_or_create(&one("by", by)), n);
         }

@@ -63,11 +63,13 @@ impl Store {
         .await?;
         for (name, within) in all {
             know(&mut tx, name, allowed(*within), now).await?;
-            sqlx::query("UPDATE polled_sources SET within = ?2 WHERE source = ?1 AND until IS NULL")
-                .bind(name)
-                .bind(allowed(*within))
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "UPDATE polled_sources SET within = ?2 WHERE source = ?1 AND until IS NULL",
+            )
+            .bind(name)
+            .bind(allowed(*within))
+            .execute(&mut *tx)
+            .await?;
         }
         tx.commit().await?;
         Ok(())

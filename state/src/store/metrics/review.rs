@@ -21,7 +21,8 @@ const SAMPLE: &str = "WITH drawn AS (SELECT DISTINCT d.case_id FROM review_draws
 
 /// Closes that no person touched before, with what they would have cost by hand; a rule or severity without a baseline saves
 /// nothing and is counted apart.
-const SAVED: &str = "SELECT count(*) AS n, count(minutes) AS known, coalesce(sum(minutes), 0.0) AS minutes
+const SAVED: &str =
+    "SELECT count(*) AS n, count(minutes) AS known, coalesce(sum(minutes), 0.0) AS minutes
     FROM cohort WHERE z IS NOT NULL AND NOT coalesce(touched <= z, 0)";
 
 /// People's words on closes that nobody drew: not a random sample. The first close counts: a word of attack opens the case

@@ -57,9 +57,9 @@ pub(crate) fn review(
         "value",
         (hours, known.len() as i64),
     );
-    let first = rows.iter().filter(|r| {
-        r.z1.is_some_and(|z| r.touched.is_none_or(|t| t > z))
-    });
+    let first = rows
+        .iter()
+        .filter(|r| r.z1.is_some_and(|z| r.touched.is_none_or(|t| t > z)));
     let told: Vec<V> = first.filter_map(|r| r.human).collect();
     let overturned = told.iter().filter(|k| against(**k)).count();
     book.share(
@@ -123,7 +123,9 @@ pub(crate) fn approvals(book: &mut Book, all: &[Whole], (since, until): (i64, i6
         // A made-up case is asked about one thing at most, so that its one answer is the answer to it.
         let took: Vec<Option<i64>> = of
             .iter()
-            .filter_map(|(a, (answers, _))| Some(Some(answers.first()? - a.asked.timestamp_micros())))
+            .filter_map(|(a, (answers, _))| {
+                Some(Some(answers.first()? - a.asked.timestamp_micros()))
+            })
             .collect();
         if !took.is_empty() || wanted.is_none() {
             book.spread("approval_latency", at, took);

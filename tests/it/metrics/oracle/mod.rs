@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use agent::config::MetricsConfig;
 use state::model::{
-    Alert, Analyst, Approval, ApprovalState, CaseStatus, Effect, EffectDecision, Severity, Spent, TimelineEvent,
-    TimelineKind, ToolCall, VerdictKind as V, VerdictReason,
+    Alert, Analyst, Approval, ApprovalState, CaseStatus, Effect, EffectDecision, Severity, Spent,
+    TimelineEvent, TimelineKind, ToolCall, VerdictKind as V, VerdictReason,
 };
 use state::store::{CaseFilter, Store, StoredVerdict};
 
