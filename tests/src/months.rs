@@ -94,7 +94,7 @@ e AS (SELECT *, v + 1000 AS ended, v + 1000 + 1000 * (60000 + $draw(7, 40000000)
 SELECT *, later + CASE WHEN way IN ('asked_no', 'asked_silent') THEN 3600000000 ELSE 0 END AS said,
     told AND way IN ('drawn', 'kept', 'asked_no', 'asked_silent') AS closed_by_person FROM e";
 
-const ROWS: [&str; 22] = [
+const ROWS: [&str; 30] = [
     "INSERT INTO cases (id, title, status, outcome, opened, alert_time, updated, attempts, fence, canary)
      SELECT n, 'case of rule ' || rule,
          CASE WHEN way IN ('waiting', 'again_open') THEN 'new' WHEN way IN ('auto', 'asked_yes', 'again') OR closed_by_person THEN 'closed'
@@ -103,17 +103,23 @@ const ROWS: [&str; 22] = [
              WHEN way = 'asked_open' THEN 'awaiting_approval' ELSE 'escalated' END,
          i, c, CASE WHEN way = 'waiting' THEN i WHEN way = 'auto' OR (way IN ('kept', 'drawn', 'asked_open') AND NOT told) THEN ended ELSE said + 5000000 END,
          1, 1, canary FROM plan",
-    // Every seventh case has two alerts; one alert in five says nothing of its events.
+    // Every seventh case has two alerts; one alert in five says nothing of its events, and some were made less than a
+    // millisecond before their only event.
     "INSERT INTO alerts (case_id, joined_fence, source, source_alert_id, mapping, product, rule_id, rule_name, rule_groups, severity, time,
          received, attacks, entities, observables, activities, raw)
      SELECT n, 0, CASE WHEN canary THEN 'nightdesk-canary' ELSE source END, 'a-' || n || '-' || extra, 'plain', 'okta', 'r-' || rule, 'Rule ' || rule,
-         '[]', severity, c + extra * 1000, i + extra * 1000, '[]', '[]', '[]',
-         CASE $draw(11, 5) WHEN 0 THEN '[]' ELSE '[{\"uid\":\"e\",\"time\":\"' || strftime('%Y-%m-%dT%H:%M:%fZ', (c - 1000 * $draw(12, 600000)) / 1e6, 'unixepoch')
+         '[]', severity, c + extra * 1000 - (n % 3 = 0) * 300, i + extra * 1000, '[]', '[]', '[]',
+         CASE $draw(11, 5) WHEN 0 THEN '[]' ELSE '[{\"uid\":\"e\",\"time\":\"' || strftime('%Y-%m-%dT%H:%M:%fZ', (c - 1000 * $draw(12, 600000) * ($draw(41, 4) > 0)) / 1e6, 'unixepoch')
              || '\",\"schema\":\"plain\",\"fields\":{},\"trusted\":[],\"raw\":{}}]' END, '{}'
      FROM plan JOIN (SELECT 0 AS extra UNION SELECT 1) ON extra = 0 OR n % 7 = 0",
     "INSERT INTO case_entities (case_id, kind, role, trust, key, value, joins)
      SELECT n, 'user', 'principal', 'trusted', 'user:' || CASE $draw(13, 3) WHEN 0 THEN 'u' || $draw(14, 50) ELSE 'svc-' || rule END,
          CASE $draw(13, 3) WHEN 0 THEN 'u' || $draw(14, 50) ELSE 'svc-' || rule END, 1 FROM plan",
+    // Somebody else acts in every case, and in no alert of it.
+    "INSERT INTO case_entities (case_id, kind, role, trust, key, value, joins)
+     SELECT n, 'user', 'principal', 'trusted', 'user:zz-bystander', 'zz-bystander', 0 FROM plan",
+    "INSERT INTO mentions (alert_id, part, key, at, actor, place)
+     SELECT a.id, 'user', e.key, a.time, e.key, '' FROM alerts a JOIN case_entities e ON e.case_id = a.case_id AND e.value <> 'zz-bystander'",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data) SELECT n, 1, i, 'nightdesk', 'opened', 'opened', 'null' FROM plan",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
      SELECT n, 2, s, 'nightdesk', 'claimed', 'taken', 'null' FROM plan WHERE way <> 'waiting'",
@@ -152,8 +158,23 @@ const ROWS: [&str; 22] = [
      FROM plan JOIN alerts a ON a.case_id = n WHERE told",
     "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires, answered_by, answered_at)
      SELECT n, 'close', 'close it', 'd', '{}', CASE way WHEN 'asked_yes' THEN 'used' WHEN 'asked_no' THEN 'denied' WHEN 'asked_silent' THEN 'expired' ELSE 'pending' END,
-         ended, ended + 86400000000, CASE WHEN way IN ('asked_yes', 'asked_no') THEN 'ana' END, CASE WHEN way <> 'asked_open' THEN later END
+         ended, CASE WHEN way = 'asked_silent' AND $draw(42, 2) = 0 THEN later - 1000 ELSE ended + 86400000000 END,
+         CASE WHEN way IN ('asked_yes', 'asked_no') THEN 'ana' END, CASE WHEN way <> 'asked_open' THEN later END
      FROM plan WHERE way LIKE 'asked%'",
+    // A question that nobody answered ran out or lapsed; the daemon says so.
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT n, 8, later, 'nightdesk', 'answered', 'ended', 'null' FROM plan WHERE way = 'asked_silent'",
+    // One of two people has said yes; and some cases that people have were taken over.
+    "INSERT INTO approval_votes (approval_id, person, answer, reason, channel, at)
+     SELECT a.id, 'cy', 'approve', '', 'test', ended + 7000000 FROM plan JOIN approvals a ON a.case_id = n
+     WHERE way IN ('asked_open', 'asked_yes') AND $draw(43, 2) = 0",
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT n, 8, ended + 7000000, 'nightdesk', 'answered', 'cy says yes, 1 of 2', 'null' FROM plan
+     WHERE way IN ('asked_open', 'asked_yes') AND $draw(43, 2) = 0",
+    "INSERT INTO takeovers (case_id, by, channel, at) SELECT n, 'bo', 'test', ended + 9000000 FROM plan
+     WHERE way = 'kept' AND kind <> 'true_positive' AND NOT canary AND $draw(44, 5) = 0",
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT case_id, 8, at, by, 'answered', 'taken over by ' || by, '{\"taken_over\":true}' FROM takeovers",
     // True positives: a countermeasure was asked for, some were approved and carried out.
     "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires, answered_by, answered_at)
      SELECT n, 'edr.isolate', 'isolate it', 'd', '{}', CASE $draw(17, 3) WHEN 0 THEN 'denied' WHEN 1 THEN 'used' ELSE 'pending' END, ended, ended + 3600000000,
@@ -165,8 +186,14 @@ const ROWS: [&str; 22] = [
      SELECT n, n, 'edr.isolate', 'destructive', 'h', '{}', 'd', CASE $draw(17, 3) WHEN 0 THEN 'denied' WHEN 1 THEN 'executed' ELSE 'awaiting_approval' END,
          'r', 0, CASE WHEN $draw(19, 5) > 0 THEN 'D3-NI' END, ended FROM plan WHERE kind = 'true_positive' AND way <> 'waiting' AND NOT canary",
     "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
-     SELECT n, 9, ended + 1000 * (2000000 + $draw(20, 900000)), 'nightdesk', 'effect_carried_out', 'done', json_object('effect', n, 'decision', 'executed')
+     SELECT n, 9, ended + 1000 * (2000000 + $draw(20, 900000)), 'nightdesk', 'effect_carried_out', 'done',
+         json_object('effect', n, 'decision', 'executed', 'proof', CASE $draw(45, 3) WHEN 0 THEN 'already_so' ELSE 'requested' END)
      FROM plan WHERE kind = 'true_positive' AND way <> 'waiting' AND NOT canary AND $draw(17, 3) = 1",
+    // What was requested is read back later, or never.
+    "INSERT INTO timeline_events (case_id, seq, at, actor, kind, message, data)
+     SELECT n, 10, ended + 1000 * (3000000 + $draw(46, 900000)), 'nightdesk', 'effect_carried_out', 'read back',
+         json_object('effect', n, 'decision', 'executed', 'proof', 'confirmed')
+     FROM plan WHERE kind = 'true_positive' AND way <> 'waiting' AND NOT canary AND $draw(17, 3) = 1 AND $draw(45, 3) = 1",
     "INSERT INTO case_spent (case_id, tool_calls, turns, tokens_in, tokens_out, usd)
      SELECT n, 2, $draw(21, 6), $draw(22, 9000), $draw(23, 900), $draw(24, 64) / 1024.0 FROM plan WHERE way <> 'waiting'",
     "INSERT INTO tool_calls (case_id, tier, asked_by, tool, class, arguments, outcome, started, millis)

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::daemon::{self, People, Progress, Watch, assemble, pollable, work_until_empty};
 use crate::http::{self, Listening, Servers};
-use crate::pipeline::{Polled, principal};
+use crate::pipeline::{Polled, know_sources, principal};
 use crate::replay::Shadow;
 use crate::report::{AlertFile, AlertResult, CaseFile};
 use crate::telemetry::{Destination, Exporter, Traces};
@@ -91,6 +91,7 @@ async fn reachable(
     servers: Servers,
 ) -> anyhow::Result<(People, Option<Listening>)> {
     let people = People::open(ctx).await.context("[notify]")?;
+    know_sources(ctx).await?;
     let listening = http::bind(ctx, servers, people.routes()).await?;
     Ok((people, listening))
 }

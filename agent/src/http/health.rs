@@ -14,6 +14,7 @@ use mcp_clients::supervise::ServerState;
 use serde::Serialize;
 use state::model::Time;
 use state::store::Store;
+use tokio::sync::OnceCell;
 
 use crate::telemetry::SourceStanding;
 
@@ -36,6 +37,7 @@ pub(super) async fn alive() -> impl IntoResponse {
 /// The store, asked at most once a second however often it is wanted.
 pub(super) struct StoreProbe {
     beat: Beat,
+    first: OnceCell<()>,
     said: Mutex<Option<&'static str>>,
 }
 
@@ -43,24 +45,35 @@ impl StoreProbe {
     pub(super) fn new() -> Self {
         Self {
             beat: Beat::new(FRESH),
+            first: OnceCell::new(),
             said: Mutex::new(Some("it was not asked yet")),
         }
     }
 
     /// What is wrong with it.
     async fn fault(&self, store: &Store) -> Option<&'static str> {
+        // Whoever comes while it is asked for the first time waits for that answer; later ones get the last one.
+        let asked = async {
+            self.beat.is_due();
+            self.ask(store).await;
+        };
+        self.first.get_or_init(|| asked).await;
         if self.beat.is_due() {
-            let fault = match tokio::time::timeout(PATIENCE, store.writable()).await {
-                Ok(Ok(())) => None,
-                Ok(Err(e)) => {
-                    tracing::warn!(error = %e, "the store takes no write");
-                    Some("it takes no write, or its schema is another one; the log has the reason")
-                }
-                Err(_) => Some("it did not answer in time"),
-            };
-            *self.said.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+            self.ask(store).await;
         }
         *self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, store: &Store) {
+        let fault = match tokio::time::timeout(PATIENCE, store.writable()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(e)) => {
+                tracing::warn!(error = %e, "the store takes no write");
+                Some("it takes no write, or its schema is another one; the log has the reason")
+            }
+            Err(_) => Some("it did not answer in time"),
+        };
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 }
 
@@ -111,7 +124,8 @@ struct SourceLine {
     why: Option<String>,
 }
 
-/// 200 when the daemon can work, 503 when it can't; the body says what stands how.
+/// 200 when the daemon can work, 503 when it can't (the store, its schema or the integrity): a server that is down leaves
+/// gaps, and a restart would not mend it; the body says what stands how.
 pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
     let ctx = &looked.ctx;
     let store = Check::of(looked.store.fault(&ctx.store).await);
@@ -144,8 +158,9 @@ pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
         })
         .collect();
     let readiness = Readiness {
-        ready: store.ok && integrity.ok && servers.iter().all(|s| s.state == "ready"),
-        degraded: sources.iter().any(|s| s.state == "degraded"),
+        ready: store.ok && integrity.ok,
+        degraded: sources.iter().any(|s| s.state == "degraded")
+            || servers.iter().any(|s| s.state != "ready"),
         store,
         integrity,
         servers,

@@ -16,7 +16,7 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
-use mcp_clients::sources::Bounded;
+use mcp_clients::sources::{Bounded, Origin};
 use mcp_clients::supervise::ServerStatus;
 use state::model::Time;
 use tokio::net::TcpListener;
@@ -91,7 +91,12 @@ pub async fn bind(
         .with_context(|| format!("[run.http] listen = \"{}\" can't be had", http.listen))?;
     let address = listener.local_addr()?;
     for source in &ctx.config.sources {
-        ctx.guard.meters.know_source(&source.name);
+        let polled = !matches!(source.origin, Origin::Webhook(_));
+        let from = polled.then(|| ctx.now());
+        ctx.guard.meters.know_source(&source.name, from);
+    }
+    if ctx.config.closing.canary.enabled {
+        ctx.guard.meters.expect_canaries(ctx.now());
     }
     let looked = Arc::new(Looked {
         ctx: ctx.clone(),

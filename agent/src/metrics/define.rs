@@ -68,6 +68,8 @@ const NO_HUMAN: &str = "no person called an alert of the period true, benign or 
 const NO_CLOSE: &str = "no alert of the period is closed";
 const NO_REVIEW: &str = "no close drawn for review has a person's word yet";
 const NO_CASE: &str = "no case of the period has ended a run";
+/// Why tokens have no cost.
+pub(super) const NO_PRICE: &str = "no price is configured";
 const NO_SCOPE: &str =
     "no alert of the period is in scope of a service level, or none has been decided yet";
 
@@ -95,7 +97,7 @@ definitions! {
     "verdicts", "verdicts"; Count "alerts" Neither;
         "last word by kind: the daemon's (machine), people's (human), and a person's before the daemon's (final)"; NO_ALERT;
     "ttd", "time to detect"; Spread "seconds" Less;
-        "alert created at its source - earliest event in the alert"; "no alert says when its events happened";
+        "alert created at its source - earliest event in the alert; an event later by less than a millisecond counts as equal"; "no alert says when its events happened";
     "ingest_lag", "ingest lag"; Spread "seconds" Less;
         "alert stored here - alert created at its source"; NO_ALERT;
     "tta_machine", "time to triage"; Spread "seconds" Less;
@@ -107,7 +109,7 @@ definitions! {
     "time_to_decision", "time to decision"; Spread "seconds" Less;
         "first verdict of the daemon - alert created at its source"; "the daemon judged no alert of the period";
     "ttc", "time to contain"; Spread "seconds" Less;
-        "first executed countermeasure - alert created at its source; true positives"; "no true positive of the period was contained through the daemon";
+        "first countermeasure read back as in force (effect confirmed, at that moment) - alert created at its source; true positives. One only requested is missing; one that was already so before the daemon sent anything is no containment by it"; "no true positive of the period was contained through the daemon";
     "ttr", "time to resolve"; Spread "seconds" Less;
         "case closed (the last time) - alert created at its source"; NO_CLOSE;
     "dwell", "dwell time"; Spread "seconds" Less;
@@ -129,13 +131,13 @@ definitions! {
     "machine_noise_rate", "noise (daemon)"; Share "ratio" Neither;
         "as noise_rate, the daemon's verdicts alone"; NO_MACHINE;
     "human_tp_rate", "true positives (people)"; Share "ratio" Neither;
-        "as tp_rate, people's words alone"; NO_HUMAN;
+        "as tp_rate, people's own words alone: words copied by confirming a proposed close are left out"; NO_HUMAN;
     "human_bp_rate", "benign positives (people)"; Share "ratio" Neither;
-        "as bp_rate, people's words alone"; NO_HUMAN;
+        "as bp_rate, people's own words alone"; NO_HUMAN;
     "human_fp_rate", "false positives (people)"; Share "ratio" Neither;
-        "as fp_rate, people's words alone"; NO_HUMAN;
+        "as fp_rate, people's own words alone"; NO_HUMAN;
     "human_noise_rate", "noise (people)"; Share "ratio" Neither;
-        "as noise_rate, people's words alone"; NO_HUMAN;
+        "as noise_rate, people's own words alone"; NO_HUMAN;
     "undetermined_rate", "undetermined"; Share "ratio" Less;
         "closed alerts whose last word is undetermined / closed alerts"; NO_CLOSE;
     "escalation_rate", "handed to people"; Share "ratio" Less;
@@ -157,13 +159,13 @@ definitions! {
     "review_done", "drawn and reviewed"; Share "ratio" More;
         "drawn cases with a person's word / drawn cases"; "no close was drawn for review in the period";
     "close_overturned_unsampled", "overturned outside the sample"; Share "ratio" Less;
-        "alerts closed without a person and not called harmless since / those with a person's word since; not a random sample"; "no person spoke on an alert that was closed without one";
+        "alerts first closed without a person and not called harmless since / those with a person's word since; not a random sample"; "no person spoke on an alert that was closed without one";
     "agreement", "agreement"; Share "ratio" More;
-        "alerts of which the daemon's last verdict and the person's last word are the same / alerts with both"; "no alert of the period has both verdicts";
+        "alerts of which the daemon's last verdict and the person's last word are the same / alerts with both; a word copied by confirming a proposed close is not independent and is left out"; "no alert of the period has both verdicts";
     "kappa", "agreement beyond chance"; Amount "kappa" More;
         "Cohen's kappa over the six verdicts, same alerts as agreement"; "no alert of the period has both verdicts, or chance alone agrees on all";
     "reopen_rate_7d", "worked again within 7 days"; Share "ratio" Less;
-        "alerts whose case was taken up again within 7 days of its first close / alerts whose case was closed"; NO_CLOSE;
+        "alerts whose case was taken up again within 7 days of its first close / those, and alerts whose case was first closed 7 days ago or more"; NO_CLOSE;
     "reopen_rate_30d", "worked again within 30 days"; Share "ratio" Less;
         "the same within 30 days"; NO_CLOSE;
     "sla_breach_rate_tta", "SLA broken: acknowledge"; Share "ratio" Less;
@@ -181,7 +183,9 @@ definitions! {
     "approvals_denied", "denied"; Count "questions" Neither;
         "of these, answered with no"; NO_ALERT;
     "approvals_expired", "expired"; Count "questions" Less;
-        "of these, ended without an answer, which means no"; NO_ALERT;
+        "of these, ran out without an answer, which means no"; NO_ALERT;
+    "approvals_lapsed", "lapsed"; Count "questions" Neither;
+        "of these, ended before they ran out: the case was worked again or taken over"; NO_ALERT;
     "approvals_pending", "pending"; Count "questions" Less;
         "of these, still open"; NO_ALERT;
     "approval_latency", "time to answer"; Spread "seconds" Less;
@@ -189,7 +193,7 @@ definitions! {
     "analyst_hours_saved", "analyst hours saved (estimate)"; Amount "hours" More;
         "(minutes by hand of alerts closed without a person, by the operator's terms - minutes for reviews done) / 60; an estimate"; "nothing was closed without a person, or the terms say no minutes";
     "cost_usd", "model cost"; Amount "usd" Less;
-        "spent on cases whose first alert lies in the period"; NO_CASE;
+        "spent on cases whose first alert lies in the period; tokens without a price are not measured"; NO_CASE;
     "cost_usd_per_alert", "model cost per alert"; Amount "usd" Less;
         "cost_usd / alerts of these cases"; NO_CASE;
     "cost_tokens_in", "tokens read by models"; Amount "tokens" Less;
@@ -211,7 +215,7 @@ definitions! {
     "tool_error_rate", "tool errors"; Share "ratio" Less;
         "calls that failed, timed out, found no server or whose end is unknown / calls sent; cases whose first alert lies in the period"; "no tool was called for the cases of the period";
     "ingest_gap", "minutes without a poll"; Amount "minutes" Less;
-        "minutes of the period in which a polled source, once known, had no successful poll for more than three of its rounds (at least two minutes)"; "no successful poll was recorded before the end of the period; sources that push are not polled";
+        "minutes of the period in which a configured polled source, known since the daemon first started with it, had no successful poll for more than three of its rounds (at least two minutes)"; "no polled source was known before the end of the period; sources that push are not polled";
 }
 
 #[cfg(test)]

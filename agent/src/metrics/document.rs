@@ -240,15 +240,15 @@ pub(super) fn document(
     };
     let not_measured = DEFINITIONS
         .iter()
-        .filter(|d| {
+        .filter_map(|d| {
             let mut of = numbers
                 .iter()
                 .filter(|n| n.metric == d.metric && n.dimension == "all");
-            of.any(|n| n.value.is_none())
-        })
-        .map(|d| Unmeasured {
-            metric: d.metric,
-            why: d.empty,
+            let missing = of.find(|n| n.value.is_none())?;
+            Some(Unmeasured {
+                metric: d.metric,
+                why: missing.not_measured.unwrap_or(d.empty),
+            })
         })
         .collect();
     Report {
@@ -262,7 +262,7 @@ pub(super) fn document(
         rules: survey
             .rules
             .iter()
-            .map(|r| noise::entry(r, stretch.until))
+            .map(|r| noise::entry(r, (survey.known_since, stretch.until)))
             .collect(),
         oldest_open: survey
             .oldest

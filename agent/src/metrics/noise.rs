@@ -17,12 +17,13 @@ const QUIET: TimeDelta = TimeDelta::days(30);
 /// One principal in so many of the harmless alerts is worth an exception.
 const ONE_OF_ALL: f64 = 0.5;
 
-/// The entry of a rule; `end` is the end of the period.
-pub(super) fn entry(rule: &RuleNoise, end: Time) -> RuleEntry {
+/// The entry of a rule; `(since when its true positives could be seen, the end of the period)`. What could not be seen
+/// for that long is not called quiet.
+pub(super) fn entry(rule: &RuleNoise, (known, end): (Option<Time>, Time)) -> RuleEntry {
     let (tp, bp, fp) = rule.kinds;
     let decided = tp + bp + fp;
     let lower = wilson(bp + fp, decided).map(|(low, _)| low);
-    let quiet = rule.last_tp.is_none_or(|at| at < end - QUIET);
+    let quiet = rule.last_tp.or(known).is_some_and(|at| at < end - QUIET);
     let loud = rule.volume >= VOLUME && lower.is_some_and(|low| low >= LOWER);
     let silent = rule.volume >= QUIET_VOLUME && quiet;
     let mut why = Vec::new();
@@ -35,9 +36,14 @@ pub(super) fn entry(rule: &RuleNoise, end: Time) -> RuleEntry {
         ));
     }
     if silent {
-        why.push(match rule.last_tp {
-            Some(at) => format!("the last true positive was on {}", at.format("%Y-%m-%d")),
-            None => "no true positive in a year".to_owned(),
+        why.extend(match (rule.last_tp, known) {
+            (Some(at), _) => Some(format!(
+                "the last true positive was on {}",
+                at.format("%Y-%m-%d")
+            )),
+            (None, known) => {
+                known.map(|at| format!("no true positive since {}", at.format("%Y-%m-%d")))
+            }
         });
     }
     let noisy = loud || silent;

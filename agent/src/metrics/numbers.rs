@@ -3,7 +3,7 @@
 use serde::Serialize;
 use state::store::metrics::{Key, Spread, Survey};
 
-use super::define::{DEFINITIONS, Definition, Kind};
+use super::define::{DEFINITIONS, Definition, Kind, NO_PRICE};
 use super::stats::{SMALL, agreement, float, ratio, wilson};
 
 /// One number of a report.
@@ -153,13 +153,11 @@ fn durations(key: &Key, spread: &Spread, of: &Definition, all: &mut Vec<Number>)
 fn amounts(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
     let start = all.len();
     for amount in survey.amounts.iter().filter(|a| a.key.metric == of.metric) {
-        all.push(Number::new(
-            &amount.key,
-            "value",
-            of.unit,
-            amount.sum,
-            amount.n,
-        ));
+        let mut number = Number::new(&amount.key, "value", of.unit, amount.sum, amount.n);
+        if of.unit == "usd" && amount.sum.is_none() && amount.n > 0 {
+            number.not_measured = Some(NO_PRICE);
+        }
+        all.push(number);
     }
     if of.metric == "kappa" {
         let (_, n, kappa) = agreement(&survey.pairs);

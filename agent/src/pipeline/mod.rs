@@ -18,7 +18,7 @@ pub use intake::{intake, principal, title};
 pub use investigate::investigate;
 pub use judge::{Judgement, Led, echo, judge, leave, tell_echoes};
 pub use plan::plan;
-pub use poll::{Polled, accept, poll};
+pub use poll::{Polled, accept, know_sources, poll};
 pub use record::{give_up, record};
 pub use storm::{Bout, MOST_LEADS, bouts, covers};
 pub use tell::{tell, tell_some};

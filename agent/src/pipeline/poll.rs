@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use mcp_clients::mappings::Rejected;
-use mcp_clients::sources::AlertSource;
+use mcp_clients::sources::{AlertSource, Origin};
 use serde_json::Value;
 use state::model::{Cursor, NewAlert};
 use state::store::{DeadLetter, Received};
@@ -45,6 +45,19 @@ pub async fn poll(ctx: &Ctx, source: &mut dyn AlertSource) -> anyhow::Result<Pol
         .polled(&name, patience(ctx, &name), ctx.now())
         .await?;
     Ok(Polled { more, ..received.1 })
+}
+
+/// Notes which polled sources are configured: one that never answers is silent from now on.
+///
+/// # Errors
+/// When the store fails.
+pub async fn know_sources(ctx: &Ctx) -> anyhow::Result<()> {
+    let polled = ctx.config.sources.iter();
+    let polled = polled.filter(|s| !matches!(s.origin, Origin::Webhook(_)));
+    let known = polled.map(|s| (s.name.clone(), patience(ctx, &s.name)));
+    let known: Vec<_> = known.collect();
+    let noted = ctx.store.know_sources(&known, ctx.now()).await;
+    noted.context("the configured sources could not be noted")
 }
 
 /// How long a source may go without a successful poll before the metrics call it a gap: three of its rounds, at least two

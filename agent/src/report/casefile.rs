@@ -31,6 +31,8 @@ pub struct AlertFile {
 pub struct CaseFile {
     /// The case.
     pub case: Case,
+    /// Who has taken it over; none while it is nobody's.
+    pub owner: Option<String>,
     /// Its alerts, in order of time.
     pub alerts: Vec<AlertFile>,
     /// Who and what is involved.
@@ -80,6 +82,7 @@ impl CaseFile {
         alerts.sort_by_key(|a| (a.alert.time, a.alert.id));
         let mut file = Self {
             case,
+            owner: store.owner_of(id).await?,
             alerts,
             entities: store.entities_of(id).await?,
             evidence,

@@ -1,7 +1,7 @@
-//! Who has put their name under a case: people's words after the daemon's last verdict; what they said is on the timeline.
+//! Who has put their name under a case: a person's verdict on every alert, or a yes to its close; a click is no signature.
 
 use serde::Serialize;
-use state::model::{Time, TimelineKind};
+use state::model::{Analyst, ApprovalState, Time, TimelineEvent, TimelineKind};
 
 use super::casefile::CaseFile;
 
@@ -16,7 +16,8 @@ pub struct Signature {
     pub what: String,
 }
 
-/// People's words on a case, in order. A verdict that the daemon gives later takes them back: it was not signed.
+/// Who signed, in order: with a person's verdict in force on every alert those who gave one, and whoever said yes to the
+/// close. A verdict that the daemon gives later takes them back: it was not signed.
 #[must_use]
 pub fn signatures(file: &CaseFile) -> Vec<Signature> {
     use TimelineKind as K;
@@ -25,11 +26,26 @@ pub fn signatures(file: &CaseFile) -> Vec<Signature> {
         .timeline
         .iter()
         .rposition(|e| e.kind == K::VerdictGiven && ours(&e.actor));
+    let judged = !file.alerts.is_empty()
+        && file.alerts.iter().all(|a| {
+            let verdict = a.verdict.as_ref();
+            verdict.is_some_and(|v| v.provenance.analyst == Analyst::Human)
+        });
+    // The answer that closed the case stands right before its `closed`, at the same moment.
+    let closed = |e: &TimelineEvent| {
+        let mut yes = file.approvals.iter().filter(|a| {
+            a.action == "close"
+                && a.state == ApprovalState::Used
+                && a.answered_by.as_deref() == Some(&*e.actor)
+        });
+        let mut turns = file.timeline.iter();
+        yes.next().is_some() && turns.any(|t| t.kind == K::Closed && t.at == e.at)
+    };
     file.timeline
         .iter()
         .skip(given.map_or(0, |at| at + 1))
-        .filter(|e| !ours(&e.actor))
-        .filter(|e| matches!(e.kind, K::VerdictGiven | K::Answered | K::Closed))
+        .filter(|e| !ours(&e.actor) && e.kind == K::Answered)
+        .filter(|e| judged && e.data["verdict"].is_string() || closed(e))
         .map(|e| Signature {
             by: e.actor.clone(),
             at: e.at,

@@ -92,32 +92,44 @@ where
     }
 }
 
+/// Names of a line that an event's own field of that name does not take.
+const OURS: [&str; 3] = ["timestamp", "level", "target"];
+
 /// The fields of an event, laid flat.
 struct Line<'l>(&'l mut Map<String, Value>);
 
+impl Line<'_> {
+    fn put(&mut self, field: &Field, value: Value) {
+        let name = match field.name() {
+            name if OURS.contains(&name) => format!("field.{name}"),
+            name => name.to_owned(),
+        };
+        self.0.insert(name, value);
+    }
+}
+
 impl Visit for Line<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name().to_owned(), json!(value));
+        self.put(field, json!(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().to_owned(), json!(value));
+        self.put(field, json!(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().to_owned(), json!(value));
+        self.put(field, json!(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().to_owned(), json!(value));
+        self.put(field, json!(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), json!(value));
+        self.put(field, json!(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0
-            .insert(field.name().to_owned(), json!(format!("{value:?}")));
+        self.put(field, json!(format!("{value:?}")));
     }
 }

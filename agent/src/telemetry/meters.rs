@@ -129,7 +129,7 @@ impl Meters {
         r.register("soc_build", "The program", build);
         let help = "Alerts stored for the first time";
         r.register("soc_alerts_ingested", help, c.ingested.clone());
-        let help = "When the source last answered a poll, Unix seconds";
+        let help = "When the source last answered a poll, or the daemon started, Unix seconds";
         let name = "soc_poll_last_success_timestamp_seconds";
         r.register(name, help, c.polled.clone());
         let help = "Polls that failed";
@@ -166,7 +166,7 @@ impl Meters {
         r.register("soc_closes", help, g.closes.clone());
         let help = "Alerts nobody could read";
         r.register("soc_dead_letters", help, g.dead_letters.clone());
-        let help = "When the newest canary passed, Unix seconds, 0 when none has";
+        let help = "When the newest canary passed, or the daemon started while none has, Unix seconds, 0 when none is sent";
         let name = "soc_canary_last_success_timestamp_seconds";
         r.register(name, help, g.canary.clone());
         let help = "Whether a switch is on";
@@ -175,14 +175,20 @@ impl Meters {
         r.register("soc_integrity_ok", help, g.integrity.clone());
     }
 
-    /// A configured source is there, though it may never have been asked yet.
-    pub fn know_source(&self, source: &str) {
+    /// A configured source is there, though it may never have been asked yet. One that is polled counts as
+    /// silent from that time on: without a series no alert rule could see that it never answered.
+    pub fn know_source(&self, source: &str, polled_from: Option<Time>) {
         let label = one("source", source);
         drop(self.counted.ingested.get_or_create(&label));
         drop(self.counted.poll_failures.get_or_create(&label));
-        self.sources(|all| {
-            all.entry(source.to_owned()).or_default();
+        let new = self.sources(|all| {
+            let standing = all.entry(source.to_owned()).or_default();
+            standing.success.is_none()
         });
+        if let Some(began) = polled_from.filter(|_| new) {
+            let began = unix_seconds(began);
+            self.counted.polled.get_or_create(&label).set(began);
+        }
     }
 
     /// A source answered, or sent, at `now`; so many of its alerts were new.
@@ -277,6 +283,11 @@ impl Meters {
         self.counted.lost_spans.inc_by(n);
     }
 
+    /// Canaries are sent from `began` on: one that never passes is late from then.
+    pub fn expect_canaries(&self, began: Time) {
+        self.read.canary.set(unix_seconds(began));
+    }
+
     /// Takes over what the store says at `now`.
     pub fn read_store(&self, live: &Live, now: Time) {
         let read = &self.read;
@@ -291,7 +302,9 @@ impl Meters {
         });
         read.oldest.set(age);
         read.approvals.set(live.approvals);
-        read.canary.set(live.canary.map_or(0.0, unix_seconds));
+        if let Some(passed) = live.canary {
+            read.canary.set(unix_seconds(passed));
+        }
         for (by, n) in [("nightdesk", live.closes), ("person", live.confirmed)] {
             raise(&read.closes.get_or_create(&one("by", by)), n);
         }

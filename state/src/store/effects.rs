@@ -146,7 +146,7 @@ impl Store {
         };
         let message = format!("effect {}: {word}: {}", end.effect, end.reason);
         let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
-            .with(json!({"effect": end.effect, "decision": end.decision}));
+            .with(json!({"effect": end.effect, "decision": end.decision, "proof": end.proof}));
         timeline::append(&mut tx, case, &event).await?;
         if matches!(
             end.decision,

@@ -50,9 +50,12 @@ impl Store {
                  + (SELECT count(*) FROM cases c CROSS JOIN alerts a ON a.case_id = c.id
                     WHERE c.status IN ('new', 'triaging') AND c.canary = 0) AS alerts,
                  (SELECT min(opened) FROM cases WHERE status IN ('new', 'triaging') AND canary = 0) AS oldest,
-                 (SELECT count(*) FROM approvals WHERE state = 'pending') AS approvals,
-                 (SELECT count(*) FROM unattended_closes) AS closes,
-                 (SELECT count(*) FROM approvals WHERE state = 'used' AND action = 'close') AS confirmed,
+                 (SELECT count(*) FROM approvals p JOIN cases c ON c.id = p.case_id
+                  WHERE p.state = 'pending' AND c.canary = 0) AS approvals,
+                 (SELECT count(*) FROM unattended_closes u JOIN cases c ON c.id = u.case_id
+                  WHERE c.canary = 0) AS closes,
+                 (SELECT count(*) FROM approvals p JOIN cases c ON c.id = p.case_id
+                  WHERE p.state = 'used' AND p.action = 'close' AND c.canary = 0) AS confirmed,
                  (SELECT max(judged) FROM (SELECT judged FROM canary_runs WHERE state = 'escalated'
                                            ORDER BY id DESC LIMIT 1)) AS canary",
         )

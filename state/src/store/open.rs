@@ -54,6 +54,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "metrics",
         include_str!("../../migrations/0009_metrics.sql"),
     ),
+    (
+        10,
+        "sources",
+        include_str!("../../migrations/0010_sources.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

@@ -233,7 +233,11 @@ fn rule_equal(entry: &RuleEntry, of: &[&Row], last: Option<i64>, stretch: &Stret
     });
     assert!(near(entry.noise_lower, low), "{rule}: {low:?}");
     let month = (stretch.until - TimeDelta::days(30)).timestamp_micros();
-    let quiet = last.is_none_or(|t| t < month);
+    // Nothing is known of the time before the first alert came.
+    let first = at("2026-10-10T01:00:00Z").timestamp_micros();
+    let quiet = last.unwrap_or(first) < month;
+    let told = entry.evidence.join("; ");
+    assert!(!told.contains("in a year"), "{told}");
     (of.len() >= 10 && low >= Some(0.9)) || (of.len() >= 20 && quiet)
 }
 
@@ -294,6 +298,33 @@ async fn an_empty_store_measures_nothing_and_says_so() {
     }
     assert!(made.not_measured.len() > 40, "{}", made.not_measured.len());
     assert_eq!(made.rules, []);
+}
+
+/// A source that never answered is silent since it was known, one that was taken out until then, and a quick start is none.
+async fn configured(week: &Stretch) {
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    let within = TimeDelta::hours(4);
+    let after = |hours| week.since + TimeDelta::hours(hours);
+    let known = |names: &[&str]| -> Vec<(String, TimeDelta)> {
+        names.iter().map(|n| ((*n).to_owned(), within)).collect()
+    };
+    let first = known(&["mute", "gone", "live"]);
+    store.know_sources(&first, after(10)).await.unwrap();
+    store.polled("gone", within, after(11)).await.unwrap();
+    for k in 0..80 {
+        let t = after(11 + 2 * k);
+        store.polled("live", within, t).await.unwrap();
+    }
+    let later = known(&["mute", "live"]);
+    store.know_sources(&later, after(30)).await.unwrap();
+    let made = report(&store, &config(), week, week.until).await.unwrap();
+    let of = |source: &str| {
+        let entry = made.ingest_gaps.iter().find(|g| g.source == source);
+        entry.map(|g| (g.minutes / 60.0, g.gaps)).unwrap()
+    };
+    assert_eq!(of("mute"), (158.0, 1));
+    assert_eq!(of("gone"), (19.0, 1));
+    assert_eq!(of("live"), (0.0, 0));
 }
 
 #[tokio::test]
@@ -361,6 +392,7 @@ async fn gaps_are_what_lies_between_polls() {
             made.warnings
         );
     }
+    configured(&week).await;
     // Another week, before either was known.
     let before = report(&store, &config(), &week.before(9), as_of)
         .await

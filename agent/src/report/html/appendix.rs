@@ -29,13 +29,17 @@ pub(super) fn runs(file: &CaseFile) -> Section {
         .into()
     });
     let spent = &file.spent;
+    let unpriced = spent.usd <= 0.0 && spent.tokens_in + spent.tokens_out > 0;
+    let money = match unpriced {
+        true => "cost not measured: no price is configured".to_owned(),
+        false => format!("{:.2} USD", spent.usd),
+    };
     let cost = format!(
-        "{} tool calls, {} model turns, {} tokens in, {} out, {:.2} USD, {:.1} s of work.",
+        "{} tool calls, {} model turns, {} tokens in, {} out, {money}, {:.1} s of work.",
         spent.tool_calls,
         spent.turns,
         spent.tokens_in,
         spent.tokens_out,
-        spent.usd,
         file.seconds()
     );
     let calls = file.calls.iter().take(MOST).map(|c| {

@@ -94,7 +94,7 @@ fn header(file: &CaseFile) -> Vec<Fact> {
         .max_by_key(|s| s.id())
         .unwrap_or(Severity::Unknown);
     let outcome = case.outcome.map_or("not decided", |o| o.as_str());
-    let owner = signatures(file).last().map(|s| s.by.clone());
+    let owner = file.owner.clone();
     let fact = |name, value| Fact { name, value };
     vec![
         fact("Case", Said::ours(case.id.to_string())),

@@ -87,7 +87,7 @@ pub(super) fn notifications(file: &CaseFile) -> Section {
         Block::text(Said::ours(opened)),
         Block::list(
             words.collect(),
-            "No person has said anything on this case since the last verdict.",
+            "No person has judged every alert of this case, or approved its close, since the last verdict.",
         ),
     ];
     section("notifications", "Notifications and legal clocks", blocks)

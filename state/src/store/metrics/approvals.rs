@@ -9,7 +9,8 @@ use super::{Key, Period, Survey, Tally, spread, spread_sql};
 const COUNTS: &str = "SELECT CASE p.action WHEN 'close' THEN 'close' ELSE 'effect' END AS value, count(*) AS requested,
         count(*) FILTER (WHERE p.state IN ('approved', 'used') OR (p.state = 'expired' AND p.answered_by IS NOT NULL)) AS approved,
         count(*) FILTER (WHERE p.state = 'denied') AS denied,
-        count(*) FILTER (WHERE p.state = 'expired' AND p.answered_by IS NULL) AS expired,
+        count(*) FILTER (WHERE p.state = 'expired' AND p.answered_by IS NULL AND p.answered_at >= p.expires) AS expired,
+        count(*) FILTER (WHERE p.state = 'expired' AND p.answered_by IS NULL AND p.answered_at < p.expires) AS lapsed,
         count(*) FILTER (WHERE p.state = 'pending') AS pending
     FROM approvals p JOIN cases c ON c.id = p.case_id
     WHERE p.asked >= ?1 AND p.asked < ?2 AND c.canary = 0 GROUP BY value ORDER BY value";
@@ -30,7 +31,14 @@ const LATENCIES: [&str; 2] = [
     ),
 ];
 
-const STATES: [&str; 5] = ["requested", "approved", "denied", "expired", "pending"];
+const STATES: [&str; 6] = [
+    "requested",
+    "approved",
+    "denied",
+    "expired",
+    "lapsed",
+    "pending",
+];
 
 pub(super) async fn measure(
     db: &mut SqliteConnection,

@@ -9,12 +9,16 @@ use super::super::rows::{json as text, micros};
 use super::{Period, Terms};
 use crate::model::CANARY_SOURCE;
 
-/// What people did, by case: answers to questions and words on alerts. Whatever else a person can do to a case (take it
-/// over, for one) belongs here, as one more part of the union, and counts everywhere from then on.
+/// What people did, by case: answers to questions, votes on them, words on alerts, and taking a case over. Whatever else a
+/// person can do to a case belongs here, as one more part of the union, and counts everywhere from then on.
 const HUMAN_ACTIONS: &str = "INSERT INTO touches (case_id, at)
     SELECT case_id, answered_at FROM approvals WHERE answered_by IS NOT NULL AND answered_at >= ?1
     UNION ALL
-    SELECT a.case_id, f.at FROM feedback f JOIN alerts a ON a.id = f.alert_id WHERE f.at >= ?1 AND a.case_id IS NOT NULL";
+    SELECT a.case_id, f.at FROM feedback f JOIN alerts a ON a.id = f.alert_id WHERE f.at >= ?1 AND a.case_id IS NOT NULL
+    UNION ALL
+    SELECT p.case_id, v.at FROM approval_votes v JOIN approvals p ON p.id = v.approval_id WHERE v.at >= ?1
+    UNION ALL
+    SELECT case_id, at FROM takeovers WHERE at >= ?1";
 
 const TABLES: [&str; 5] = [
     "CREATE TEMP TABLE touches (case_id INTEGER NOT NULL, at INTEGER NOT NULL)",
@@ -22,14 +26,15 @@ const TABLES: [&str; 5] = [
     "CREATE TEMP TABLE rule_minutes (rule TEXT PRIMARY KEY, minutes REAL) WITHOUT ROWID",
     "CREATE TEMP TABLE clocks (alert INTEGER PRIMARY KEY, case_id INTEGER, source TEXT, rule TEXT, title TEXT, severity TEXT,
          e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, xe INTEGER, xa INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
-         machine INTEGER, human TEXT)",
+         machine INTEGER, human TEXT, copied INTEGER)",
     "CREATE TEMP TABLE cohort (alert INTEGER PRIMARY KEY, case_id INTEGER, source TEXT, rule TEXT, title TEXT, severity TEXT,
          e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, x INTEGER, asked INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
-         h INTEGER, touched INTEGER, r INTEGER, machine TEXT, tier INTEGER, reason TEXT, human TEXT, final TEXT,
-         minutes REAL)",
+         h INTEGER, touched INTEGER, r INTEGER, machine TEXT, tier INTEGER, reason TEXT, human TEXT, own TEXT,
+         final TEXT, minutes REAL)",
 ];
 
-/// Clock points that stand in the store as they are. A turn of a case counts for an alert from when it came.
+/// Clock points that stand in the store as they are. A turn of a case counts for an alert from when it came. A word that
+/// was given with the yes to a proposed close, by the same person at the same moment, is a copy of the daemon's verdict.
 const CLOCKS: &str = "INSERT INTO clocks
     SELECT a.id, a.case_id, a.source, a.rule_id, a.rule_name, a.severity,
         (SELECT min(CAST(round(unixepoch(j.value ->> '$.time', 'subsec') * 1000) AS INTEGER) * 1000)
@@ -45,7 +50,7 @@ const CLOCKS: &str = "INSERT INTO clocks
              AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
         (SELECT min(t.at) FROM timeline_events t JOIN effects e ON e.id = t.data ->> '$.effect'
          WHERE t.case_id = a.case_id AND t.kind = 'effect_carried_out' AND t.at >= a.received
-             AND t.data ->> '$.decision' = 'executed' AND e.d3fend IS NOT NULL
+             AND t.data ->> '$.decision' = 'executed' AND t.data ->> '$.proof' = 'confirmed' AND e.d3fend IS NOT NULL
              AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
         CASE WHEN c.status = 'closed' THEN
             (SELECT max(t.at) FROM timeline_events t WHERE t.case_id = a.case_id AND t.kind = 'closed' AND t.at >= a.received
@@ -53,8 +58,12 @@ const CLOCKS: &str = "INSERT INTO clocks
         (SELECT min(t.at) FROM timeline_events t WHERE t.case_id = a.case_id AND t.kind = 'closed' AND t.at >= a.received
              AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
         (SELECT max(v.id) FROM verdicts v WHERE v.alert_id = a.id AND v.provenance ->> '$.analyst' <> 'human'),
-        (SELECT f.kind FROM feedback f WHERE f.alert_id = a.id AND f.superseded = 0)
+        f.kind,
+        EXISTS (SELECT 1 FROM approvals p WHERE p.action = 'close' AND p.state = 'used'
+             AND p.answered_by = f.given_by AND p.answered_at = f.at
+             AND p.case_id IN (SELECT a.case_id UNION SELECT s.from_case FROM splits s WHERE s.to_case = a.case_id))
     FROM alerts a LEFT JOIN cases c ON c.id = a.case_id
+    LEFT JOIN feedback f ON f.alert_id = a.id AND f.superseded = 0
     WHERE a.time >= ?1 AND a.time < ?2 AND a.source <> ?3 AND coalesce(c.canary, 0) = 0";
 
 /// Clock points that follow from others, the verdicts, and what the alert would cost by hand.
@@ -66,7 +75,7 @@ const COHORT: &str = "INSERT INTO cohort
         CASE WHEN q.z1 IS NOT NULL THEN
             (SELECT min(t.at) FROM timeline_events t WHERE t.case_id = q.case_id AND t.kind = 'claimed' AND t.at > q.z1
                  AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')) END,
-        m.kind, m.tier, m.reason, q.human, coalesce(q.human, m.kind), coalesce(r.minutes, s.minutes)
+        m.kind, m.tier, m.reason, q.human, CASE WHEN NOT q.copied THEN q.human END, coalesce(q.human, m.kind), coalesce(r.minutes, s.minutes)
     FROM (SELECT *, min(coalesce(xe, xa), coalesce(xa, xe)) AS x FROM clocks) q
     LEFT JOIN verdicts m ON m.id = q.machine
     LEFT JOIN terms s ON s.severity = q.severity

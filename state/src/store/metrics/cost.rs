@@ -6,10 +6,10 @@ use super::super::Result;
 use super::super::rows::{Fields, micros};
 use super::{Amount, Key, Period, Share, Survey, key};
 
-/// A case belongs to the period of its first alert, whatever joined later.
+/// A case belongs to the period of its first alert, whatever joined later. Tokens that cost nothing have no price.
 const SPENT: &str = "SELECT count(*) AS n, CAST(sum(s.tool_calls) AS REAL) AS tool_calls,
         CAST(sum(s.turns) AS REAL) AS model_turns, CAST(sum(s.tokens_in) AS REAL) AS tokens_in,
-        CAST(sum(s.tokens_out) AS REAL) AS tokens_out, CAST(sum(s.usd) AS REAL) AS usd,
+        CAST(sum(s.tokens_out) AS REAL) AS tokens_out, CAST(CASE WHEN sum(s.usd) = 0 AND sum(s.tokens_in + s.tokens_out) > 0 THEN NULL ELSE sum(s.usd) END AS REAL) AS usd,
         CAST((SELECT count(*) FROM alerts a JOIN cases d ON d.id = a.case_id
               WHERE d.alert_time >= ?1 AND d.alert_time < ?2 AND d.canary = 0) AS REAL) AS alerts
     FROM cases c JOIN case_spent s ON s.case_id = c.id WHERE c.alert_time >= ?1 AND c.alert_time < ?2 AND c.canary = 0";

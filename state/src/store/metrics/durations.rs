@@ -8,7 +8,12 @@ use super::{Survey, spread, spread_sql};
 
 /// Every distribution: the rows are group and duration. What is not in scope has no row; what has no end yet is null.
 const SPREADS: [&str; 17] = [
-    spread_sql!("ttd", "all", "SELECT '' AS g, c - e AS d FROM cohort"),
+    // Times inside an alert are read to the millisecond: an event later by less is no later.
+    spread_sql!(
+        "ttd",
+        "all",
+        "SELECT '' AS g, CASE WHEN e > c AND e - c < 1000 THEN 0 ELSE c - e END AS d FROM cohort"
+    ),
     spread_sql!(
         "ingest_lag",
         "all",

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::SqliteConnection;
 
-use super::super::rows::{Fields, micros};
+use super::super::rows::{Fields, json, micros};
 use super::super::{Result, Store};
 use super::{Period, Survey};
 use crate::model::Time;
@@ -26,25 +26,62 @@ pub struct PollGap {
     pub gaps: i64,
 }
 
-/// Between two stretches there is a gap; after the last one only when it is longer than that source may take. Before its
-/// first poll a source is not known.
-const GAPS: &str = "WITH known AS (SELECT source, min(since) AS born FROM poll_spans GROUP BY source),
-    edges AS (SELECT source, until AS gone,
-            coalesce(lead(since) OVER (PARTITION BY source ORDER BY since, id), CASE WHEN until + within < ?2 THEN ?2 END) AS back
-        FROM poll_spans),
-    cut AS (SELECT e.source, max(0, min(e.back, ?2) - max(e.gone, ?1)) AS gap FROM edges e WHERE e.back > ?1 AND e.gone < ?2)
-    SELECT k.source, max(0, ?2 - max(k.born, ?1)) / 6e7 AS total, coalesce(sum(c.gap), 0) / 6e7 AS minutes,
-        coalesce(max(c.gap), 0) / 6e7 AS longest, count(c.gap) FILTER (WHERE c.gap > 0) AS gaps
-    FROM known k LEFT JOIN cut c ON c.source = k.source WHERE k.born < ?2 GROUP BY k.source ORDER BY k.source";
+/// While a source is configured there is a gap before its first stretch, between two, and after the last one, when it is
+/// longer than the source may take. One that never answered is a gap as a whole.
+const GAPS: &str = "WITH known AS (SELECT source, max(since, ?1) AS born, min(coalesce(until, ?2), ?2) AS gone, since, until, within
+        FROM polled_sources WHERE since < ?2 AND coalesce(until, ?2) > ?1),
+    edges AS (SELECT source, until AS gone, within,
+            coalesce(lead(since) OVER (PARTITION BY source ORDER BY since, id), ?2) AS back FROM poll_spans
+        UNION ALL
+        SELECT source, 0, NULL, min(since) FROM poll_spans GROUP BY source
+        UNION ALL
+        SELECT DISTINCT source, 0, NULL, ?2 FROM polled_sources WHERE source NOT IN (SELECT source FROM poll_spans)),
+    cut AS (SELECT k.source, min(e.back, k.gone) - max(e.gone, k.born) AS gap FROM known k JOIN edges e ON e.source = k.source
+        WHERE min(e.back, k.gone) > max(e.gone, k.born)
+            AND min(e.back, coalesce(k.until, e.back)) - max(e.gone, k.since) > coalesce(e.within, k.within)),
+    summed AS (SELECT source, sum(gap) AS gap, max(gap) AS longest, count(*) AS gaps FROM cut GROUP BY source)
+    SELECT k.source, sum(k.gone - k.born) / 6e7 AS total, coalesce(s.gap, 0) / 6e7 AS minutes,
+        coalesce(s.longest, 0) / 6e7 AS longest, coalesce(s.gaps, 0) AS gaps
+    FROM known k LEFT JOIN summed s ON s.source = k.source GROUP BY k.source ORDER BY k.source";
 
 impl Store {
+    /// Notes which sources are configured to be polled, each with how long it may go without: from the first time on it is
+    /// known, until a time it is not configured any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn know_sources(&self, all: &[(String, TimeDelta)], now: Time) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        sqlx::query(
+            "UPDATE polled_sources SET until = max(since, ?2)
+             WHERE until IS NULL AND source NOT IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(json(&names)?)
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        for (name, within) in all {
+            know(&mut tx, name, allowed(*within), now).await?;
+            sqlx::query(
+                "UPDATE polled_sources SET within = ?2 WHERE source = ?1 AND until IS NULL",
+            )
+            .bind(name)
+            .bind(allowed(*within))
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Notes a successful poll. It lengthens the stretch of the source when it comes `within` of the last one, and begins a
     /// new stretch otherwise.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn polled(&self, source: &str, within: TimeDelta, now: Time) -> Result<()> {
-        let within = within.num_microseconds().unwrap_or(i64::MAX / 4).max(1);
+        let within = allowed(within);
         let mut tx = self.begin().await?;
         let longer = sqlx::query(
             "UPDATE poll_spans SET until = max(until, ?2), within = ?3
@@ -64,6 +101,7 @@ impl Store {
             .bind(within)
             .execute(&mut *tx)
             .await?;
+            know(&mut tx, source, within, now).await?;
             sqlx::query("DELETE FROM poll_spans WHERE until < ?1")
                 .bind(micros(now - KEPT))
                 .execute(&mut *tx)
@@ -72,6 +110,24 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+fn allowed(within: TimeDelta) -> i64 {
+    within.num_microseconds().unwrap_or(i64::MAX / 4).max(1)
+}
+
+/// From now on the source is known, if it is not yet.
+async fn know(db: &mut SqliteConnection, source: &str, within: i64, now: Time) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO polled_sources (source, since, within)
+         SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM polled_sources WHERE source = ?1 AND until IS NULL)",
+    )
+    .bind(source)
+    .bind(micros(now))
+    .bind(within)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn measure(

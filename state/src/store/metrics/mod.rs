@@ -160,6 +160,8 @@ pub struct Survey {
     pub pairs: Vec<Pair>,
     /// Rules, the noisiest first; at most 500.
     pub rules: Vec<RuleNoise>,
+    /// How far back the rules' true positives could be seen: the first alert ever received, at most a year.
+    pub known_since: Option<Time>,
     /// The oldest open cases at the end of the period.
     pub oldest: Vec<OpenCase>,
     /// Time without a successful poll, by source.

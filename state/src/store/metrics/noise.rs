@@ -60,11 +60,11 @@ const RULES: &str = "WITH
     LEFT JOIN l ON l.source = t.source AND l.rule_id = t.rule
     ORDER BY t.bp + t.fp DESC, t.volume DESC, t.source, t.rule LIMIT ?3";
 
-/// The principal of most harmless alerts of a rule.
-const PRINCIPAL: &str = "SELECT max(e.value) AS value, count(DISTINCT o.alert) AS n FROM cohort o
-    JOIN case_entities e ON e.case_id = o.case_id AND e.role = 'principal' AND e.trust <> 'untrusted'
+/// The principal of most harmless alerts of a rule: whom the alerts themselves name, not whoever else is in their cases.
+const PRINCIPAL: &str = "SELECT substr(m.key, instr(m.key, ':') + 1) AS value, count(DISTINCT o.alert) AS n FROM cohort o
+    JOIN mentions m ON m.alert_id = o.alert AND m.part = 'user'
     WHERE o.source = ?1 AND o.rule = ?2 AND o.final IN ('benign_positive', 'false_positive')
-    GROUP BY e.key ORDER BY n DESC, e.key LIMIT 1";
+    GROUP BY m.key ORDER BY n DESC, m.key LIMIT 1";
 
 /// Rules of this many harmless alerts or more are asked for their principal.
 const WORTH_ASKING: i64 = 5;
@@ -85,6 +85,11 @@ pub(super) async fn measure(
     for row in &found {
         survey.rules.push(rule(&Fields::new("metrics", row))?);
     }
+    let first = sqlx::query("SELECT received FROM alerts ORDER BY id LIMIT 1")
+        .fetch_optional(&mut *db)
+        .await?;
+    let first = first.map(|row| Fields::new("alerts", &row).time("received"));
+    survey.known_since = first.transpose()?.map(|at| at.max(period.until - MEMORY));
     sqlx::query("CREATE INDEX temp.cohort_by_rule ON cohort (source, rule)")
         .execute(&mut *db)
         .await?;

@@ -20,11 +20,16 @@ const SAMPLE: &str = "WITH drawn AS (SELECT DISTINCT d.case_id FROM review_draws
         count(*) FILTER (WHERE attacks > 0) AS missed, count(*) FILTER (WHERE against > 0) AS overturned FROM said";
 
 /// Closes that no person touched before, with what they would have cost by hand; a rule or severity without a baseline saves
-/// nothing and is counted apart. And people's words on closes that nobody drew: not a random sample.
-const SAVED: &str = "SELECT count(*) AS n, count(minutes) AS known, coalesce(sum(minutes), 0.0) AS minutes,
-        count(human) AS told,
-        count(*) FILTER (WHERE human NOT IN ('benign_positive', 'false_positive', 'duplicate')) AS told_against
+/// nothing and is counted apart.
+const SAVED: &str =
+    "SELECT count(*) AS n, count(minutes) AS known, coalesce(sum(minutes), 0.0) AS minutes
     FROM cohort WHERE z IS NOT NULL AND NOT coalesce(touched <= z, 0)";
+
+/// People's words on closes that nobody drew: not a random sample. The first close counts: a word of attack opens the case
+/// again, and what it overturned is the close before it.
+const TOLD: &str = "SELECT count(human) AS told,
+        count(*) FILTER (WHERE human NOT IN ('benign_positive', 'false_positive', 'duplicate')) AS told_against
+    FROM cohort WHERE z1 IS NOT NULL AND NOT coalesce(touched <= z1, 0)";
 
 impl Store {
     /// Notes that a close was drawn for review.
@@ -75,11 +80,10 @@ pub(super) async fn measure(
         k: reviewed,
         n: drawn,
     });
-    let row = sqlx::query(SAVED).fetch_one(db).await?;
+    let row = sqlx::query(SAVED).fetch_one(&mut *db).await?;
     let row = Fields::new("metrics", &row);
     let (closes, known, minutes): (i64, i64, f64) =
         (row.get("n")?, row.get("known")?, row.get("minutes")?);
-    let (told, against): (i64, i64) = (row.get("told")?, row.get("told_against")?);
     #[allow(
         clippy::cast_precision_loss,
         reason = "a count of reviews is far below 2^52"
@@ -90,6 +94,9 @@ pub(super) async fn measure(
         sum: (closes > 0 && known > 0).then_some((minutes - reviewing) / 60.0),
         n: known,
     });
+    let row = sqlx::query(TOLD).fetch_one(db).await?;
+    let row = Fields::new("metrics", &row);
+    let (told, against): (i64, i64) = (row.get("told")?, row.get("told_against")?);
     survey.shares.push(Share {
         key: whole("close_overturned_unsampled"),
         k: against,

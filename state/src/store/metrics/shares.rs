@@ -18,9 +18,9 @@ macro_rules! shares_sql {
                  count(*) FILTER (WHERE machine = 'true_positive') AS machine_tp,
                  count(*) FILTER (WHERE machine = 'benign_positive') AS machine_bp,
                  count(*) FILTER (WHERE machine = 'false_positive') AS machine_fp,
-                 count(*) FILTER (WHERE human = 'true_positive') AS human_tp,
-                 count(*) FILTER (WHERE human = 'benign_positive') AS human_bp,
-                 count(*) FILTER (WHERE human = 'false_positive') AS human_fp,
+                 count(*) FILTER (WHERE own = 'true_positive') AS human_tp,
+                 count(*) FILTER (WHERE own = 'benign_positive') AS human_bp,
+                 count(*) FILTER (WHERE own = 'false_positive') AS human_fp,
                  count(*) FILTER (WHERE z IS NOT NULL) AS closed,
                  count(*) FILTER (WHERE z IS NOT NULL AND final = 'undetermined') AS unsure,
                  count(*) FILTER (WHERE z IS NOT NULL AND NOT coalesce(touched <= z, 0)) AS untouched,
@@ -30,7 +30,8 @@ macro_rules! shares_sql {
                  count(*) FILTER (WHERE tier >= 1) AS tier1,
                  count(*) FILTER (WHERE tier >= 2) AS tier2,
                  count(*) FILTER (WHERE tier >= 3) AS tier3,
-                 count(*) FILTER (WHERE z1 IS NOT NULL) AS ended,
+                 count(*) FILTER (WHERE z1 + 604800000000 <= ?1 OR r <= z1 + 604800000000) AS ended7,
+                 count(*) FILTER (WHERE z1 + 2592000000000 <= ?1 OR r <= z1 + 2592000000000) AS ended30,
                  count(*) FILTER (WHERE r <= z1 + 604800000000) AS again7,
                  count(*) FILTER (WHERE r <= z1 + 2592000000000) AS again30,
                  count(*) FILTER (WHERE x IS NOT NULL AND acknowledge IS NOT NULL
@@ -104,8 +105,8 @@ fn group(row: &Fields<'_>, by: &str, survey: &mut Survey) -> Result<()> {
     put("asked_rate", of("asked")?, of("triaged")?);
     put("tier2_rate", of("tier2")?, of("tier1")?);
     put("tier3_rate", of("tier3")?, of("tier2")?);
-    put("reopen_rate_7d", of("again7")?, of("ended")?);
-    put("reopen_rate_30d", of("again30")?, of("ended")?);
+    put("reopen_rate_7d", of("again7")?, of("ended7")?);
+    put("reopen_rate_30d", of("again30")?, of("ended30")?);
     put("sla_breach_rate_tta", of("tta_broken")?, of("tta_scope")?);
     put("sla_breach_rate_ttr", of("ttr_broken")?, of("ttr_scope")?);
     Ok(())

@@ -36,8 +36,8 @@ pub(super) async fn verdicts(db: &mut SqliteConnection, survey: &mut Survey) -> 
         tallies(db, sql, survey).await?;
     }
     let found = sqlx::query(
-        "SELECT machine, human, count(*) AS n FROM cohort WHERE machine IS NOT NULL AND human IS NOT NULL
-         GROUP BY machine, human ORDER BY machine, human",
+        "SELECT machine, own AS human, count(*) AS n FROM cohort WHERE machine IS NOT NULL AND own IS NOT NULL
+         GROUP BY machine, own ORDER BY machine, own",
     )
     .fetch_all(db)
     .await?;

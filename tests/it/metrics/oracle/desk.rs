@@ -57,7 +57,10 @@ pub(crate) fn review(
         "value",
         (hours, known.len() as i64),
     );
-    let told: Vec<V> = alone.iter().filter_map(|r| r.human).collect();
+    let first = rows
+        .iter()
+        .filter(|r| r.z1.is_some_and(|z| r.touched.is_none_or(|t| t > z)));
+    let told: Vec<V> = first.filter_map(|r| r.human).collect();
     let overturned = told.iter().filter(|k| against(**k)).count();
     book.share(
         "close_overturned_unsampled",
@@ -79,12 +82,12 @@ pub(crate) fn backlog(book: &mut Book, all: &[Whole], end: i64) {
 
 pub(crate) fn approvals(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
     use ApprovalState as S;
-    let asked: Vec<(&Approval, Vec<i64>)> = all
+    let asked: Vec<(&Approval, (Vec<i64>, Vec<i64>))> = all
         .iter()
         .flat_map(|w| {
             w.approvals
                 .iter()
-                .map(|a| (a, w.turns(TimelineKind::Answered)))
+                .map(|a| (a, (w.answers(), w.turns(TimelineKind::Answered))))
         })
         .filter(|(a, _)| (since..until).contains(&a.asked.timestamp_micros()))
         .collect();
@@ -108,12 +111,21 @@ pub(crate) fn approvals(book: &mut Book, all: &[Whole], (since, until): (i64, i6
             n(&|a| matches!(a.state, S::Approved | S::Used)),
         );
         book.count("approvals_denied", at, n(&|a| a.state == S::Denied));
-        book.count("approvals_expired", at, n(&|a| a.state == S::Expired));
+        // The daemon writes when a question ended; before its time it lapsed.
+        let ended = of.iter().filter(|(a, _)| a.state == S::Expired);
+        let lapsed = ended
+            .clone()
+            .filter(|(a, (_, all))| all.iter().any(|t| *t < a.expires.timestamp_micros()))
+            .count();
+        book.count("approvals_lapsed", at, lapsed);
+        book.count("approvals_expired", at, ended.count() - lapsed);
         book.count("approvals_pending", at, n(&|a| a.state == S::Pending));
         // A made-up case is asked about one thing at most, so that its one answer is the answer to it.
         let took: Vec<Option<i64>> = of
             .iter()
-            .filter_map(|(a, answers)| Some(Some(answers.first()? - a.asked.timestamp_micros())))
+            .filter_map(|(a, (answers, _))| {
+                Some(Some(answers.first()? - a.asked.timestamp_micros()))
+            })
             .collect();
         if !took.is_empty() || wanted.is_none() {
             book.spread("approval_latency", at, took);

@@ -149,7 +149,7 @@ fn words(book: &mut Book, rows: &[Row]) {
     }
     let both: Vec<(V, V)> = rows
         .iter()
-        .filter_map(|r| Some((r.machine?, r.human?)))
+        .filter_map(|r| Some((r.machine?, r.own?)))
         .collect();
     let n = both.len() as f64;
     let alike = both.iter().filter(|(m, h)| m == h).count();
@@ -177,7 +177,10 @@ fn times(book: &mut Book, rows: &[Row]) {
             book.spreads(metric, by, found.collect());
         };
     let whole = |_: &Row| Some(String::new());
-    put("ttd", None, &whole, |r| Some((None, minus(Some(r.c), r.e))));
+    put("ttd", None, &whole, |r| {
+        let d = minus(Some(r.c), r.e);
+        Some((None, d.map(|d| if (-999..0).contains(&d) { 0 } else { d })))
+    });
     put("ingest_lag", None, &whole, |r| {
         Some((None, Some(r.i - r.c)))
     });
@@ -256,7 +259,7 @@ fn shares(book: &mut Book, rows: &[Row], by: &str, (as_of, config): (i64, &Metri
         let voices: [(&str, Of); 3] = [
             ("", Row::last_word),
             ("machine_", |r| r.machine),
-            ("human_", |r| r.human),
+            ("human_", |r| r.own),
         ];
         for (who, of) in voices {
             let [tp, bp, fp] = [V::TruePositive, V::BenignPositive, V::FalsePositive]
@@ -287,9 +290,14 @@ fn shares(book: &mut Book, rows: &[Row], by: &str, (as_of, config): (i64, &Metri
         book.share("tier3_rate", at, tier(3), tier(2));
         let again =
             |days: i64| n(&|r| minus(r.r, r.z1).is_some_and(|d| d <= days * 86_400_000_000));
-        let ended = n(&|r| r.z1.is_some());
-        book.share("reopen_rate_7d", at, again(7), ended);
-        book.share("reopen_rate_30d", at, again(30), ended);
+        let seen = |days: i64| {
+            let window = days * 86_400_000_000;
+            n(&|r| {
+                r.z1.is_some_and(|z| as_of - z >= window || r.r.is_some_and(|a| a - z <= window))
+            })
+        };
+        book.share("reopen_rate_7d", at, again(7), seen(7));
+        book.share("reopen_rate_30d", at, again(30), seen(30));
         levels(book, at, &rows, (as_of, config));
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use agent::config::MetricsConfig;
 use state::model::{
-    Alert, Analyst, Approval, CaseStatus, Effect, EffectDecision, Severity, Spent, TimelineEvent,
-    TimelineKind, ToolCall, VerdictKind as V, VerdictReason,
+    Alert, Analyst, Approval, ApprovalState, CaseStatus, Effect, EffectDecision, Severity, Spent,
+    TimelineEvent, TimelineKind, ToolCall, VerdictKind as V, VerdictReason,
 };
 use state::store::{CaseFilter, Store, StoredVerdict};
 
@@ -33,6 +33,8 @@ pub(crate) struct Whole {
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) spent: Spent,
     principals: Vec<String>,
+    /// Times of votes.
+    votes: Vec<i64>,
     /// Word of people by alert, with its time.
     pub(crate) words: BTreeMap<i64, (V, i64)>,
 }
@@ -67,6 +69,8 @@ pub(crate) struct Row {
     pub(crate) reason: Option<VerdictReason>,
     pub(crate) tier: Option<u8>,
     pub(crate) human: Option<V>,
+    /// The person's word, unless it came with the yes to a proposed close.
+    pub(crate) own: Option<V>,
     pub(crate) minutes: Option<f64>,
 }
 
@@ -105,7 +109,13 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
     for line in store.list_cases(CaseFilter::default()).await.unwrap() {
         let id = line.case.id;
         let entities = store.entities_of(id).await.unwrap();
+        let mut votes = Vec::new();
+        for asked in approvals.iter().filter(|a| a.case == id) {
+            let cast = store.votes_of(asked.id).await.unwrap();
+            votes.extend(cast.iter().map(|v| v.at.timestamp_micros()));
+        }
         all.push(Whole {
+            votes,
             status: line.case.status,
             opened: line.case.opened.timestamp_micros(),
             first: line.case.alert_time.timestamp_micros(),
@@ -134,20 +144,29 @@ impl Whole {
         of.map(|e| e.at.timestamp_micros()).collect()
     }
 
+    /// Times at which a person answered, or took the case over; what the daemon writes of a question is not one.
+    pub(crate) fn answers(&self) -> Vec<i64> {
+        let of = self.timeline.iter();
+        let of = of.filter(|e| e.kind == TimelineKind::Answered && e.actor != "nightdesk");
+        of.map(|e| e.at.timestamp_micros()).collect()
+    }
+
     /// Times at which people did something.
     fn touches(&self) -> Vec<i64> {
-        self.turns(TimelineKind::Answered)
+        self.answers()
             .into_iter()
+            .chain(self.votes.iter().copied())
             .chain(self.words.values().map(|(_, at)| *at))
             .collect()
     }
 
-    /// Times at which a countermeasure was carried out.
+    /// Times at which a countermeasure was read back.
     fn contained(&self) -> Vec<i64> {
         let done = self.timeline.iter().filter(|e| {
             let effect = e.data["effect"].as_i64();
             let mut counters = self.effects.iter().filter(|f| f.about.d3fend.is_some());
             e.kind == TimelineKind::EffectCarriedOut
+                && e.data["proof"] == "confirmed"
                 && counters.any(|f| Some(f.id) == effect && f.decision == EffectDecision::Executed)
         });
         done.map(|e| e.at.timestamp_micros()).collect()
@@ -201,6 +220,9 @@ impl Whole {
                     .min()
             }),
         };
+        let human = self.words.get(&alert.id.0).map(|(kind, _)| *kind);
+        let mut asked_for = self.approvals.iter();
+        let confirmed = asked_for.any(|a| a.action == "close" && a.state == ApprovalState::Used);
         Row {
             case: at,
             source: alert.source.clone(),
@@ -210,7 +232,8 @@ impl Whole {
             machine: last.map(|v| v.kind),
             reason: last.map(|v| v.reason),
             tier: last.map(|v| v.provenance.tier.number()),
-            human: self.words.get(&alert.id.0).map(|(kind, _)| *kind),
+            human,
+            own: human.filter(|_| !confirmed),
             minutes: minutes
                 .or_else(|| config.baseline_minutes.get(&alert.severity))
                 .copied(),
