@@ -335,7 +335,15 @@ async fn what_was_changed_after_the_approval_is_not_done() {
     );
     let id = asked.approval.unwrap().to_string();
     let said = site
-        .run(&["approvals", "approve", &id, "--by", "ana"])
+        .run(&[
+            "approvals",
+            "approve",
+            &id,
+            "--by",
+            "ana",
+            "--reason",
+            "seen",
+        ])
         .unwrap();
     assert!(said.status.success(), "{}", stderr(&said));
     let (db, approved) = (

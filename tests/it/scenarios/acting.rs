@@ -120,7 +120,15 @@ impl Idp {
 
     fn approve(&self, approval: &Value) {
         let id = approval["id"].to_string();
-        self.ok(&["approvals", "approve", &id, "--by", "ana"]);
+        self.ok(&[
+            "approvals",
+            "approve",
+            &id,
+            "--by",
+            "ana",
+            "--reason",
+            "seen",
+        ]);
         self.once();
     }
 
@@ -293,7 +301,7 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
         let question = question["elicitations"][0]["id"].to_string();
         let (word, locks) = match case {
             "denied" => {
-                idp.ok(&["approvals", "deny", &id, "--by", "ana"]);
+                idp.ok(&["approvals", "deny", &id, "--by", "ana", "--reason", "seen"]);
                 ("denied", 1)
             }
             "changed" => {
@@ -311,7 +319,31 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
                 ("unknown", 2)
             }
             _ => {
-                idp.ok(&["approvals", "approve", &id, "--by", "ana"]);
+                let bare = [
+                    "approvals",
+                    "approve",
+                    &id,
+                    "--by",
+                    "ana",
+                    "--reason",
+                    "seen",
+                ];
+                let refused = idp.run(&bare);
+                assert_eq!(
+                    refused.status.code(),
+                    Some(1),
+                    "a yes without values is none"
+                );
+                let no = [
+                    "approvals",
+                    "deny",
+                    &id,
+                    "--by",
+                    "ana",
+                    "--reason",
+                    "no values",
+                ];
+                idp.ok(&no);
                 ("denied", 1)
             }
         };
@@ -358,7 +390,15 @@ fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
     let idp = Idp::new(LIVE);
     idp.once();
     let asked = idp.approvals()[0]["id"].to_string();
-    idp.ok(&["approvals", "deny", &asked, "--by", "ana"]);
+    idp.ok(&[
+        "approvals",
+        "deny",
+        &asked,
+        "--by",
+        "ana",
+        "--reason",
+        "seen",
+    ]);
     let id = idp.effects()[0]["id"].to_string();
     let stranger = idp.run(&["effects", "retry", &id, "--by", "mallory"]);
     assert_eq!(stranger.status.code(), Some(1));

@@ -146,7 +146,18 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
     let shown = json_of(&dir, &["approvals", "show", &id, "--json"]);
     assert_eq!(shown["binding"]["arguments"]["title"], USER);
     for (stranger, code) in [("mallory", 1), ("nightdesk", 1), (" ", 2)] {
-        let refused = run(&dir, &["approvals", "approve", &id, "--by", stranger]);
+        let refused = run(
+            &dir,
+            &[
+                "approvals",
+                "approve",
+                &id,
+                "--by",
+                stranger,
+                "--reason",
+                "seen",
+            ],
+        );
         assert_eq!(refused.status.code(), Some(code), "{stranger}");
     }
     json_of(&dir, &["run", "--once", "--json"]);
@@ -158,7 +169,16 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
 
     json_of(
         &dir,
-        &["approvals", "approve", &id, "--by", "ana", "--json"],
+        &[
+            "approvals",
+            "approve",
+            &id,
+            "--by",
+            "ana",
+            "--reason",
+            "seen",
+            "--json",
+        ],
     );
     assert_eq!(
         ledger(&dir),
@@ -172,7 +192,18 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
     assert_eq!(done.len(), 1, "{done:?}");
     assert_eq!(done[0]["title"], USER);
     assert_eq!(effect(&dir)["decision"], "executed");
-    let again = run(&dir, &["approvals", "approve", &id, "--by", "bo"]);
+    let again = run(
+        &dir,
+        &[
+            "approvals",
+            "approve",
+            &id,
+            "--by",
+            "bo",
+            "--reason",
+            "seen",
+        ],
+    );
     assert_eq!(again.status.code(), Some(1), "an approval is used once");
     assert_eq!(json_of(&dir, &["audit", "verify", "--json"])["ok"], true);
     let story = stdout(&run(
@@ -212,7 +243,16 @@ fn what_changed_after_the_approval_is_refused_when_it_would_be_sent() {
         let id = question(&dir);
         json_of(
             &dir,
-            &["approvals", "approve", &id, "--by", "ana", "--json"],
+            &[
+                "approvals",
+                "approve",
+                &id,
+                "--by",
+                "ana",
+                "--reason",
+                "seen",
+                "--json",
+            ],
         );
         let file = dir.join("nightdesk.toml");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -235,7 +275,16 @@ async fn arguments_changed_in_the_store_after_the_approval_are_refused() {
     let id = question(&dir);
     json_of(
         &dir,
-        &["approvals", "approve", &id, "--by", "ana", "--json"],
+        &[
+            "approvals",
+            "approve",
+            &id,
+            "--by",
+            "ana",
+            "--reason",
+            "seen",
+            "--json",
+        ],
     );
     let file = dir.join("nightdesk.db");
     tamper(&file, "DROP TRIGGER effects_keep_what_they_are")
@@ -287,6 +336,8 @@ async fn an_effect_whose_answer_was_lost_is_looked_up_and_never_sent_again() {
             &question(&dir),
             "--by",
             "bo",
+            "--reason",
+            "seen",
             "--json",
         ],
     );

@@ -45,6 +45,10 @@ async fn standing(ctx: &Ctx, asked: &Approval) -> Result<(), String> {
         ctx.rights().may_approve(&vote.person, &involved).await?;
         yes += 1;
     }
+    let last = asked.answered_by.as_deref();
+    if !votes.iter().any(|v| Some(v.person.as_str()) == last) {
+        return Err("who answered it is not who voted".to_owned());
+    }
     match yes >= asked.needed.max(1) {
         true => Ok(()),
         false => Err(format!("{yes} of {} people said yes", asked.needed)),
