@@ -206,3 +206,9 @@ impl agent::ctx::Clock for HandClock {
         }
     }
 }
+
+/// The command with which somebody answers a question, giving a reason; `word` is `approve` or `deny`.
+#[must_use]
+pub fn answering<'a>(word: &'a str, id: &'a str, by: &'a str) -> [&'a str; 7] {
+    ["approvals", word, id, "--by", by, "--reason", "seen"]
+}

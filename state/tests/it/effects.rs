@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use state::model::{
-    Answered, ApprovalState, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Tier,
+    Answered, ApprovalState, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Proof, Tier,
     ToolCall, VerdictKind,
 };
 use state::store::metrics::Depth;
@@ -69,7 +69,7 @@ async fn end(store: &Store, effect: i64, decision: EffectDecision) -> Result<(),
     let end = EffectEnd {
         effect,
         decision,
-        proof: None,
+        proof: (decision == EffectDecision::Executed).then_some(Proof::Confirmed),
         reason: "as told",
         at: at(9),
     };

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqlitePool;
 use state::model::{Effect, EffectDecision, Outcome};
 use tests::daemon::Site;
 use tests::model_server::{ModelServer, Scripted};
-use tests::workbench::{Lab, STRANGE, data, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, answering, data, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
@@ -334,17 +334,7 @@ async fn what_was_changed_after_the_approval_is_not_done() {
         asked.reason
     );
     let id = asked.approval.unwrap().to_string();
-    let said = site
-        .run(&[
-            "approvals",
-            "approve",
-            &id,
-            "--by",
-            "ana",
-            "--reason",
-            "seen",
-        ])
-        .unwrap();
+    let said = site.run(&answering("approve", &id, "ana")).unwrap();
     assert!(said.status.success(), "{}", stderr(&said));
     let (db, approved) = (
         site.dir().join("nightdesk.db"),

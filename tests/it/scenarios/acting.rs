@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, data, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, answering, data, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 const SERVER: &str = env!("CARGO_BIN_EXE_scripted-server");
@@ -120,15 +120,7 @@ impl Idp {
 
     fn approve(&self, approval: &Value) {
         let id = approval["id"].to_string();
-        self.ok(&[
-            "approvals",
-            "approve",
-            &id,
-            "--by",
-            "ana",
-            "--reason",
-            "seen",
-        ]);
+        self.ok(&answering("approve", &id, "ana"));
         self.once();
     }
 
@@ -289,6 +281,30 @@ fn what_a_server_asks_is_answered_by_a_person_for_one_call_more() {
     assert_eq!(idp.json(&["audit", "verify"])["ok"], true);
 }
 
+fn asked_once_more(idp: &Idp, effect: &str) {
+    // Asked for once more, it is the server's question that is asked once more.
+    idp.ok(&["effects", "retry", effect, "--by", "bo"]);
+    idp.once();
+    let open = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
+    assert_eq!(open["content"], Value::Null, "with no answer: {open}");
+    let (id, yes) = (open["id"].to_string(), "{\"confirm\":true}");
+    idp.ok(&[
+        "elicitations",
+        "answer",
+        &id,
+        "--values",
+        yes,
+        "--by",
+        "ana",
+    ]);
+    idp.once();
+    assert_eq!(idp.locks(), 2);
+    assert_eq!(idp.effects()[0]["word"], "confirmed");
+    idp.ok(&["effects", "retry", effect, "--by", "bo"]);
+    idp.once();
+    assert_eq!((idp.locks(), idp.approvals().len()), (2, 0), "made since");
+}
+
 #[test]
 fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined() {
     for case in ["denied", "changed", "unanswered"] {
@@ -301,7 +317,7 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
         let question = question["elicitations"][0]["id"].to_string();
         let (word, locks) = match case {
             "denied" => {
-                idp.ok(&["approvals", "deny", &id, "--by", "ana", "--reason", "seen"]);
+                idp.ok(&answering("deny", &id, "ana"));
                 ("denied", 1)
             }
             "changed" => {
@@ -319,30 +335,14 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
                 ("unknown", 2)
             }
             _ => {
-                let bare = [
-                    "approvals",
-                    "approve",
-                    &id,
-                    "--by",
-                    "ana",
-                    "--reason",
-                    "seen",
-                ];
+                let bare = answering("approve", &id, "ana");
                 let refused = idp.run(&bare);
                 assert_eq!(
                     refused.status.code(),
                     Some(1),
                     "a yes without values is none"
                 );
-                let no = [
-                    "approvals",
-                    "deny",
-                    &id,
-                    "--by",
-                    "ana",
-                    "--reason",
-                    "no values",
-                ];
+                let no = answering("deny", &id, "ana");
                 idp.ok(&no);
                 ("denied", 1)
             }
@@ -357,31 +357,9 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
             Vec::<Value>::new(),
             "{case}: nothing is asked on"
         );
-        if case != "denied" {
-            continue;
+        if case == "denied" {
+            asked_once_more(&idp, &effect["id"].to_string());
         }
-        // Asked for once more, it is the server's question that is asked once more.
-        let effect = effect["id"].to_string();
-        idp.ok(&["effects", "retry", &effect, "--by", "bo"]);
-        idp.once();
-        let open = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
-        assert_eq!(open["content"], Value::Null, "with no answer: {open}");
-        let (id, yes) = (open["id"].to_string(), "{\"confirm\":true}");
-        idp.ok(&[
-            "elicitations",
-            "answer",
-            &id,
-            "--values",
-            yes,
-            "--by",
-            "ana",
-        ]);
-        idp.once();
-        assert_eq!(idp.locks(), 2);
-        assert_eq!(idp.effects()[0]["word"], "confirmed");
-        idp.ok(&["effects", "retry", &effect, "--by", "bo"]);
-        idp.once();
-        assert_eq!((idp.locks(), idp.approvals().len()), (2, 0), "made since");
     }
 }
 
@@ -390,15 +368,7 @@ fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
     let idp = Idp::new(LIVE);
     idp.once();
     let asked = idp.approvals()[0]["id"].to_string();
-    idp.ok(&[
-        "approvals",
-        "deny",
-        &asked,
-        "--by",
-        "ana",
-        "--reason",
-        "seen",
-    ]);
+    idp.ok(&answering("deny", &asked, "ana"));
     let id = idp.effects()[0]["id"].to_string();
     let stranger = idp.run(&["effects", "retry", &id, "--by", "mallory"]);
     assert_eq!(stranger.status.code(), Some(1));

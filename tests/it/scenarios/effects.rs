@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use state::model::EffectDecision;
 use state::store::Store;
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, data, nightdesk, stderr, stdout, tamper};
+use tests::workbench::{Lab, STRANGE, answering, data, nightdesk, stderr, stdout, tamper};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 /// The user of the scenario: the target of the countermeasure.
@@ -146,18 +146,7 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
     let shown = json_of(&dir, &["approvals", "show", &id, "--json"]);
     assert_eq!(shown["binding"]["arguments"]["title"], USER);
     for (stranger, code) in [("mallory", 1), ("nightdesk", 1), (" ", 2)] {
-        let refused = run(
-            &dir,
-            &[
-                "approvals",
-                "approve",
-                &id,
-                "--by",
-                stranger,
-                "--reason",
-                "seen",
-            ],
-        );
+        let refused = run(&dir, &answering("approve", &id, stranger));
         assert_eq!(refused.status.code(), Some(code), "{stranger}");
     }
     json_of(&dir, &["run", "--once", "--json"]);
@@ -169,16 +158,7 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
 
     json_of(
         &dir,
-        &[
-            "approvals",
-            "approve",
-            &id,
-            "--by",
-            "ana",
-            "--reason",
-            "seen",
-            "--json",
-        ],
+        &[&answering("approve", &id, "ana")[..], &["--json"]].concat(),
     );
     assert_eq!(
         ledger(&dir),
@@ -192,18 +172,7 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
     assert_eq!(done.len(), 1, "{done:?}");
     assert_eq!(done[0]["title"], USER);
     assert_eq!(effect(&dir)["decision"], "executed");
-    let again = run(
-        &dir,
-        &[
-            "approvals",
-            "approve",
-            &id,
-            "--by",
-            "bo",
-            "--reason",
-            "seen",
-        ],
-    );
+    let again = run(&dir, &answering("approve", &id, "bo"));
     assert_eq!(again.status.code(), Some(1), "an approval is used once");
     assert_eq!(json_of(&dir, &["audit", "verify", "--json"])["ok"], true);
     let story = stdout(&run(
@@ -243,16 +212,7 @@ fn what_changed_after_the_approval_is_refused_when_it_would_be_sent() {
         let id = question(&dir);
         json_of(
             &dir,
-            &[
-                "approvals",
-                "approve",
-                &id,
-                "--by",
-                "ana",
-                "--reason",
-                "seen",
-                "--json",
-            ],
+            &[&answering("approve", &id, "ana")[..], &["--json"]].concat(),
         );
         let file = dir.join("nightdesk.toml");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -275,16 +235,7 @@ async fn arguments_changed_in_the_store_after_the_approval_are_refused() {
     let id = question(&dir);
     json_of(
         &dir,
-        &[
-            "approvals",
-            "approve",
-            &id,
-            "--by",
-            "ana",
-            "--reason",
-            "seen",
-            "--json",
-        ],
+        &[&answering("approve", &id, "ana")[..], &["--json"]].concat(),
     );
     let file = dir.join("nightdesk.db");
     tamper(&file, "DROP TRIGGER effects_keep_what_they_are")
@@ -331,15 +282,10 @@ async fn an_effect_whose_answer_was_lost_is_looked_up_and_never_sent_again() {
     json_of(
         &dir,
         &[
-            "approvals",
-            "approve",
-            &question(&dir),
-            "--by",
-            "bo",
-            "--reason",
-            "seen",
-            "--json",
-        ],
+            &answering("approve", &question(&dir), "bo")[..],
+            &["--json"],
+        ]
+        .concat(),
     );
     let group = gate.reached().await.unwrap();
     daemon.kill_with(Some(group)).await.unwrap();

@@ -82,7 +82,9 @@ pub(crate) fn backlog(book: &mut Book, all: &[Whole], end: i64) {
 
 pub(crate) fn approvals(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
     use ApprovalState as S;
-    let asked: Vec<(&Approval, (Vec<i64>, Vec<i64>))> = all
+    // A question, when people answered in its case, and when anything ended a question there.
+    type Asked<'a> = (&'a Approval, (Vec<i64>, Vec<i64>));
+    let asked: Vec<Asked<'_>> = all
         .iter()
         .flat_map(|w| {
             w.approvals
