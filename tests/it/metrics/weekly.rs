@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use agent::config::{Config, MetricsFormat};
-use agent::daemon::{assemble_at, digest, export_due};
+use agent::ctx::Ctx;
+use agent::daemon::{assemble_at, digest, export_due, tell};
 use agent::metrics::{Stretch, report};
+use agent::notify::Post;
 use chrono::TimeDelta;
 use state::model::Time;
 use state::store::Store;
+use tests::board::Board;
 use tests::daemon::{Site, until};
 use tests::months::{Months, fill};
 use tests::workbench::{HandClock, Lab, USUAL, scenario_config};
@@ -27,6 +30,18 @@ fn config(lab: &Lab, dir: &std::path::Path) -> Config {
     config.people.metrics.formats = vec![MetricsFormat::Json, MetricsFormat::Html];
     config.people.metrics.at = "0 6 * * Mon".to_owned();
     config
+}
+
+/// The weeks that people are told of, each with the page for whoever can attach it.
+async fn weeks_told(ctx: &Ctx, board: &Board) -> Vec<String> {
+    for _ in 0..2 {
+        tell(ctx, board).await.unwrap();
+    }
+    let told = board.seen().into_iter().filter_map(|p| match p.post {
+        Post::Digest(digest) => digest.report.map(|_| digest.week),
+        _ => None,
+    });
+    told.collect()
 }
 
 #[tokio::test]
@@ -50,7 +65,8 @@ async fn a_week_is_exported_once_when_its_time_comes_or_was_missed() {
             .await
             .unwrap()
     };
-    let desk = open().await;
+    let (desk, board) = (open().await, Board::default());
+    tell(&desk.ctx, &board).await.unwrap();
     // Three Mondays went by unexported: the last one makes up for all of them, with the week that was over then.
     let first = export_due(&desk.ctx).await.unwrap().unwrap();
     assert_eq!(first.digest.week, "2026-W46");
@@ -60,6 +76,8 @@ async fn a_week_is_exported_once_when_its_time_comes_or_was_missed() {
     let second = export_due(&desk.ctx).await.unwrap().unwrap();
     assert_eq!(second.digest.week, "2026-W47");
     assert!(export_due(&desk.ctx).await.unwrap().is_none(), "once");
+    let told = weeks_told(&desk.ctx, &board).await;
+    assert_eq!(told, ["2026-W46", "2026-W47"]);
     let names = |week: &str| {
         let entries = std::fs::read_dir(dir.path().join("weeks").join(week)).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
