@@ -117,8 +117,6 @@ pub struct EffectLine {
     pub target: String,
     /// What became of it.
     pub decision: EffectDecision,
-    /// The same in one word for people: `requested`, `confirmed`, `already so`, `unknown`, else the decision.
-    pub word: &'static str,
     /// Approval it waits for.
     pub approval_id: Option<i64>,
     /// Whether it only raises attention.
@@ -132,7 +130,6 @@ impl From<&Effect> for EffectLine {
             class: e.class,
             target: e.target.clone(),
             decision: e.decision,
-            word: e.word(),
             approval_id: e.approval,
             raise: e.about.raise,
         }
