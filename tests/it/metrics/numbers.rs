@@ -386,11 +386,8 @@ async fn gaps_are_what_lies_between_polls() {
             near(Some(entry.of), Some(known.num_seconds() as f64 / 60.0)),
             "{source}"
         );
-        assert!(
-            made.warnings.iter().any(|w| w.contains(source)),
-            "{:?}",
-            made.warnings
-        );
+        let said = &made.warnings;
+        assert!(said.iter().any(|w| w.contains(source)), "{said:?}");
     }
     configured(&week).await;
     // Another week, before either was known.

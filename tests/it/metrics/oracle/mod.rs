@@ -32,9 +32,8 @@ pub(crate) struct Whole {
     pub(crate) approvals: Vec<Approval>,
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) spent: Spent,
-    principals: Vec<String>,
-    /// Times of votes.
-    votes: Vec<i64>,
+    /// Principals, and times of votes.
+    people: (Vec<String>, Vec<i64>),
     /// Word of people by alert, with its time.
     pub(crate) words: BTreeMap<i64, (V, i64)>,
 }
@@ -115,7 +114,6 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
             votes.extend(cast.iter().map(|v| v.at.timestamp_micros()));
         }
         all.push(Whole {
-            votes,
             status: line.case.status,
             opened: line.case.opened.timestamp_micros(),
             first: line.case.alert_time.timestamp_micros(),
@@ -126,7 +124,7 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
             approvals: approvals.iter().filter(|a| a.case == id).cloned().collect(),
             calls: store.calls_of(id).await.unwrap(),
             spent: store.spent_of(id).await.unwrap(),
-            principals: entities.into_iter().map(|e| e.value).collect(),
+            people: (entities.into_iter().map(|e| e.value).collect(), votes),
             words: words
                 .iter()
                 .filter(|w| w.case == id)
@@ -155,7 +153,7 @@ impl Whole {
     fn touches(&self) -> Vec<i64> {
         self.answers()
             .into_iter()
-            .chain(self.votes.iter().copied())
+            .chain(self.people.1.iter().copied())
             .chain(self.words.values().map(|(_, at)| *at))
             .collect()
     }
@@ -248,7 +246,7 @@ impl Whole {
     }
 
     pub(crate) fn principal(&self) -> &str {
-        &self.principals[0]
+        &self.people.0[0]
     }
 }
 
