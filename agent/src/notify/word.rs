@@ -149,6 +149,11 @@ impl Words {
 
     async fn apart(&self, id: i64, who: &Who) -> Result<Answered, AnswerError> {
         if let Err(why) = self.ctx.rights().may_close(who, &[]).await {
+            let record = json!({
+                "kind": "batch", "batch": id, "by": who.name, "channel": who.channel,
+                "decision": "deny", "rule": 6, "why": why,
+            });
+            self.ctx.store.append_audit(self.ctx.now(), &record).await?;
             return Ok(Answered::Refused { why });
         }
         take_apart(&self.ctx.store, id).await?;

@@ -350,7 +350,10 @@ fn one(name: &'static str, value: &str) -> One {
     [(name, value.to_owned())]
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a gauge is a float; exact up to 2^53")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; exact up to 2^53"
+)]
 fn unix_seconds(time: Time) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }
