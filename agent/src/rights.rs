@@ -73,6 +73,23 @@ impl Who {
     }
 }
 
+/// Why somebody may not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MayNot {
+    /// The rules say so.
+    #[error("{0}")]
+    No(String),
+    /// It could not be told whether they belong to a group that may.
+    #[error("{0}")]
+    CannotTell(String),
+}
+
+impl std::convert::From<MayNot> for String {
+    fn from(may_not: MayNot) -> Self {
+        may_not.to_string()
+    }
+}
+
 /// The rules on who may answer, with the groups they speak of.
 #[derive(Clone, Copy)]
 pub struct Rights<'a> {
@@ -92,12 +109,20 @@ impl<'a> Rights<'a> {
     /// # Errors
     /// Why not, naming the setting.
     pub async fn may_approve(&self, name: &str, involved: &[String]) -> Result<(), String> {
-        self.apart(name, involved)?;
+        Ok(self.may_still_approve(name, involved).await?)
+    }
+
+    /// The same, asked when the call is sent: a no is told from a look-up that failed.
+    ///
+    /// # Errors
+    /// Why not, naming the setting.
+    pub async fn may_still_approve(&self, name: &str, involved: &[String]) -> Result<(), MayNot> {
+        self.apart(name, involved).map_err(MayNot::No)?;
         if name.starts_with(SLACK) {
             // They may be listed under another name too, and count twice, or be part of the case under an account of theirs.
-            return Err(format!(
+            return Err(MayNot::No(format!(
                 "`{name}` is nobody in [[approvals.people]], and who that is must be known"
-            ));
+            )));
         }
         self.listed(name, (&self.rules.approvers, "approvers"))
             .await
@@ -112,8 +137,8 @@ impl<'a> Rights<'a> {
         if self.rules.closers.is_empty() && who.from == From::Shell {
             return Ok(());
         }
-        self.listed(&who.name, (&self.rules.closers, "closers"))
-            .await
+        let listed = self.listed(&who.name, (&self.rules.closers, "closers"));
+        Ok(listed.await?)
     }
 
     /// Who asks never approves, and nobody decides on a case that they are part of.
@@ -133,7 +158,7 @@ impl<'a> Rights<'a> {
         })
     }
 
-    async fn listed(&self, name: &str, (list, setting): (&[String], &str)) -> Result<(), String> {
+    async fn listed(&self, name: &str, (list, setting): (&[String], &str)) -> Result<(), MayNot> {
         if list.iter().any(|entry| entry == name) && !name.starts_with(GROUP) {
             return Ok(());
         }
@@ -149,10 +174,11 @@ impl<'a> Rights<'a> {
                 }
             }
         }
-        Err(format!(
-            "`{name}` is not one of [approvals] {setting}{}",
-            failed.unwrap_or_default()
-        ))
+        let why = format!("`{name}` is not one of [approvals] {setting}");
+        Err(match failed {
+            None => MayNot::No(why),
+            Some(failed) => MayNot::CannotTell(format!("{why}{failed}")),
+        })
     }
 }
 

@@ -99,6 +99,7 @@ fn word(decision: &CallDecision) -> &'static str {
         CallDecision::Allow => "allow",
         CallDecision::Approval(_) => "approval",
         CallDecision::Deny(_) => "deny",
+        CallDecision::CannotTell(_) => "cannot tell",
     }
 }
 

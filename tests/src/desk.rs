@@ -1,6 +1,6 @@
 //! A daemon's context around servers in memory: real store, policy, pins and manifest, and a clock that goes by hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agent::catalogue::{Catalogue, Pins};
 use agent::config;
@@ -8,7 +8,9 @@ use agent::ctx::{Ctx, Dice, Guard};
 use agent::daemon;
 use agent::gate::Subject;
 use agent::integrity::{Integrity, Manifest};
+use agent::rights::Groups;
 use anyhow::Context as _;
+use async_trait::async_trait;
 use mcp_clients::ToolBox;
 use serde_json::Value;
 use state::model::Time;
@@ -18,6 +20,29 @@ use tempfile::TempDir;
 use crate::ledger::Ledger;
 use crate::workbench::{HandClock, data};
 
+/// The members of every group, or why they can't be told.
+#[derive(Debug)]
+pub struct Members(Mutex<Result<Vec<String>, String>>);
+
+impl Members {
+    /// What is said of every group from now on.
+    pub fn say(&self, members: Result<&[&str], &str>) {
+        let owned = |all: &[&str]| all.iter().map(|m| (*m).to_owned()).collect();
+        let said = members.map(owned).map_err(str::to_owned);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = said;
+    }
+}
+
+#[async_trait]
+impl Groups for Members {
+    async fn members(&self, _: &str) -> Result<Vec<String>, String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 /// Settings, servers and context; the folder goes away with it.
 pub struct Desk {
     /// What the gate is given.
@@ -26,6 +51,8 @@ pub struct Desk {
     pub ledger: Arc<Ledger>,
     /// Its clock.
     pub clock: Arc<HandClock>,
+    /// Who is in groups; at first nobody can tell.
+    pub members: Arc<Members>,
     _dir: TempDir,
 }
 
@@ -38,7 +65,7 @@ impl Desk {
         let settings = std::fs::read_to_string(from.join("nightdesk.toml"))?;
         std::fs::write(&file, change(settings))?;
         let mut config = config::load(&file)?;
-        config.closing.pause_file = dir.path().join("nightdesk.pause");
+        config.closing.pause_file = dir.path().join("switches/nightdesk.pause");
         config.paths.lock = Some(dir.path().join("nightdesk.lock"));
         let ledger = Ledger::of(&std::fs::read_to_string(from.join("tools.json"))?)?;
         let bare = Catalogue::of(&config.servers, Pins::default());
@@ -54,6 +81,7 @@ impl Desk {
         let data = daemon::data(&config)?;
         let ledger = Arc::new(ledger);
         let clock = Arc::new(HandClock::at(start()?));
+        let members = Arc::new(Members(Mutex::new(Err("nobody can be asked".to_owned()))));
         let ctx = Ctx {
             store: Store::open("sqlite::memory:").await?,
             catalogue: Catalogue::of(&config.servers, pins),
@@ -61,7 +89,7 @@ impl Desk {
                 policy: Arc::new(data.policy),
                 scanner: Arc::new(data.scanner),
                 integrity,
-                groups: Arc::new(agent::rights::NoGroups::default()),
+                groups: members.clone(),
                 meters: Arc::default(),
             },
             toolbox: ledger.clone() as Arc<dyn ToolBox>,
@@ -78,6 +106,7 @@ impl Desk {
             ctx: Arc::new(ctx),
             ledger,
             clock,
+            members,
             _dir: dir,
         })
     }

@@ -52,6 +52,11 @@ impl Ledger {
         before.unwrap_or_default()
     }
 
+    /// From now on the server does not say what it offers; gives what it offered before.
+    pub fn hush(&self, server: &str) -> Vec<ToolDef> {
+        lock(&self.servers).remove(server).unwrap_or_default()
+    }
+
     /// The calls since they were taken last, in the order in which they arrived.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
-use state::model::{CaseId, Effect};
+use state::model::{CaseId, Effect, Held};
 use state::store::{Store, StoreError};
 
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
+use crate::playbook::rfc3339;
 use crate::rights::{Rights, Who};
 use crate::text::oneline;
 
@@ -28,7 +29,7 @@ pub(super) enum Command {
         #[arg(long)]
         case: Option<CaseId>,
     },
-    /// Show one: the exact call, and what became of it
+    /// Show one: the exact call, and what became of it or until when it is held
     Show {
         /// Number of the effect
         id: i64,
@@ -77,7 +78,7 @@ async fn list(store: &Store, case: Option<CaseId>, out: &Out) -> Result<(), Fail
                 oneline(&e.tool, 60),
                 oneline(&e.target, 60),
                 e.about.d3fend.clone().unwrap_or_default(),
-                oneline(&e.reason, 120),
+                format!("{}{}", oneline(&e.reason, 120), again(&e)),
             ]
         };
         let header = ["id", "case", "stands", "tool", "on", "d3fend", "why"];
@@ -105,6 +106,7 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
         ("on", oneline(&effect.target, 200)),
         ("arguments", oneline(&arguments, 4000)),
         ("why", oneline(&effect.reason, 1000)),
+        ("held", held(&effect)),
         ("approval", approval.unwrap_or_default()),
         ("d3fend", effect.about.d3fend.clone().unwrap_or_default()),
         (
@@ -116,6 +118,21 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
         out.line(&format!("  {key:<10} {value}"));
     }
     Ok(())
+}
+
+/// When a held effect is ruled on again.
+fn again(effect: &Effect) -> String {
+    let held = effect.about.held;
+    held.map_or(String::new(), |h| format!("; again at {}", rfc3339(h.next)))
+}
+
+/// Since when one is held, how often it was ruled on, and when next.
+fn held(effect: &Effect) -> String {
+    let told = |h: Held| {
+        let (since, next) = (rfc3339(h.since), rfc3339(h.next));
+        format!("since {since}, tries {}, next {next}", h.tries)
+    };
+    effect.about.held.map_or(String::new(), told)
 }
 
 async fn retry(

@@ -6,7 +6,7 @@ use crate::catalogue::{DefinitionError, Entry, Freshness};
 use crate::ctx::Ctx;
 use crate::data::sha256_hex;
 
-use super::Refusal;
+use super::{Refusal, Unsent};
 
 /// Longest argument object, bytes of JSON.
 const LARGEST: usize = 64 * 1024;
@@ -39,19 +39,17 @@ pub(super) fn bounded(value: Value) -> Value {
 /// Checks that the tool is as pinned and the arguments fit its schema, closed.
 ///
 /// # Errors
-/// Rule 1, 2 or 3, naming the first fault; also when the definition can't be had.
+/// Rule 1, 2 or 3, naming the first fault; a definition that can't be had can't be told.
 pub(super) async fn check(
     ctx: &Ctx,
     entry: &Entry,
     arguments: &Map<String, Value>,
     freshness: Freshness,
-) -> Result<(), Refusal> {
+) -> Result<(), Unsent> {
     let value = Value::Object(arguments.clone());
     if value.to_string().len() > LARGEST {
-        return Err(Refusal::new(
-            3,
-            format!("the arguments are over {LARGEST} bytes"),
-        ));
+        let why = format!("the arguments are over {LARGEST} bytes");
+        return Err(Refusal::new(3, why).into());
     }
     let asked = (freshness, ctx.now());
     let definition = ctx
@@ -60,7 +58,13 @@ pub(super) async fn check(
         .of(ctx.toolbox.as_ref(), entry, asked)
         .await;
     let checked = definition.and_then(|d| d.check(entry, &value));
-    checked.map_err(|e| Refusal::new(rule(&e), e.to_string()))
+    checked.map_err(|e| {
+        let refusal = Refusal::new(rule(&e), e.to_string());
+        match e {
+            DefinitionError::NotRead { .. } => Unsent::CannotTell(refusal),
+            _ => Unsent::Refused(refusal),
+        }
+    })
 }
 
 /// The rule that a definition breaks.

@@ -9,6 +9,7 @@ mod evidence;
 mod interrupted;
 mod permit;
 mod poll;
+mod refusal;
 mod scanned;
 mod stop;
 mod subject;
@@ -30,14 +31,15 @@ pub use arguments::canonical;
 pub use budget::Meter;
 pub use close::{Closable, CloseRuling, SPEAKING, record_vetoes, rule_on_close};
 pub use effect::{
-    Carried, ELICITATION, Lane, Proposal, Saying, Speaks, Stands, Unsaid, answer_record, answers,
-    at, carry_out, carry_out_of, close_binding, comment, propose, propose_again, raise_marker,
-    sayings, take_stock, verify,
+    Carried, ELICITATION, Lane, Proposal, Saying, Speaks, Stands, answer_record, answers, at,
+    carry_out, carry_out_of, close_binding, comment, propose, propose_again, raise_marker, sayings,
+    take_stock, verify,
 };
 pub use evidence::evidence;
 pub use interrupted::end_interrupted;
 pub use permit::{Permit, permit};
 pub use poll::PollBox;
+pub use refusal::{Refusal, Unsent};
 pub use scanned::{flagged, scan, scan_definition};
 pub use stop::stopped;
 pub use subject::Subject;
@@ -76,25 +78,6 @@ pub struct Called {
     pub reply: Option<ToolReply>,
     /// Digest under which the full body is kept.
     pub digest: Option<String>,
-}
-
-/// Why the gate refuses, with the number of the rule in the design.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rule {rule}: {why}")]
-pub struct Refusal {
-    /// Rule of section 5 of the design.
-    pub rule: u8,
-    /// Why, in words.
-    pub why: String,
-}
-
-impl Refusal {
-    fn new(rule: u8, why: impl Into<String>) -> Self {
-        Self {
-            rule,
-            why: why.into(),
-        }
-    }
 }
 
 /// Calls a reading tool, or refuses to.

@@ -87,6 +87,8 @@ async fn by_policy(ctx: &Ctx, entry: &Entry, request: &Request<'_>) -> Result<()
     };
     match ctx.guard.policy.call(&input) {
         CallDecision::Allow => Ok(()),
-        CallDecision::Approval(why) | CallDecision::Deny(why) => Err(Refusal::new(11, why)),
+        CallDecision::Approval(why) | CallDecision::Deny(why) | CallDecision::CannotTell(why) => {
+            Err(Refusal::new(11, why))
+        }
     }
 }

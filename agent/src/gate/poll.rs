@@ -81,6 +81,7 @@ impl PollBox {
             );
             Refusal::new(1, why)
         })?;
-        super::arguments::check(&self.ctx, entry, arguments, Freshness::Settled).await
+        let checked = super::arguments::check(&self.ctx, entry, arguments, Freshness::Settled);
+        checked.await.map_err(Refusal::from)
     }
 }

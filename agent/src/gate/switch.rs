@@ -22,24 +22,40 @@ pub async fn standing(ctx: &Ctx, switch: Switch) -> Option<String> {
 
 /// The same by store and pause file alone, for commands that run beside the daemon.
 pub async fn switched_off(store: &Store, pause_file: &Path, switch: Switch) -> Option<String> {
-    if let Some(why) = paused_by_file(pause_file).await {
-        return Some(why);
+    off(store, pause_file, switch).await.unwrap_or_else(Some)
+}
+
+/// Why it is off, when it is.
+///
+/// # Errors
+/// Why it can't be told.
+pub(super) async fn off(
+    store: &Store,
+    pause_file: &Path,
+    switch: Switch,
+) -> Result<Option<String>, String> {
+    if let Some(why) = paused(pause_file).await? {
+        return Ok(Some(why));
     }
     match store.switch(switch).await {
         Ok(Some(turn)) if turn.state == SwitchState::Off => {
-            Some(format!("switched off by {}: {}", turn.by, turn.why))
+            Ok(Some(format!("switched off by {}: {}", turn.by, turn.why)))
         }
-        Ok(_) => None,
-        Err(e) => Some(format!("it can't be told whether {switch} is on: {e}")),
+        Ok(_) => Ok(None),
+        Err(e) => Err(format!("it can't be told whether {switch} is on: {e}")),
     }
 }
 
 /// Why the pause file stops closing and effects, if it does: it is there, or nobody can say that it is not.
 pub async fn paused_by_file(path: &Path) -> Option<String> {
+    paused(path).await.unwrap_or_else(Some)
+}
+
+async fn paused(path: &Path) -> Result<Option<String>, String> {
     let shown = path.display();
     match tokio::fs::symlink_metadata(path).await {
-        Err(e) if e.kind() == ErrorKind::NotFound => None,
-        Err(e) => Some(format!(
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(format!(
             "it can't be told whether the pause file {shown} is there: {e}"
         )),
         Ok(_) => {
@@ -49,7 +65,7 @@ pub async fn paused_by_file(path: &Path) -> Option<String> {
             } else {
                 &said
             };
-            Some(format!("the pause file {shown} is there: {said}"))
+            Ok(Some(format!("the pause file {shown} is there: {said}")))
         }
     }
 }

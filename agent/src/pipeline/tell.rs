@@ -1,14 +1,13 @@
 //! Room `tell`: how a case stands, to what is said of its alerts at their sources and to its ticket; proposals through the gate, taken from
 //! an outbox that the store fills with every change, so that neither a crash nor a person beside the daemon is missed.
 
-use chrono::TimeDelta;
 use state::model::{
     Alert, Case, CaseStatus, Effect, EffectDecision, Switch, TimelineEvent, TimelineKind,
 };
-use state::store::{NewApproval, Telling, Untold};
+use state::store::{NewApproval, Telling, Untold, wait_after};
 
 use crate::ctx::Ctx;
-use crate::gate::{self, Origin, Proposal, Saying, Speaks, Subject, Unsaid};
+use crate::gate::{self, Origin, Proposal, Saying, Speaks, Subject, Unsent};
 use crate::text::oneline;
 
 use super::ticket;
@@ -17,8 +16,6 @@ use super::ticket;
 const MOST: i64 = 50;
 /// Cases told in a beat of the daemon.
 const SHARE: i64 = 10;
-/// The longest wait before telling is tried again.
-const LONGEST: TimeDelta = TimeDelta::minutes(30);
 
 /// What was said before and stays said: where it stands there.
 const SAID: [EffectDecision; 5] = [
@@ -71,8 +68,7 @@ async fn tell_each(ctx: &Ctx, untold: Vec<Untold>) -> anyhow::Result<()> {
         match told {
             Ok(()) => {}
             Err(why) => {
-                let wait = TimeDelta::seconds(5) * (1 << untold.tries.clamp(0, 9) as i32);
-                let due = ctx.now() + wait.min(LONGEST);
+                let due = ctx.now() + wait_after(untold.tries.saturating_add(1));
                 tracing::warn!(case = %untold.case, %why, %due, "a case can't be told at its source; it is tried again");
                 ctx.store.tell_later(untold, due).await?;
             }
@@ -119,8 +115,8 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
                     say(ctx, (&subject, alert), saying, &mut telling).await?;
                 }
             }
-            Err(Unsaid::Unread(why)) => return Ok(Err(why)),
-            Err(Unsaid::Refused(refusal)) => {
+            Err(Unsent::CannotTell(gap)) => return Ok(Err(gap.to_string())),
+            Err(Unsent::Refused(refusal)) => {
                 let why = format!(
                     "nothing is said of {} at its source: {refusal}",
                     name(alert)
@@ -162,7 +158,8 @@ async fn tell_ticket(
     }
     let why = format!(
         "the case's ticket is to be told: {}: {}",
-        effect.decision, effect.reason
+        effect.word(),
+        effect.reason
     );
     let kind = TimelineKind::EffectProposed;
     telling
@@ -224,7 +221,7 @@ async fn say(
     let why = format!(
         "{what} for {} at its source: {}: {}",
         name(alert),
-        effect.decision,
+        effect.word(),
         effect.reason
     );
     telling.events.push(event(ctx, alert, subject, why));

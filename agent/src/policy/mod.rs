@@ -37,6 +37,8 @@ pub enum CallDecision {
     Approval(String),
     /// Not at all, and why. A policy that fails to answer says this.
     Deny(String),
+    /// Not now, and why: the answer did not come in time.
+    CannotTell(String),
 }
 
 /// What the policy says of a close.
@@ -117,6 +119,7 @@ impl Policy {
                 Word::Approval => CallDecision::Approval(reason(&answer.why)),
                 Word::Deny => CallDecision::Deny(reason(&answer.why)),
             },
+            Err(e @ PolicyError::Timeout) => CallDecision::CannotTell(failed(&e)),
             Err(e) => CallDecision::Deny(failed(&e)),
         }
     }

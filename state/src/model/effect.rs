@@ -39,6 +39,17 @@ words! {
     }
 }
 
+/// How an effect is held: something that a rule needs to know could not be told, so it is not sent, and ruled on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Time,
+    /// How often it was ruled on since then, at least 1.
+    pub tries: i64,
+    /// When it is ruled on again.
+    pub next: Time,
+}
+
 /// A proposed outside effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
@@ -84,13 +95,18 @@ pub struct EffectAbout {
     pub proof: Option<Proof>,
     /// How often it was looked at since it was sent.
     pub looks: i64,
+    /// How it is held, when it is: a due one before it is sent, a denied one before it counts as denied.
+    pub held: Option<Held>,
 }
 
 impl Effect {
-    /// Where it stands in one word for people: `requested` (sent and not read back), `confirmed`, `already so`,
-    /// `unknown`, else the decision.
+    /// Where it stands in one word for people: `held` (not sent, and ruled on again), `requested` (sent and not read
+    /// back), `confirmed`, `already so`, `unknown`, else the decision.
     #[must_use]
     pub fn word(&self) -> &'static str {
+        if self.about.held.is_some() {
+            return "held";
+        }
         match (self.decision, self.about.proof) {
             (EffectDecision::Executed, Some(Proof::Confirmed)) => "confirmed",
             (EffectDecision::Executed, Some(Proof::AlreadySo)) => "already so",

@@ -41,29 +41,10 @@ impl Store {
         &self,
         id: i64,
         end: CallEnd<'_>,
-        mut entry: Value,
+        entry: Value,
     ) -> Result<Option<String>> {
         let mut tx = self.begin().await?;
-        let digest = match end.body {
-            Some(bytes) => Some(evidence::keep(&mut tx, bytes).await?),
-            None => None,
-        };
-        let ended = sqlx::query(
-            "UPDATE tool_calls SET outcome = ?2, reason = ?3, digest = ?4, millis = ?5
-             WHERE id = ?1 AND outcome = 'started'",
-        )
-        .bind(id)
-        .bind(end.outcome.as_str())
-        .bind(end.reason)
-        .bind(&digest)
-        .bind(end.millis)
-        .execute(&mut *tx)
-        .await?;
-        if ended.rows_affected() == 0 {
-            return Err(StoreError::not_found(format!("started tool call {id}")));
-        }
-        entry["digest"] = digest.clone().map_or(Value::Null, Value::from);
-        audit::append(&mut tx, end.at, &entry).await?;
+        let digest = self::end(&mut tx, id, end, entry).await?;
         tx.commit().await?;
         Ok(digest)
     }
@@ -127,6 +108,36 @@ pub(super) async fn begin(
     entry["call"] = Value::from(id);
     audit::append(db, call.started, &entry).await?;
     Ok(id)
+}
+
+/// Notes how a started call ended within a larger transaction, as [`Store::end_call`] does.
+pub(super) async fn end(
+    db: &mut SqliteConnection,
+    id: i64,
+    end: CallEnd<'_>,
+    mut entry: Value,
+) -> Result<Option<String>> {
+    let digest = match end.body {
+        Some(bytes) => Some(evidence::keep(db, bytes).await?),
+        None => None,
+    };
+    let ended = sqlx::query(
+        "UPDATE tool_calls SET outcome = ?2, reason = ?3, digest = ?4, millis = ?5
+         WHERE id = ?1 AND outcome = 'started'",
+    )
+    .bind(id)
+    .bind(end.outcome.as_str())
+    .bind(end.reason)
+    .bind(&digest)
+    .bind(end.millis)
+    .execute(&mut *db)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return Err(StoreError::not_found(format!("started tool call {id}")));
+    }
+    entry["digest"] = digest.clone().map_or(Value::Null, Value::from);
+    audit::append(db, end.at, &entry).await?;
+    Ok(digest)
 }
 
 impl<'r> TryFrom<Fields<'r>> for ToolCall {

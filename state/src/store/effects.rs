@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError, approvals, audit, calls, digest, timeline};
+use super::{
+    CallEnd, HeardQuestion, Result, Store, StoreError, approvals, audit, calls, digest,
+    elicitations, timeline,
+};
 use crate::model::{
-    AlertId, Approval, ApprovalState, CaseId, Effect, EffectAbout, EffectDecision, Proof, Time,
-    TimelineEvent, TimelineKind, ToolCall,
+    AlertId, Approval, ApprovalState, CaseId, Effect, EffectAbout, EffectDecision, Held, Proof,
+    Time, TimelineEvent, TimelineKind, ToolCall,
 };
 
 /// How long after a word that was not sent it is planned again; each further wait is twice as long, up to an hour.
@@ -42,6 +45,19 @@ pub struct EffectEnd<'a> {
     pub reason: &'a str,
     /// When.
     pub at: Time,
+}
+
+/// What came back of an effect that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectAnswer<'a> {
+    /// Id of its call.
+    pub call: i64,
+    /// How the call ended.
+    pub ended: CallEnd<'a>,
+    /// Where the effect stands by that.
+    pub end: EffectEnd<'a>,
+    /// What the server asked and was declined, when a person is still to be asked.
+    pub heard: Option<&'a HeardQuestion>,
 }
 
 impl Store {
@@ -85,12 +101,15 @@ impl Store {
     pub async fn begin_effect(&self, begin: EffectBegin<'_>, entry: Value) -> Result<i64> {
         let mut tx = self.begin().await?;
         let (effect, now) = (begin.effect, begin.call.started);
-        let begun = sqlx::query("UPDATE effects SET decision = ?2 WHERE id = ?1 AND decision = ?3")
-            .bind(effect.id)
-            .bind(EffectDecision::Started.as_str())
-            .bind(EffectDecision::Due.as_str())
-            .execute(&mut *tx)
-            .await?;
+        let begun = sqlx::query(
+            "UPDATE effects SET decision = ?2, held_since = NULL, held_tries = 0, held_next = NULL
+             WHERE id = ?1 AND decision = ?3",
+        )
+        .bind(effect.id)
+        .bind(EffectDecision::Started.as_str())
+        .bind(EffectDecision::Due.as_str())
+        .execute(&mut *tx)
+        .await?;
         if begun.rows_affected() != 1 {
             let why = format!("sending effect {}, which is not due", effect.id);
             return Err(StoreError::refused(why));
@@ -126,36 +145,62 @@ impl Store {
     /// [`StoreError::Refused`] when it can't stand there after where it stood.
     pub async fn end_effect(&self, end: EffectEnd<'_>, entry: &Value) -> Result<()> {
         let mut tx = self.begin().await?;
-        let case: Option<i64> = sqlx::query_scalar(
-            "UPDATE effects SET decision = ?2, reason = ?3, proof = coalesce(?4, proof) WHERE id = ?1 RETURNING case_id",
-        )
-        .bind(end.effect)
-        .bind(end.decision.as_str())
-        .bind(end.reason)
-        .bind(end.proof.map(Proof::as_str))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let case = case.map(CaseId);
-        let case = case.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
-        audit::append(&mut tx, end.at, entry).await?;
-        let word = match end.proof {
-            Some(Proof::Requested) => "requested",
-            Some(Proof::Confirmed) => "confirmed",
-            Some(Proof::AlreadySo) => "already so",
-            None => end.decision.as_str(),
-        };
-        let message = format!("effect {}: {word}: {}", end.effect, end.reason);
-        let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
-            .with(json!({"effect": end.effect, "decision": end.decision, "proof": end.proof}));
-        timeline::append(&mut tx, case, &event).await?;
-        if matches!(
-            end.decision,
-            EffectDecision::Failed | EffectDecision::Denied
-        ) {
-            say_again(&mut tx, (case, end.effect), end.at).await?;
+        finish(&mut tx, end, entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Notes what came back of an effect that was begun: how its call ended and where the effect stands, each with its
+    /// audit entry, and what the server asked meanwhile, all in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such call or it has ended before, else as [`Store::end_effect`].
+    pub async fn end_sent(
+        &self,
+        answer: EffectAnswer<'_>,
+        (of_call, of_effect): (Value, &Value),
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        calls::end(&mut tx, answer.call, answer.ended, of_call).await?;
+        finish(&mut tx, answer.end, of_effect).await?;
+        if let Some(heard) = answer.heard {
+            elicitations::hear(&mut tx, answer.end.effect, heard).await?;
         }
         tx.commit().await?;
         Ok(())
+    }
+}
+
+async fn finish(db: &mut SqliteConnection, end: EffectEnd<'_>, entry: &Value) -> Result<()> {
+    let case: Option<i64> = sqlx::query_scalar(
+        "UPDATE effects SET decision = ?2, reason = ?3, proof = coalesce(?4, proof),
+             held_since = NULL, held_tries = 0, held_next = NULL WHERE id = ?1 RETURNING case_id",
+    )
+    .bind(end.effect)
+    .bind(end.decision.as_str())
+    .bind(end.reason)
+    .bind(end.proof.map(Proof::as_str))
+    .fetch_optional(&mut *db)
+    .await?;
+    let case = case.map(CaseId);
+    let case = case.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
+    audit::append(db, end.at, entry).await?;
+    let word = match end.proof {
+        Some(Proof::Requested) => "requested",
+        Some(Proof::Confirmed) => "confirmed",
+        Some(Proof::AlreadySo) => "already so",
+        None => end.decision.as_str(),
+    };
+    let message = format!("effect {}: {word}: {}", end.effect, end.reason);
+    let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
+        .with(json!({"effect": end.effect, "decision": end.decision, "proof": end.proof}));
+    timeline::append(db, case, &event).await?;
+    match end.decision {
+        EffectDecision::Failed | EffectDecision::Denied => {
+            say_again(db, (case, end.effect), end.at).await
+        }
+        EffectDecision::Executed => elicitations::heard_no_more(db, end.effect).await,
+        _ => Ok(()),
     }
 }
 
@@ -258,10 +303,12 @@ pub(super) async fn put(
     };
     sqlx::query(
         "INSERT INTO effects (case_id, tool, class, target, arguments, arguments_digest, decision, reason,
-             approval_id, raises, d3fend, at, alert_id, wanted, round)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             approval_id, raises, d3fend, at, alert_id, wanted, round, held_since, held_tries, held_next)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (case_id, tool, arguments_digest) DO UPDATE SET decision = excluded.decision,
-             reason = excluded.reason, approval_id = coalesce(excluded.approval_id, approval_id)
+             reason = excluded.reason, approval_id = coalesce(excluded.approval_id, approval_id),
+             held_since = iif(excluded.held_since IS NULL, NULL, coalesce(held_since, excluded.held_since)),
+             held_tries = excluded.held_tries, held_next = excluded.held_next
          WHERE effects.decision IN ('dry_run', 'denied', 'failed', 'awaiting_approval')",
     )
     .bind(case.0)
@@ -279,6 +326,9 @@ pub(super) async fn put(
     .bind(effect.about.alert.map(|a| a.0))
     .bind(&effect.about.wanted)
     .bind(effect.about.round)
+    .bind(effect.about.held.map(|h| micros(h.since)))
+    .bind(effect.about.held.map_or(0, |h| h.tries))
+    .bind(effect.about.held.map(|h| micros(h.next)))
     .execute(db)
     .await?;
     Ok(())
@@ -306,7 +356,17 @@ impl<'r> TryFrom<Fields<'r>> for Effect {
                 round: row.get("round")?,
                 proof: row.opt_word("proof")?,
                 looks: row.get("looks")?,
+                held: held(&row)?,
             },
         })
     }
+}
+
+fn held(row: &Fields<'_>) -> Result<Option<Held>> {
+    let times = (row.opt_time("held_since")?, row.opt_time("held_next")?);
+    let (Some(since), Some(next)) = times else {
+        return Ok(None);
+    };
+    let tries = row.get("held_tries")?;
+    Ok(Some(Held { since, tries, next }))
 }

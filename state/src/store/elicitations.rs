@@ -22,8 +22,20 @@ pub struct NewElicitation {
     pub requested: Value,
     /// Digest of the question.
     pub digest: String,
-    /// The effect that a person wanted again, when it is asked because of that; it is wanted no more.
+    /// The effect whose call the server asked about, or that a person wanted again, when it is asked because of that:
+    /// nothing of it is open any more.
     pub retried: Option<i64>,
+}
+
+/// What a server asked during a call and was declined; nobody has been asked it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardQuestion {
+    /// The server's words.
+    pub message: String,
+    /// JSON Schema of the answer.
+    pub requested: Value,
+    /// Digest of the question.
+    pub digest: String,
 }
 
 const SELECT: &str =
@@ -70,6 +82,7 @@ impl Store {
         .await?;
         if let Some(retried) = new.retried {
             wanted_no_more(&mut tx, retried).await?;
+            heard_no_more(&mut tx, retried).await?;
         }
         audit::append(&mut tx, now, entry).await?;
         let asked = TimelineEvent::ours(case, now, TimelineKind::Asked, &new.approval.summary)
@@ -200,15 +213,28 @@ impl Store {
         Ok(())
     }
 
-    /// The effects that people want to be proposed again, and that were not sent since; they are wanted until
-    /// [`Store::repropose`] or a new question.
-    pub async fn retries(&self) -> Result<Vec<Effect>> {
-        let found = sqlx::query(
-            "SELECT * FROM effects WHERE decision IN ('failed', 'denied', 'dry_run') AND id IN (SELECT effect_id FROM effect_retries) ORDER BY id",
+    /// What servers asked during calls of which nobody knows whether they took, and no person was asked yet; by effect.
+    pub async fn unasked(&self) -> Result<Vec<(i64, HeardQuestion)>> {
+        let found: Vec<(i64, String, String, String)> = sqlx::query_as(
+            "SELECT q.effect_id, q.message, q.requested, q.digest FROM heard_questions q
+             JOIN effects e ON e.id = q.effect_id WHERE e.decision = 'unknown' ORDER BY q.effect_id",
         )
         .fetch_all(&self.readers)
         .await?;
-        rows::all("effects", &found)
+        let read = |(effect, message, requested, digest): (i64, String, String, String)| {
+            let requested = serde_json::from_str(&requested).map_err(|e| StoreError::Corrupt {
+                table: "heard_questions",
+                id: effect.to_string(),
+                why: format!("requested: {e}"),
+            })?;
+            let heard = HeardQuestion {
+                message,
+                requested,
+                digest,
+            };
+            Ok((effect, heard))
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// All effects, the newest first, of one case or of all.
@@ -222,6 +248,33 @@ impl Store {
         .await?;
         rows::all("effects", &found)
     }
+}
+
+/// Keeps what a server asked during the call of an effect.
+pub(super) async fn hear(
+    db: &mut SqliteConnection,
+    effect: i64,
+    heard: &HeardQuestion,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO heard_questions (effect_id, message, requested, digest) VALUES (?1, ?2, ?3, ?4)",
+    )
+    .bind(effect)
+    .bind(&heard.message)
+    .bind(digest::canonical(&heard.requested))
+    .bind(&heard.digest)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A person was asked, or need not be.
+pub(super) async fn heard_no_more(db: &mut SqliteConnection, effect: i64) -> Result<()> {
+    sqlx::query("DELETE FROM heard_questions WHERE effect_id = ?1")
+        .bind(effect)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// An effect was proposed again.

@@ -59,6 +59,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sources",
         include_str!("../../migrations/0010_sources.sql"),
     ),
+    (11, "held", include_str!("../../migrations/0011_held.sql")),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

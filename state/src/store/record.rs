@@ -227,10 +227,12 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
 async fn requeue(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> {
     let (case, now) = (record.claim.case, record.now);
     for effect in &record.effects {
-        if !matches!(
+        let waits = matches!(
             effect.decision,
             EffectDecision::AwaitingApproval | EffectDecision::Due
-        ) {
+        );
+        // What this run called for is proposed anew by the next one.
+        if !waits && effect.about.held.is_none() {
             effects::put(db, case, effect, effect.approval).await?;
         }
     }

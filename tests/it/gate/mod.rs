@@ -3,6 +3,7 @@
 mod adversary;
 mod definitions;
 mod fuzz;
+mod held;
 mod ledger;
 mod noninterference;
 mod pins;

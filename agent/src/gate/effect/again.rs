@@ -1,24 +1,26 @@
-//! Effects that were not sent, proposed again because a person wants it: ruled on anew, by what stands now.
+//! Effects that were not sent, proposed again because a person wants it, or because nobody could tell what a rule says when
+//! they were proposed: ruled on anew, by what stands now.
 
 use serde_json::{Value, json};
-use state::model::{Effect, EffectDecision};
-use state::store::{StoreError, Telling, Untold};
+use state::model::{CaseStatus, Effect, EffectDecision, TimelineEvent, TimelineKind};
+use state::store::{NewApproval, StoreError, Telling, Untold};
 
 use crate::ctx::Ctx;
 
-use super::super::{Origin, Refusal, Subject, audit};
+use super::super::{Origin, Refusal, Subject, Unsent, audit};
 use super::checks::{self, Ruling, Wish};
-use super::elicit;
-use super::propose::ask;
+use super::propose::{EARLIER, ask};
 use super::write_back::Speaks;
+use super::{dry_run, elicit, hold};
 
-/// Rules on every effect that was not sent and that a person wants again. What was sent, or may have been, never is.
+/// Rules on every effect that was not sent and that a person wants again, or that was held and is due to be ruled on. What
+/// was sent, or may have been, never is.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn propose_again(ctx: &Ctx) -> Result<(), StoreError> {
     let mut failed = None;
-    for effect in ctx.store.retries().await? {
+    for effect in ctx.store.retries(ctx.now()).await? {
         let id = effect.id;
         if let Err(error) = again(ctx, effect).await {
             tracing::error!(effect = id, %error, "an effect could not be proposed again; it is tried again");
@@ -29,39 +31,35 @@ pub async fn propose_again(ctx: &Ctx) -> Result<(), StoreError> {
 }
 
 async fn again(ctx: &Ctx, mut effect: Effect) -> Result<(), StoreError> {
-    let mut question = None;
-    effect.approval = None;
+    let held = effect.about.held;
     let ruled = match elicit::superseded(ctx, &effect).await? {
-        true => Err(Refusal::new(
-            10,
-            "the same call was asked about or made since",
-        )),
+        true => Err(Refusal::new(10, "the same call was asked about or made since").into()),
         false => rule(ctx, &effect).await,
     };
     let (decision, reason, rule) = match ruled {
-        Err(refusal) => (
-            EffectDecision::Denied,
-            refusal.to_string(),
-            Some(refusal.rule),
-        ),
+        // What was held ends like what was to be sent, and is held on like it.
+        Err(unsent) if held.is_some() || matches!(unsent, Unsent::CannotTell(_)) => {
+            return hold::unsent(ctx, &effect, unsent).await.map(drop);
+        }
+        Err(unsent) => {
+            let refusal = Refusal::from(unsent);
+            let why = refusal.to_string();
+            (EffectDecision::Denied, why, Some(refusal.rule))
+        }
         Ok(Ruling::DryRun(why)) => (EffectDecision::DryRun, why.to_string(), Some(why.rule)),
         // What hangs on a server's question is asked with it: an approval without it would never count.
         Ok(_) if elicit::ask_again(ctx, &effect).await? => return Ok(()),
-        Ok(Ruling::Due) => (EffectDecision::Due, "allowed again".to_owned(), None),
+        Ok(Ruling::Due) => (EffectDecision::Due, "allowed".to_owned(), None),
         Ok(Ruling::Approval(why)) => (EffectDecision::AwaitingApproval, why, Some(6)),
     };
     (effect.decision, effect.reason) = (decision, reason);
-    if decision == EffectDecision::AwaitingApproval {
-        let subject = Subject::read(&ctx.store, effect.case).await?;
-        let mut asked = ask(ctx, &effect, subject.facts.severity);
-        asked.effect = Some(0);
-        question = Some(asked);
-    }
+    (effect.approval, effect.about.held) = (None, None);
+    let question = question(ctx, &mut effect).await?;
     let record = json!({
         "kind": "effect",
         "case": effect.case,
         "effect": effect.id,
-        "asked_by": "person",
+        "asked_by": if held.is_some() { "hold" } else { "person" },
         "tool": effect.tool,
         "class": effect.class,
         "target": effect.target,
@@ -69,10 +67,14 @@ async fn again(ctx: &Ctx, mut effect: Effect) -> Result<(), StoreError> {
         "decision": effect.decision,
         "rule": rule,
         "why": effect.reason,
-        "digest": question.as_ref().map(state::store::NewApproval::digest),
+        "digest": question.as_ref().map(NewApproval::digest),
     });
     ctx.store.append_audit(ctx.now(), &record).await?;
     let id = effect.id;
+    let told = held.map(|_| {
+        let why = format!("effect {id} is held no more: {decision}: {}", effect.reason);
+        TimelineEvent::ours(effect.case, ctx.now(), TimelineKind::EffectProposed, why)
+    });
     let telling = Telling {
         // No change of the case: nothing is taken out of the outbox.
         untold: Untold {
@@ -82,18 +84,33 @@ async fn again(ctx: &Ctx, mut effect: Effect) -> Result<(), StoreError> {
         },
         effects: vec![effect],
         approvals: question.into_iter().collect(),
-        events: Vec::new(),
+        events: told.into_iter().collect(),
         now: ctx.now(),
     };
     ctx.store.repropose(id, &telling).await
 }
 
-async fn rule(ctx: &Ctx, effect: &Effect) -> Result<Ruling, Refusal> {
+/// The question to a person, when one is needed.
+async fn question(ctx: &Ctx, effect: &mut Effect) -> Result<Option<NewApproval>, StoreError> {
+    if effect.decision != EffectDecision::AwaitingApproval {
+        return Ok(None);
+    }
+    dry_run::show(ctx, ctx.catalogue.get(&effect.tool), effect).await?;
+    let subject = Subject::read(&ctx.store, effect.case).await?;
+    let mut asked = ask(ctx, effect, subject.facts.severity);
+    asked.effect = Some(0);
+    Ok(Some(asked))
+}
+
+async fn rule(ctx: &Ctx, effect: &Effect) -> Result<Ruling, Unsent> {
     let subject = Subject::read(&ctx.store, effect.case).await;
-    let subject = subject.map_err(|e| Refusal::new(4, format!("the case can't be read: {e}")))?;
+    let subject = subject.map_err(|e| Unsent::unread(4, "the case", &e))?;
     let Value::Object(arguments) = &effect.arguments else {
-        return Err(Refusal::new(3, "the arguments are no object"));
+        return Err(Refusal::new(3, "the arguments are no object").into());
     };
+    if effect.about.held.is_some() {
+        still_called_for(ctx, effect).await?;
+    }
     let speaks = Speaks::of(effect);
     let wish = Wish {
         subject: &subject,
@@ -105,4 +122,26 @@ async fn rule(ctx: &Ctx, effect: &Effect) -> Result<Ruling, Refusal> {
         speaks: speaks.as_ref(),
     };
     checks::ruling(ctx, wish).await
+}
+
+/// What a case called for when it was proposed is not done when the case has come to something else since; what is said of
+/// a case is.
+async fn still_called_for(ctx: &Ctx, effect: &Effect) -> Result<(), Unsent> {
+    let says = checks::entry(ctx, &effect.tool)?.spec.effect.says;
+    if says || effect.about.alert.is_some() {
+        return Ok(());
+    }
+    if effect.about.raise {
+        checks::once(ctx, effect.case, &effect.tool, &EARLIER).await?;
+    }
+    let case = ctx.store.case(effect.case).await;
+    let case = case.map_err(|e| Unsent::unread(4, "the case", &e))?;
+    let why = match case.status {
+        CaseStatus::AwaitingApproval | CaseStatus::Escalated => return Ok(()),
+        CaseStatus::Closed => "its case was closed since",
+        CaseStatus::New | CaseStatus::Triaging => {
+            "its case is worked again, and what it calls for is proposed anew"
+        }
+    };
+    Err(Refusal::new(4, why).into())
 }

@@ -2,22 +2,22 @@
 
 use std::time::Instant;
 
-use mcp_clients::{Answer, Heard, Question, ReplyKind, ToolFailure, ToolReply};
+use mcp_clients::Answer;
 use serde_json::{Map, Value, json};
 use state::model::{CallOutcome, Effect, EffectDecision, Proof, Tier, ToolCall, ToolClass};
-use state::store::{CallEnd, EffectBegin, EffectEnd, StoreError};
+use state::store::{CallEnd, EffectAnswer, EffectBegin, HeardQuestion, StoreError};
 use tracing::Instrument;
 
 use crate::ctx::Ctx;
 use crate::telemetry::spans;
-use crate::text::{defang, oneline};
 
-use super::super::{Origin, Refusal, Subject, audit, outcome_of};
+use super::super::{Origin, Refusal, Subject, Unsent, audit};
 use super::checks::{self, Ruling, Wish};
-use super::elicit;
 use super::in_force::approved;
 use super::look_up::{look_up, seen};
+use super::stand::{self, Stand, end};
 use super::write_back::Speaks;
+use super::{elicit, hold};
 
 /// Where an effect stands that was sent, or may have been.
 const SENT: [EffectDecision; 3] = [
@@ -35,30 +35,6 @@ pub struct Carried {
     pub decision: EffectDecision,
     /// Why.
     pub reason: String,
-}
-
-/// Where an effect ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stand {
-    /// It took, or the tool says so; how well that is known.
-    Executed(Proof),
-    /// Refused, by the rule of this number.
-    Denied(u8),
-    /// Not sent.
-    Failed,
-    /// Nobody can tell.
-    Unknown,
-}
-
-impl Stand {
-    pub(super) fn decision(self) -> EffectDecision {
-        match self {
-            Self::Executed(_) => EffectDecision::Executed,
-            Self::Denied(_) => EffectDecision::Denied,
-            Self::Failed => EffectDecision::Failed,
-            Self::Unknown => EffectDecision::Unknown,
-        }
-    }
 }
 
 /// Which of the effects that are due. Two of one kind are never sent at once, and everything that a case may do once
@@ -93,15 +69,19 @@ pub async fn carry_out(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
     Ok(carried)
 }
 
-/// Sends the effects of one lane that are due, one after the other; a refused one ends as denied. One that fails holds up
-/// no other.
+/// Sends the effects of one lane that are due, one after the other; a refused one ends as denied, and one of which nobody
+/// can tell is held. One that fails holds up no other. People are asked what servers asked during calls of an earlier run.
 ///
 /// # Errors
 /// The first failure of the store, after the others were sent: what was begun then is `started`, and nobody sends it
 /// again.
 pub async fn carry_out_of(ctx: &Ctx, lane: Lane) -> Result<Vec<Carried>, StoreError> {
     let (mut carried, mut failed) = (Vec::new(), None);
-    let mut due = ctx.store.effects_at(EffectDecision::Due).await?;
+    if let Err(error) = ask_left(ctx, lane).await {
+        tracing::error!(%error, "people could not be asked what a server asked; it is tried again");
+        failed.get_or_insert(error);
+    }
+    let mut due = ctx.store.effects_due(ctx.now()).await?;
     due.retain(|effect| Lane::of(effect) == lane);
     due.sort_by_key(|effect| effect.approval.is_none());
     for effect in due {
@@ -123,16 +103,40 @@ pub async fn carry_out_of(ctx: &Ctx, lane: Lane) -> Result<Vec<Carried>, StoreEr
 
 async fn carry(ctx: &Ctx, effect: &Effect) -> Result<(EffectDecision, String), StoreError> {
     let sent = send(ctx, effect).await?;
-    let ended = match (sent.decision, sent.reason) {
+    let (decision, reason) = match (sent.decision, sent.reason) {
         (EffectDecision::Unknown, why) => look_up(ctx, effect, &why).await?,
         ended => ended,
     };
-    if let Some(question) = &sent.declined
-        && ended.0 == EffectDecision::Unknown
+    if let Some(heard) = &sent.heard
+        && decision == EffectDecision::Unknown
     {
-        elicit::ask(ctx, (effect, effect.about.round + 1), question).await?;
+        elicit::ask(ctx, (effect, effect.about.round + 1), heard).await?;
     }
-    Ok(ended)
+    Ok((decision, reason))
+}
+
+/// What servers asked and no person was asked yet, because the run broke off in between.
+async fn ask_left(ctx: &Ctx, lane: Lane) -> Result<(), StoreError> {
+    let mut failed = None;
+    for (effect, heard) in ctx.store.unasked().await? {
+        let effect = ctx.store.effect(effect).await?;
+        if Lane::of(&effect) == lane
+            && let Err(error) = ask_one(ctx, &effect, &heard).await
+        {
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn ask_one(ctx: &Ctx, effect: &Effect, heard: &HeardQuestion) -> Result<(), StoreError> {
+    match seen(ctx, effect).await {
+        Ok(true) => {
+            let stand = Stand::Executed(Proof::Confirmed);
+            end(ctx, effect, stand, "looked up: it took effect").await
+        }
+        Ok(false) | Err(_) => elicit::ask(ctx, (effect, effect.about.round + 1), heard).await,
+    }
 }
 
 /// Effects that an earlier run began and did not end may have been done: they are unknown, and looked up. Only for who
@@ -159,8 +163,8 @@ pub async fn take_stock(ctx: &Ctx) -> Result<Vec<Carried>, StoreError> {
 struct Sent {
     decision: EffectDecision,
     reason: String,
-    /// What the server asked and a person is still to be asked.
-    declined: Option<Question>,
+    /// What the server asked and a person is still to be asked; it is stored.
+    heard: Option<HeardQuestion>,
 }
 
 impl Sent {
@@ -168,7 +172,7 @@ impl Sent {
         Self {
             decision,
             reason,
-            declined: None,
+            heard: None,
         }
     }
 }
@@ -182,7 +186,7 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
     };
     let (approval, answer) = match permitted(ctx, effect, &arguments).await {
         Ok(permitted) => permitted,
-        Err(refusal) => return deny(ctx, effect, &refusal).await,
+        Err(unsent) => return not_sent(ctx, effect, unsent).await,
     };
     if let Some((decision, why)) = already_so(ctx, effect).await? {
         return Ok(Sent::of(decision, why));
@@ -203,10 +207,10 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
     let call = match ctx.store.begin_effect(begin, intent).await {
         Ok(call) => call,
         Err(e @ StoreError::CapReached { .. }) => {
-            return deny(ctx, effect, &Refusal::new(10, e.to_string())).await;
+            return not_sent(ctx, effect, Refusal::new(10, e.to_string()).into()).await;
         }
         Err(e @ (StoreError::NotOpen { .. } | StoreError::Refused { .. })) => {
-            return deny(ctx, effect, &Refusal::new(6, e.to_string())).await;
+            return not_sent(ctx, effect, Refusal::new(6, e.to_string()).into()).await;
         }
         Err(e) => return Err(e),
     };
@@ -216,24 +220,30 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
         .toolbox
         .call_heard(server, tool, arguments, answer)
         .await;
-    let (outcome, stand, reason) = declined(&heard, read(&heard.reply));
-    let answer = &heard.reply;
     let took = began.elapsed();
+    let (outcome, stand, reason) = stand::read(&heard);
     ctx.guard.meters.called(server, outcome, took);
     let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-    let ended = CallEnd {
-        outcome,
-        reason: Some(&reason),
-        body: answer.as_ref().ok().map(|r| r.body.as_slice()),
-        millis,
-        at: ctx.now(),
+    let (end, entry) = stand::noted(ctx, effect, stand, &reason);
+    // One answer, one repetition: what is asked then is not asked on.
+    let declined = heard.declined.into_iter().filter(|_| !asked_before);
+    let question = declined.map(elicit::heard).next();
+    let answer = EffectAnswer {
+        call,
+        ended: CallEnd {
+            outcome,
+            reason: Some(&reason),
+            body: heard.reply.as_ref().ok().map(|r| r.body.as_slice()),
+            millis,
+            at: ctx.now(),
+        },
+        end,
+        heard: question.as_ref(),
     };
-    let entry = audit::result(&row, call, outcome, millis);
-    ctx.store.end_call(call, ended, entry).await?;
-    end(ctx, effect, stand, &reason).await?;
+    let of_call = audit::result(&row, call, outcome, millis);
+    ctx.store.end_sent(answer, (of_call, &entry)).await?;
     Ok(Sent {
-        // One answer, one repetition: what is asked then is not asked on.
-        declined: heard.declined.into_iter().next().filter(|_| !asked_before),
+        heard: question,
         ..Sent::of(stand.decision(), reason)
     })
 }
@@ -261,20 +271,9 @@ async fn permitted(
     ctx: &Ctx,
     effect: &Effect,
     arguments: &Map<String, Value>,
-) -> Result<(Option<(i64, String)>, Option<Answer>), Refusal> {
+) -> Result<(Option<(i64, String)>, Option<Answer>), Unsent> {
     let approval = permit(ctx, effect, arguments).await?;
     Ok((approval, elicit::answer(ctx, effect).await?))
-}
-
-/// Whatever a server says after it was declined: nobody can tell what it did.
-fn declined(heard: &Heard, read: (CallOutcome, Stand, String)) -> (CallOutcome, Stand, String) {
-    let (outcome, stand, reason) = read;
-    let Some(question) = heard.declined.first() else {
-        return (outcome, stand, reason);
-    };
-    let said = defang(&oneline(&question.message, 200));
-    let reason = format!("its server asked «{said}» and was declined; {reason}");
-    (outcome, Stand::Unknown, reason)
 }
 
 /// What is so already is not sent.
@@ -296,16 +295,16 @@ async fn permit(
     ctx: &Ctx,
     effect: &Effect,
     arguments: &Map<String, Value>,
-) -> Result<Option<(i64, String)>, Refusal> {
+) -> Result<Option<(i64, String)>, Unsent> {
     let subject = Subject::read(&ctx.store, effect.case).await;
-    let subject = subject.map_err(|e| Refusal::new(4, format!("the case can't be read: {e}")))?;
+    let subject = subject.map_err(|e| Unsent::unread(4, "the case", &e))?;
     let entry = checks::entry(ctx, &effect.tool)?;
     if entry.spec.class != effect.class {
         let why = format!(
             "`{}` is {} now and was {} when it was proposed",
             effect.tool, entry.spec.class, effect.class
         );
-        return Err(Refusal::new(1, why));
+        return Err(Refusal::new(1, why).into());
     }
     let speaks = Speaks::of(effect);
     if entry.spec.effect.raise
@@ -325,7 +324,7 @@ async fn permit(
         speaks: speaks.as_ref(),
     };
     match checks::ruling(ctx, wish).await? {
-        Ruling::DryRun(refusal) => Err(refusal),
+        Ruling::DryRun(refusal) => Err(refusal.into()),
         Ruling::Due => match effect.approval {
             // It was asked although the rules no longer do: then the answer still counts.
             Some(_) => approved(ctx, effect).await.map(Some),
@@ -335,63 +334,7 @@ async fn permit(
     }
 }
 
-async fn deny(ctx: &Ctx, effect: &Effect, refusal: &Refusal) -> Result<Sent, StoreError> {
-    ctx.guard.meters.refused(refusal.rule);
-    let why = refusal.to_string();
-    end(ctx, effect, Stand::Denied(refusal.rule), &why).await?;
-    Ok(Sent::of(EffectDecision::Denied, why))
-}
-
-/// Notes where an effect stands, in the store, the audit chain and the timeline.
-pub(super) async fn end(
-    ctx: &Ctx,
-    effect: &Effect,
-    stand: Stand,
-    why: &str,
-) -> Result<(), StoreError> {
-    let (rule, proof) = match stand {
-        Stand::Denied(rule) => (Some(rule), None),
-        Stand::Executed(proof) => (None, Some(proof)),
-        Stand::Failed | Stand::Unknown => (None, None),
-    };
-    let decision = stand.decision();
-    let entry = json!({
-        "kind": "effect_end",
-        "case": effect.case,
-        "effect": effect.id,
-        "tool": effect.tool,
-        "target": effect.target,
-        "decision": decision,
-        "proof": proof,
-        "rule": rule,
-        "why": why,
-    });
-    let ended = EffectEnd {
-        effect: effect.id,
-        decision,
-        proof,
-        reason: why,
-        at: ctx.now(),
-    };
-    ctx.store.end_effect(ended, &entry).await
-}
-
-/// What an answer says of the effect. Real servers report failure after a write that was applied: that is unknown.
-fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, Stand, String) {
-    use Stand as D;
-    match answer {
-        Ok(reply) => match &reply.kind {
-            ReplyKind::Answer => (
-                CallOutcome::Ok,
-                D::Executed(Proof::Requested),
-                "the tool says it is done".to_owned(),
-            ),
-            ReplyKind::BackendError(why) => (CallOutcome::ToolError, D::Unknown, why.clone()),
-            ReplyKind::Unknown(why) => (CallOutcome::Unknown, D::Unknown, why.clone()),
-        },
-        Err(failure) if failure.may_have_run() => {
-            (outcome_of(failure), D::Unknown, failure.to_string())
-        }
-        Err(failure) => (outcome_of(failure), D::Failed, failure.to_string()),
-    }
+async fn not_sent(ctx: &Ctx, effect: &Effect, unsent: Unsent) -> Result<Sent, StoreError> {
+    let (decision, why) = hold::unsent(ctx, effect, unsent).await?;
+    Ok(Sent::of(decision, why))
 }

@@ -8,7 +8,8 @@ use crate::config::matching;
 use crate::ctx::Ctx;
 use crate::policy::{CallDecision, CallInput, Moment};
 
-use super::super::{Origin, Refusal, Subject, arguments, canonical, printable, stopped, taint};
+use super::super::stop::goes_on;
+use super::super::{Origin, Refusal, Subject, Unsent, arguments, canonical, printable, taint};
 use super::write_back::{self, Speaks};
 
 /// A call that would change something.
@@ -54,8 +55,8 @@ pub(super) fn entry<'c>(ctx: &'c Ctx, tool: &str) -> Result<&'c Entry, Refusal> 
 /// Rules on a wish: 1 to 4, 6, 7 and 11; the approval itself and the budgets are held where it is sent.
 ///
 /// # Errors
-/// The first rule that forbids it; an error in a check is a refusal by its rule.
-pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal> {
+/// The first rule that forbids it, or of which nobody can tell whether it does.
+pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Unsent> {
     let entry = entry(ctx, wish.tool)?;
     arguments::check(ctx, entry, wish.arguments, Freshness::Now).await?;
     let says = match wish.speaks {
@@ -79,11 +80,9 @@ pub(super) async fn ruling(ctx: &Ctx, wish: Wish<'_>) -> Result<Ruling, Refusal>
             "the server of `{}` takes a client that can't be asked for one that consents: it is not called live until [servers.{}.tools.{}.effect] needs_elicitation = false",
             wish.tool, entry.server, entry.tool
         );
-        return Err(Refusal::new(6, why));
+        return Err(Refusal::new(6, why).into());
     }
-    if let Some(why) = stopped(ctx, Switch::Effects).await {
-        return Err(Refusal::new(13, why));
-    }
+    goes_on(ctx, Switch::Effects).await?;
     match entry.spec.class {
         // What the gate or a person has closed is said to be closed.
         ToolClass::Suppress if wish.speaks.is_some() => {
@@ -153,15 +152,15 @@ pub(super) async fn once(
     case: CaseId,
     tool: &str,
     earlier: &[EffectDecision],
-) -> Result<(), Refusal> {
+) -> Result<(), Unsent> {
     let effects = ctx.store.effects_of(case).await;
-    let effects = effects.map_err(|e| Refusal::new(10, format!("effects can't be read: {e}")))?;
+    let effects = effects.map_err(|e| Unsent::unread(10, "earlier effects", &e))?;
     let first = effects
         .iter()
         .find(|e| e.tool == tool && earlier.contains(&e.decision));
     first.map_or(Ok(()), |first| {
         let why = format!("`{tool}` was used for {case} before (effect {})", first.id);
-        Err(Refusal::new(10, why))
+        Err(Refusal::new(10, why).into())
     })
 }
 
@@ -183,7 +182,7 @@ async fn by_policy(
     ctx: &Ctx,
     entry: &Entry,
     asked: (&Wish<'_>, Option<&'static str>),
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, Unsent> {
     let (wish, says) = asked;
     let input = CallInput {
         tool: wish.tool.to_owned(),
@@ -202,6 +201,7 @@ async fn by_policy(
     match ctx.guard.policy.call(&input) {
         CallDecision::Allow => Ok(None),
         CallDecision::Approval(why) => Ok(Some(why)),
-        CallDecision::Deny(why) => Err(Refusal::new(11, why)),
+        CallDecision::Deny(why) => Err(Refusal::new(11, why).into()),
+        CallDecision::CannotTell(why) => Err(Unsent::cannot_tell(11, why)),
     }
 }

@@ -16,15 +16,25 @@ use super::super::{Refusal, arguments, audit, outcome_of};
 /// Longest part of an answer that a person is shown, characters.
 const LONGEST: usize = 400;
 
+/// Puts what the tool says that it would do behind the reason of an effect that a person is asked about.
+pub(super) async fn show(
+    ctx: &Ctx,
+    entry: Option<&Entry>,
+    effect: &mut Effect,
+) -> Result<(), StoreError> {
+    if let Some(entry) = entry
+        && let Some(said) = dry_run(ctx, entry, effect).await?
+    {
+        effect.reason = format!("{}{SAYS}{said}", effect.reason);
+    }
+    Ok(())
+}
+
 /// What the tool says; none when it has no dry run. Only for a call that every check lets a person be asked about.
 ///
 /// # Errors
 /// When the call can't be recorded: then nothing was sent.
-pub(super) async fn dry_run(
-    ctx: &Ctx,
-    entry: &Entry,
-    effect: &Effect,
-) -> Result<Option<String>, StoreError> {
+async fn dry_run(ctx: &Ctx, entry: &Entry, effect: &Effect) -> Result<Option<String>, StoreError> {
     let (Some(rule), Value::Object(given)) = (&entry.spec.effect.dry_run, &effect.arguments) else {
         return Ok(None);
     };
@@ -35,7 +45,10 @@ pub(super) async fn dry_run(
     changed.insert(rule.argument.clone(), rule.value.clone());
     let checked = match given.contains_key(&rule.argument) {
         true => Err(Refusal::new(5, "the call is a dry run itself")),
-        false => arguments::check(ctx, entry, &changed, Freshness::Now).await,
+        false => {
+            let checked = arguments::check(ctx, entry, &changed, Freshness::Now);
+            checked.await.map_err(Refusal::from)
+        }
     };
     if let Err(refusal) = checked {
         return Ok(Some(format!("no dry run: {refusal}")));
@@ -88,7 +101,7 @@ async fn said_before(ctx: &Ctx, effect: &Effect) -> Result<Option<String>, Store
 }
 
 /// How the answer stands behind the reason of an effect.
-pub(super) const SAYS: &str = "; asked what it would do: ";
+const SAYS: &str = "; asked what it would do: ";
 
 fn read(answer: &Result<ToolReply, ToolFailure>) -> (CallOutcome, String) {
     let shown = |text: &str| defang(&oneline(text, LONGEST));

@@ -4,13 +4,13 @@
 use mcp_clients::{Answer, Question};
 use serde_json::{Value, json};
 use state::model::{Answered, ApprovalState, Effect, EffectAbout, EffectDecision, Elicitation};
-use state::store::{NewApproval, NewElicitation, StoreError};
+use state::store::{HeardQuestion, NewApproval, NewElicitation, StoreError};
 
 use crate::catalogue::form_fits;
 use crate::ctx::Ctx;
 use crate::text::{defang, oneline};
 
-use super::super::{Refusal, Subject, audit};
+use super::super::{Refusal, Subject, Unsent, audit};
 use super::binding::effect_binding;
 
 /// The word before the tool in the action of such an approval.
@@ -43,22 +43,21 @@ pub fn answer_record(asked: &Elicitation, content: &Value, (by, channel): (&str,
 /// The answer that an effect gives, when it hangs on a question.
 ///
 /// # Errors
-/// Rule 6, when there is none that counts.
-pub(super) async fn answer(ctx: &Ctx, effect: &Effect) -> Result<Option<Answer>, Refusal> {
-    let refuse = |why: &str| Refusal::new(6, why.to_owned());
+/// Rule 6, when there is none that counts, or nobody can tell.
+pub(super) async fn answer(ctx: &Ctx, effect: &Effect) -> Result<Option<Answer>, Unsent> {
+    let refuse = |why: &str| Unsent::from(Refusal::new(6, why));
     let asked = ctx.store.elicitation_of(effect.id).await;
-    let asked = asked.map_err(|e| Refusal::new(6, format!("the question can't be read: {e}")))?;
+    let asked = asked.map_err(|e| Unsent::unread(6, "the question", &e))?;
     let Some(asked) = asked else {
         return Ok(None);
     };
     let given = ctx.store.approval(asked.approval).await;
-    let given = given.map_err(|e| Refusal::new(6, format!("its approval can't be read: {e}")))?;
+    let given = given.map_err(|e| Unsent::unread(6, "its approval", &e))?;
     if given.state != ApprovalState::Approved || effect.approval != Some(asked.approval) {
         return Err(refuse("the server's question is not answered"));
     }
     let votes = ctx.store.votes_of(asked.approval).await;
-    let mut yes =
-        votes.map_err(|e| Refusal::new(6, format!("who approved it can't be read: {e}")))?;
+    let mut yes = votes.map_err(|e| Unsent::unread(6, "who approved it", &e))?;
     yes.retain(|v| v.answer == Answered::Approved);
     let content = match (&asked.content, &asked.answered_by) {
         (Some(content), Some(by)) if yes.iter().any(|v| v.person == *by) => content.clone(),
@@ -80,6 +79,15 @@ pub(super) async fn answer(ctx: &Ctx, effect: &Effect) -> Result<Option<Answer>,
     }))
 }
 
+/// A question as it is stored.
+pub(super) fn heard(question: Question) -> HeardQuestion {
+    HeardQuestion {
+        message: question.message,
+        requested: question.schema,
+        digest: question.digest,
+    }
+}
+
 /// Asks a person anew what a server asked, for an effect that hangs on it and was not sent: with another approval, which
 /// needs another answer. An effect that hangs on no question is left alone, and so is one whose call was asked about
 /// since; gives whether it is done with.
@@ -90,9 +98,9 @@ pub(super) async fn ask_again(ctx: &Ctx, effect: &Effect) -> Result<bool, StoreE
     let Some(asked) = ctx.store.elicitation_of(effect.id).await? else {
         return Ok(false);
     };
-    let question = Question {
+    let question = HeardQuestion {
         message: asked.message,
-        schema: asked.requested,
+        requested: asked.requested,
         digest: asked.digest,
     };
     let all = ctx.store.effects_of(effect.case).await?;
@@ -131,7 +139,7 @@ pub(super) async fn superseded(ctx: &Ctx, effect: &Effect) -> Result<bool, Store
 pub(super) async fn ask(
     ctx: &Ctx,
     (effect, round): (&Effect, i64),
-    question: &Question,
+    question: &HeardQuestion,
 ) -> Result<(), StoreError> {
     let said = defang(&oneline(&question.message, 300));
     let again = Effect {
@@ -144,6 +152,7 @@ pub(super) async fn ask(
             round,
             proof: None,
             looks: 0,
+            held: None,
             ..effect.about.clone()
         },
         ..effect.clone()
@@ -156,7 +165,7 @@ pub(super) async fn ask(
         "" => String::new(),
         target => format!(" on {}", oneline(target, 200)),
     };
-    let fields = question.schema["properties"].as_object();
+    let fields = question.requested["properties"].as_object();
     let fields: Vec<&str> = fields
         .into_iter()
         .flat_map(|f| f.keys())
@@ -180,7 +189,7 @@ pub(super) async fn ask(
         },
         effect: again,
         message: question.message.clone(),
-        requested: question.schema.clone(),
+        requested: question.requested.clone(),
         digest: question.digest.clone(),
         retried: Some(effect.id),
     };

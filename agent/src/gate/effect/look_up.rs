@@ -9,7 +9,7 @@ use state::store::StoreError;
 use crate::ctx::Ctx;
 
 use super::super::{Meter, Origin, Request, Subject, call};
-use super::carry_out::{Stand, end};
+use super::stand::{Stand, end};
 use super::write_back;
 
 /// How long after the first look the second one comes; each further wait is four times as long.

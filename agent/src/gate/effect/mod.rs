@@ -7,9 +7,11 @@ mod carry_out;
 mod checks;
 mod dry_run;
 mod elicit;
+mod hold;
 mod in_force;
 mod look_up;
 mod propose;
+mod stand;
 mod write_back;
 
 pub use again::propose_again;
@@ -18,4 +20,4 @@ pub use carry_out::{Carried, Lane, carry_out, carry_out_of, take_stock};
 pub use elicit::{ELICITATION, answer_record, answers};
 pub use look_up::{at, verify};
 pub use propose::{Proposal, propose, raise_marker};
-pub use write_back::{Saying, Speaks, Stands, Unsaid, comment, sayings};
+pub use write_back::{Saying, Speaks, Stands, comment, sayings};

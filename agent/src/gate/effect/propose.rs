@@ -10,14 +10,14 @@ use crate::data::sha256_hex;
 use crate::playbook::rfc3339;
 use crate::text::oneline;
 
-use super::super::{Origin, Refusal, Subject, arguments, audit, canonical, printable, taint};
+use super::super::{Origin, Subject, Unsent, arguments, audit, canonical, printable, taint};
 use super::binding::effect_binding;
 use super::checks::{self, Ruling, Wish};
-use super::dry_run;
 use super::write_back::Speaks;
+use super::{dry_run, hold};
 
 /// Where an earlier effect stands after which a case does not raise with the same tool again.
-const EARLIER: [EffectDecision; 4] = [
+pub(super) const EARLIER: [EffectDecision; 4] = [
     EffectDecision::Due,
     EffectDecision::Started,
     EffectDecision::Executed,
@@ -45,7 +45,8 @@ pub struct Proposal<'a> {
     pub speaks: Option<Speaks>,
 }
 
-/// Decides on a proposal and records the decision in the audit chain; nothing is sent. The question to a person, when one
+/// Decides on a proposal and records the decision in the audit chain; nothing is sent. What can't be decided on is held, and
+/// ruled on again by [`super::propose_again`]. The question to a person, when one
 /// is needed, is to be stored together with the effect.
 ///
 /// # Errors
@@ -73,7 +74,13 @@ pub async fn propose(
     let mut question = None;
     let mut rule = None;
     match decide(ctx, entry, &proposal, &mut effect).await {
-        Err(refusal) => {
+        Err(Unsent::CannotTell(gap)) => {
+            rule = Some(gap.rule);
+            ctx.guard.meters.refused(gap.rule);
+            effect.about.held = Some(hold::first(ctx));
+            effect.reason = gap.to_string();
+        }
+        Err(Unsent::Refused(refusal)) => {
             rule = Some(refusal.rule);
             ctx.guard.meters.refused(refusal.rule);
             // It is never sent, so it need not be kept whole.
@@ -91,11 +98,7 @@ pub async fn propose(
         Ok(Ruling::Approval(why)) => {
             rule = Some(6);
             (effect.decision, effect.reason) = (EffectDecision::AwaitingApproval, why);
-            if let Some(entry) = entry
-                && let Some(said) = dry_run::dry_run(ctx, entry, &effect).await?
-            {
-                effect.reason = format!("{}{}{said}", effect.reason, dry_run::SAYS);
-            }
+            dry_run::show(ctx, entry, &mut effect).await?;
             let severity = proposal.subject.facts.severity;
             question = Some(ask(ctx, &effect, severity));
         }
@@ -108,7 +111,7 @@ pub async fn propose(
         "class": effect.class,
         "target": effect.target,
         "arguments": audit::redacted(&effect.arguments),
-        "decision": effect.decision,
+        "decision": effect.word(),
         "rule": rule,
         "why": effect.reason,
         "digest": question.as_ref().map(NewApproval::digest),
@@ -135,14 +138,18 @@ async fn decide(
     entry: Option<&Entry>,
     proposal: &Proposal<'_>,
     effect: &mut Effect,
-) -> Result<Ruling, Refusal> {
+) -> Result<Ruling, Unsent> {
     let mut arguments = proposal.arguments.clone();
+    let mut first = Ok(());
     // What is said of an alert is compared whole with what is to be said: nothing is filled in.
     if let Some(entry) = entry.filter(|_| proposal.speaks.is_none()) {
         // What tells of changes is told once each, by its arguments.
         let rules = &entry.spec.effect;
         if rules.raise && !rules.says {
-            checks::once(ctx, proposal.subject.case, proposal.tool, &EARLIER).await?;
+            first = once(ctx, proposal).await;
+            if let Err(refused @ Unsent::Refused(_)) = first {
+                return Err(refused);
+            }
         } else if !rules.raise {
             taint::endorsed(&arguments, proposal.origin, &proposal.subject.known)?;
         }
@@ -155,6 +162,8 @@ async fn decide(
         }
         effect.arguments = canonical(&Value::Object(arguments.clone()));
     }
+    // What is held is kept as it would be sent.
+    first?;
     let wish = Wish {
         subject: proposal.subject,
         tool: proposal.tool,
@@ -164,6 +173,10 @@ async fn decide(
         speaks: proposal.speaks.as_ref(),
     };
     checks::ruling(ctx, wish).await
+}
+
+async fn once(ctx: &Ctx, proposal: &Proposal<'_>) -> Result<(), Unsent> {
+    checks::once(ctx, proposal.subject.case, proposal.tool, &EARLIER).await
 }
 
 /// The daemon's own name of an effect: the same action of the same case has the same one after a restart.

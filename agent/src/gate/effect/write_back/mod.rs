@@ -16,7 +16,8 @@ use state::model::{
 use crate::catalogue::Entry;
 use crate::ctx::Ctx;
 
-use super::super::{Refusal, Subject, stopped};
+use super::super::stop::goes_on;
+use super::super::{Refusal, Subject, Unsent};
 
 pub(super) use read::seen;
 use read::{Standing, standing};
@@ -58,26 +59,6 @@ pub struct Saying {
     closing: bool,
 }
 
-/// Why nothing can be said.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unsaid {
-    /// A rule forbids it.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-    /// What stands at the source can't be read now.
-    #[error("{0}")]
-    Unread(String),
-}
-
-impl From<Unsaid> for Refusal {
-    fn from(unsaid: Unsaid) -> Self {
-        match unsaid {
-            Unsaid::Refused(refusal) => refusal,
-            Unsaid::Unread(why) => Self::new(4, why),
-        }
-    }
-}
-
 /// Everything that is to be said of an alert now.
 struct Now {
     settings: WriteBack,
@@ -89,13 +70,13 @@ struct Now {
 /// What is to be said of an alert at its source, as its case stands now.
 ///
 /// # Errors
-/// [`Unsaid`]; then nothing is.
-pub async fn sayings(ctx: &Ctx, subject: &Subject, alert: &Alert) -> Result<Vec<Saying>, Unsaid> {
+/// Why nothing is: a rule forbids it, or what stands at the source can't be read now.
+pub async fn sayings(ctx: &Ctx, subject: &Subject, alert: &Alert) -> Result<Vec<Saying>, Unsent> {
     Ok(now(ctx, subject, alert).await?.sayings)
 }
 
-async fn now(ctx: &Ctx, subject: &Subject, alert: &Alert) -> Result<Now, Unsaid> {
-    let refuse = |why: String| Unsaid::Refused(Refusal::new(4, why));
+async fn now(ctx: &Ctx, subject: &Subject, alert: &Alert) -> Result<Now, Unsent> {
+    let refuse = |why: String| Unsent::from(Refusal::new(4, why));
     let settings = ctx.config.write_back(&alert.source);
     let settings = settings.ok_or_else(|| {
         refuse(format!(
@@ -106,7 +87,7 @@ async fn now(ctx: &Ctx, subject: &Subject, alert: &Alert) -> Result<Now, Unsaid>
     let name = settings.words.clone().unwrap_or_default();
     let table = ctx.mappings.verdict_words(&name).cloned();
     let table = table.ok_or_else(|| refuse(format!("there is no table of words `{name}`")))?;
-    let unread = |e: state::store::StoreError| refuse(format!("the case can't be read: {e}"));
+    let unread = |e: state::store::StoreError| Unsent::unread(4, "the case", &e);
     let case = ctx.store.case(subject.case).await.map_err(unread)?;
     let given = ctx.store.verdicts_of(case.id).await.map_err(unread)?;
     let mut on_it = given.iter().filter(|v| v.verdict.alert == alert.id);
@@ -181,11 +162,11 @@ pub(super) async fn holds(
     entry: &Entry,
     asked: (&Subject, &Map<String, Value>),
     speaks: &Speaks,
-) -> Result<&'static str, Refusal> {
+) -> Result<&'static str, Unsent> {
     let (subject, arguments) = asked;
-    let refuse = |why: String| Err(Refusal::new(4, why));
+    let refuse = |why: String| Err(Refusal::new(4, why).into());
     let alerts = ctx.store.alerts_of(subject.case).await;
-    let alerts = alerts.map_err(|e| Refusal::new(4, format!("alerts can't be read: {e}")))?;
+    let alerts = alerts.map_err(|e| Unsent::unread(4, "its alerts", &e))?;
     let Some(alert) = alerts.iter().find(|a| a.id == speaks.alert) else {
         return refuse("the alert is not one of this case".to_owned());
     };
@@ -203,10 +184,8 @@ pub(super) async fn holds(
     if said.wanted.is_none() && entry.spec.class == ToolClass::Suppress {
         return refuse("a suppressing tool sets a status, it does not comment".to_owned());
     }
-    if said.closing
-        && let Some(why) = stopped(ctx, Switch::Closing).await
-    {
-        return Err(Refusal::new(13, format!("closing is off: {why}")));
+    if said.closing {
+        goes_on(ctx, Switch::Closing).await?;
     }
     let Some(wanted) = &said.wanted else {
         return Ok("comment");
@@ -216,14 +195,14 @@ pub(super) async fn holds(
 }
 
 /// Whether the status at the source is one that nobody has decided, or the one we set last.
-async fn nobody_else(ctx: &Ctx, now: &Now, of: (&Alert, &String)) -> Result<(), Refusal> {
+async fn nobody_else(ctx: &Ctx, now: &Now, of: (&Alert, &String)) -> Result<(), Unsent> {
     let (alert, wanted) = of;
-    let refuse = |why: String| Err(Refusal::new(4, why));
+    let refuse = |why: String| Err(Refusal::new(4, why).into());
     let Some(stands) = now.standing.as_ref().and_then(|s| s.status.clone()) else {
         return refuse("the alert's status at its source can't be read".to_owned());
     };
     let effects = ctx.store.effects_on(alert.id).await;
-    let effects = effects.map_err(|e| Refusal::new(4, format!("effects can't be read: {e}")))?;
+    let effects = effects.map_err(|e| Unsent::unread(4, "its effects", &e))?;
     let mut ours = now.table.untouched.clone();
     for effect in effects {
         let Some(wanted) = effect.about.wanted else {

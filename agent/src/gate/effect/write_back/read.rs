@@ -7,9 +7,9 @@ use state::model::{Alert, Budget, CallOutcome, Effect, Tier};
 
 use crate::ctx::Ctx;
 
-use super::super::super::{Meter, Origin, Request, Subject, call};
+use super::super::super::{Meter, Origin, Request, Subject, Unsent, call};
 use super::super::look_up::at;
-use super::{Unsaid, words};
+use super::words;
 
 /// How an alert stands at its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub(super) async fn standing(
     ctx: &Ctx,
     subject: &Subject,
     of: (&WriteBack, &Alert),
-) -> Result<Option<Standing>, Unsaid> {
+) -> Result<Option<Standing>, Unsent> {
     let (settings, alert) = of;
     let Some(read) = &settings.read else {
         return Ok(None);
@@ -34,7 +34,7 @@ pub(super) async fn standing(
         return Ok(None);
     }
     let answer = ask(ctx, subject, (read, alert)).await;
-    let answer = answer.map_err(Unsaid::Unread)?;
+    let answer = answer.map_err(|why| Unsent::cannot_tell(4, why))?;
     let status = at(&answer, &read.path).filter(|v| !v.is_null()).map(word);
     let version = read.version.as_ref();
     let version = version.and_then(|path| at(&answer, path).cloned());
