@@ -64,6 +64,31 @@ impl Lab {
         Ok(lab)
     }
 
+    /// The same with so many users of whom nobody knows the other: one sign-in alert each, from a strange address of its
+    /// own. The user of number `n` is `user{n}@corp.example`.
+    pub fn crowd(users: usize) -> anyhow::Result<Self> {
+        let lab = Self::scenario(&[])?;
+        let (mut known, mut alerts) = (Vec::new(), Vec::new());
+        for n in 0..users {
+            let (id, name) = (format!("user-{n}"), format!("user{n}@corp.example"));
+            known.push(json!({"id": id, "kind": "user", "name": name, "email": name,
+                "usual_addresses": [USUAL], "baseline_events": 40, "baseline_until": "2026-03-01T00:00:00Z"}));
+            let at = format!("2026-03-02T{:02}:{:02}:00.000Z", 1 + n / 60 % 10, n % 60);
+            let mut event = event(
+                &format!("a{n}"),
+                &at,
+                &format!("198.18.{}.{}", n / 250, n % 250),
+            );
+            event["actor"] =
+                json!({"id": id, "type": "User", "alternateId": name, "displayName": id});
+            alerts.push(json!({"id": format!("alert-{n}"), "rule_id": "scenario-login", "title": "Sign-in from a new address",
+                "severity": "High", "created_at": at, "log_types": ["Okta.SystemLog"], "events": [event]}));
+        }
+        lab.lines("identity.jsonl", &known)?;
+        lab.lines("alerts.jsonl", &alerts)?;
+        Ok(lab)
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.dir.path()

@@ -74,11 +74,11 @@ async fn list(store: &Store, case: Option<CaseId>, out: &Out) -> Result<(), Fail
             vec![
                 e.id.to_string(),
                 e.case.to_string(),
-                e.word().to_owned(),
+                stands(&e),
                 oneline(&e.tool, 60),
                 oneline(&e.target, 60),
                 e.about.d3fend.clone().unwrap_or_default(),
-                format!("{}{}", oneline(&e.reason, 120), again(&e)),
+                oneline(&e.reason, 120),
             ]
         };
         let header = ["id", "case", "stands", "tool", "on", "d3fend", "why"];
@@ -120,10 +120,14 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
     Ok(())
 }
 
-/// When a held effect is ruled on again.
-fn again(effect: &Effect) -> String {
+/// Where an effect stands, and until when when it is held.
+fn stands(effect: &Effect) -> String {
+    let word = effect.word();
     let held = effect.about.held;
-    held.map_or(String::new(), |h| format!("; again at {}", rfc3339(h.next)))
+    held.map_or_else(
+        || word.to_owned(),
+        |h| format!("{word} until {}", rfc3339(h.next)),
+    )
 }
 
 /// Since when one is held, how often it was ruled on, and when next.

@@ -1,11 +1,13 @@
 //! An identity provider that asks before it acts, as a real one does; what it asks stands in a file, so that a test can change it.
 //!
 //! `SCRIPTED_DIR` is its folder: `question.json` is what it asks (message and requestedSchema; nothing when it is not there),
-//! `locked` holds a line for each user it has locked, with the answer it got.
+//! `locked` holds a line for each user it has locked, with the answer it got. While `mute` is there it lists no tools;
+//! `slow` says how many milliseconds it takes before it locks, and again before it says so.
 
 use std::io;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -27,6 +29,17 @@ pub(crate) fn tools() -> Value {
 
 fn dir() -> PathBuf {
     std::env::var_os("SCRIPTED_DIR").unwrap_or_default().into()
+}
+
+/// Whether it does not say now what it offers.
+pub(crate) fn is_mute() -> bool {
+    dir().join("mute").exists()
+}
+
+/// Takes its time.
+fn linger() {
+    let slow = std::fs::read_to_string(dir().join("slow")).unwrap_or_default();
+    std::thread::sleep(Duration::from_millis(slow.trim().parse().unwrap_or(0)));
 }
 
 /// The question that stands between a call and its effect.
@@ -75,11 +88,13 @@ pub(crate) fn answered(arguments: &Value, result: &Value) -> io::Result<Value> {
 }
 
 fn lock(user: &str, content: &Value) -> io::Result<Value> {
+    linger();
     let file = dir().join("locked");
     let mut file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(file)?;
     writeln!(file, "{user} {content}")?;
+    linger();
     Ok(answer(&json!({ "success": true })))
 }

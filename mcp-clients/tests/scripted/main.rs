@@ -129,6 +129,7 @@ impl Server {
                 tool["inputSchema"]["properties"] = properties.into();
                 reply(id, &json!({ "tools": [tool] }))
             }
+            ("asks", _) if asks::is_mute() => refuse(id, -32603, "the directory is down"),
             ("asks", _) => reply(id, &json!({ "tools": asks::tools() })),
             ("siem", _) => reply(id, &json!({ "tools": siem::tools() })),
             ("endless-list", _) => reply(

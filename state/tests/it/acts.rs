@@ -231,7 +231,7 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
         .await
         .unwrap();
     for _ in 0..2 {
-        let wanted = store.retries().await.unwrap();
+        let wanted = store.retries(at(9)).await.unwrap();
         assert_eq!(wanted.len(), 1, "wanted until it is proposed");
     }
     let untold = Untold {
@@ -241,7 +241,7 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
     };
     let proposed = telling(untold, vec![ended.clone()]);
     store.repropose(ended.id, &proposed).await.unwrap();
-    assert_eq!(store.retries().await.unwrap(), []);
+    assert_eq!(store.retries(at(9)).await.unwrap(), []);
 }
 
 pub(crate) async fn what_was_sent_is_never_wanted_again(store: &Store) {

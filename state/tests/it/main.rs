@@ -8,6 +8,7 @@ mod audit;
 mod crash;
 mod effects;
 mod feedback;
+mod held;
 mod intake;
 mod make;
 mod metrics;
@@ -82,6 +83,8 @@ contract!(
     acts::looks_are_spaced_and_what_was_seen_stays_so,
     acts::a_servers_question_is_answered_while_its_approval_is_open,
     acts::what_was_sent_is_never_wanted_again,
+    held::a_held_effect_comes_back_in_its_time_and_is_held_no_more_when_sent,
+    held::what_a_server_asked_is_kept_until_a_person_is_asked,
     rounds::alerts_and_cases_come_back,
     rounds::calls_and_bodies_come_back,
     rounds::evidence_comes_back_numbered,

@@ -13,15 +13,15 @@ const SERVER: &str = env!("CARGO_BIN_EXE_scripted-server");
 const USER: &str = "ana@corp.example";
 
 /// A daemon whose playbook proposes to lock the user, and the server that can.
-struct Idp {
-    site: Site,
+pub(super) struct Idp {
+    pub(super) site: Site,
 }
 
 /// What is written of the tool's effect beside what every test needs.
-const LIVE: &str = "live = true, allow = [\"*@corp.example\"]";
+pub(super) const LIVE: &str = "live = true, allow = [\"*@corp.example\"]";
 
 impl Idp {
-    fn new(effect: &str) -> Self {
+    pub(super) fn new(effect: &str) -> Self {
         let lab = Lab::scenario(&[STRANGE]).unwrap();
         lab.lines("tickets.jsonl", &[]).unwrap();
         let site = Site::new(PROGRAM, lab).unwrap();
@@ -60,11 +60,11 @@ impl Idp {
         )
     }
 
-    fn dir(&self) -> PathBuf {
+    pub(super) fn dir(&self) -> PathBuf {
         self.site.dir().join("idp")
     }
 
-    fn asks(&self, message: &str) {
+    pub(super) fn asks(&self, message: &str) {
         let schema = json!({"type": "object", "properties": {"confirm": {"type": "boolean"}}, "required": ["confirm"]});
         let question = json!({"message": message, "requestedSchema": schema});
         std::fs::write(self.dir().join("question.json"), question.to_string()).unwrap();
@@ -74,7 +74,7 @@ impl Idp {
         self.site.run(args).unwrap()
     }
 
-    fn ok(&self, args: &[&str]) -> String {
+    pub(super) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(
             output.status.success(),
@@ -85,16 +85,16 @@ impl Idp {
         stdout(&output)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(super) fn json(&self, args: &[&str]) -> Value {
         serde_json::from_str(&self.ok(&[args, &["--json"]].concat())).unwrap()
     }
 
-    fn once(&self) {
+    pub(super) fn once(&self) {
         self.site.once().unwrap();
     }
 
     /// The effects of the tool, the newest first.
-    fn effects(&self) -> Vec<Value> {
+    pub(super) fn effects(&self) -> Vec<Value> {
         let all = self.json(&["effects", "list"]);
         let all = all["effects"].as_array().unwrap().clone();
         all.into_iter()
@@ -102,7 +102,7 @@ impl Idp {
             .collect()
     }
 
-    fn approvals(&self) -> Vec<Value> {
+    pub(super) fn approvals(&self) -> Vec<Value> {
         let open = self.json(&["approvals", "list"]);
         open["approvals"].as_array().unwrap().clone()
     }
@@ -118,14 +118,14 @@ impl Idp {
             .collect()
     }
 
-    fn approve(&self, approval: &Value) {
+    pub(super) fn approve(&self, approval: &Value) {
         let id = approval["id"].to_string();
         self.ok(&answering("approve", &id, "ana"));
         self.once();
     }
 
     /// The live calls that reached the server.
-    fn locks(&self) -> usize {
+    pub(super) fn locks(&self) -> usize {
         let log = std::fs::read_to_string(self.dir().join("log")).unwrap_or_default();
         let calls = log.lines().filter(|l| l.starts_with("lock_user "));
         calls.filter(|l| !l.contains("dry_run")).count()

@@ -7,6 +7,7 @@ mod demo;
 mod effects;
 mod faults;
 mod feedback;
+mod held;
 mod integrity;
 mod learn;
 mod model;

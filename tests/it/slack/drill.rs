@@ -1,11 +1,15 @@
 //! The whole daemon over the fake Slack, killed at random points: every question is decided once, by the right person, and
 //! people see in the end what became of it.
 //!
-//! `NIGHTDESK_DRILL` sets how many questions, `NIGHTDESK_FUZZ_SEED` another sequence.
+//! `NIGHTDESK_DRILL` sets how many questions, `NIGHTDESK_FUZZ_SEED` another sequence. Here they are about closes, in
+//! `effects` about what is done outside.
+
+mod effects;
 
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
+use serde_json::Value;
 use state::model::{Answered, ApprovalState, CaseId, CaseStatus, PostState, RuleAt, TimelineKind};
 use state::store::Store;
 use tests::daemon::{Daemon, Site};
@@ -43,7 +47,7 @@ fn card(fake: &FakeSlack, id: i64) -> Option<Message> {
             action == "nightdesk_approve" && *v == value && block.starts_with("apr:")
         })
     };
-    fake.messages().iter().rev().find(asks).cloned()
+    fake.look().messages.iter().rev().find(asks).cloned()
 }
 
 struct Drill {
@@ -56,9 +60,7 @@ struct Drill {
 }
 
 impl Drill {
-    async fn begin() -> (Self, Daemon) {
-        let fake = FakeSlack::start().await.unwrap();
-        let site = site(&fake);
+    async fn begin(fake: FakeSlack, site: Site) -> (Self, Daemon) {
         let mut daemon = site.started().await.unwrap();
         fake.until("a connection", |_| fake.connections().0 > 0)
             .await
@@ -96,15 +98,20 @@ impl Drill {
         let by = if self.draw.percent(20) { EVE } else { ANA };
         self.clicked += 1;
         let payload = click(&card, "nightdesk_approve", by, self.clicked).unwrap();
+        self.send(&payload).await;
+    }
+
+    /// Sends an interaction, sometimes twice, when anybody listens.
+    async fn send(&self, payload: &Value) {
         for _ in 0..1 + usize::from(self.draw.percent(30)) {
             if self.fake.connections().0 > 0 {
-                self.fake.send(&payload).await.unwrap();
+                self.fake.send(payload).await.unwrap();
             }
         }
     }
 
     /// Faults of the way to Slack.
-    fn disturb(&self) {
+    fn disturb(&self, methods: &[&str]) {
         let fault = match self.draw.below(6) {
             0 => Fault::Limited(1),
             1 => Fault::DoneAndCut,
@@ -113,8 +120,8 @@ impl Drill {
             4 => Fault::Garbage,
             _ => Fault::Slow(Duration::from_millis(50)),
         };
-        let method = ["chat.postMessage", "chat.update"][self.draw.below(2)];
-        self.fake.fail(method, fault);
+        self.fake
+            .fail(methods[self.draw.below(methods.len())], fault);
     }
 
     async fn killed(&mut self, mut daemon: Daemon) -> Daemon {
@@ -161,7 +168,9 @@ impl Drill {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_question_is_decided_once_whatever_dies() {
-    let (mut drill, mut daemon) = Drill::begin().await;
+    let fake = FakeSlack::start().await.unwrap();
+    let site = site(&fake);
+    let (mut drill, mut daemon) = Drill::begin(fake, site).await;
     let many = rounds("NIGHTDESK_DRILL", 8);
     let names: Vec<String> = (0..many).map(|n| format!("job {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -189,7 +198,7 @@ async fn every_question_is_decided_once_whatever_dies() {
             drill.press(*id).await;
         }
         if drill.draw.percent(20) && drill.fake.look().faults.is_empty() {
-            drill.disturb();
+            drill.disturb(&["chat.postMessage", "chat.update"]);
         }
         let listens = drill.fake.connections().0 > 0;
         if listens && (drill.draw.percent(15) || drill.killed == 0) {
