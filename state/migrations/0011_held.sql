@@ -1,8 +1,9 @@
 -- An effect of which a rule could not be asked is held: not sent, and ruled on again. Since when, how often it was asked in
--- vain, and when next; a due one stays due, a proposed one stands as denied until then.
+-- vain, when next, and in whose name; a due one stays due, a proposed one stands as denied until then.
 ALTER TABLE effects ADD COLUMN held_since INTEGER;
 ALTER TABLE effects ADD COLUMN held_tries INTEGER NOT NULL DEFAULT 0 CHECK (held_tries >= 0);
 ALTER TABLE effects ADD COLUMN held_next INTEGER CHECK ((held_next IS NULL) = (held_since IS NULL));
+ALTER TABLE effects ADD COLUMN held_for TEXT CHECK (held_for IN ('daemon', 'playbook', 'model'));
 CREATE INDEX effects_held ON effects (held_next) WHERE held_next IS NOT NULL;
 CREATE TRIGGER effects_are_held_before_they_are_sent BEFORE UPDATE OF decision, held_next ON effects
 WHEN NEW.held_next IS NOT NULL AND NEW.decision NOT IN ('due', 'denied')

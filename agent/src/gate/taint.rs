@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use state::model::{Alert, Entity};
+use state::model::{Alert, AskedBy, Entity};
 
 use crate::catalogue::Entry;
 use crate::ctx::Ctx;
@@ -42,6 +42,15 @@ impl Origin<'_> {
             Self::Playbook { .. } => Asker::Playbook,
             Self::Model => Asker::Model,
             Self::Daemon => Asker::Daemon,
+        }
+    }
+
+    /// Who asks, as it is kept of an effect.
+    pub(super) fn asked_by(self) -> AskedBy {
+        match self {
+            Self::Playbook { .. } => AskedBy::Playbook,
+            Self::Model => AskedBy::Model,
+            Self::Daemon => AskedBy::Daemon,
         }
     }
 

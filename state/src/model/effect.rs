@@ -39,6 +39,18 @@ words! {
     }
 }
 
+words! {
+    /// Who wants an effect.
+    pub enum AskedBy {
+        /// The daemon itself.
+        Daemon = "daemon",
+        /// A response of a playbook.
+        Playbook = "playbook",
+        /// A model.
+        Model = "model",
+    }
+}
+
 /// How an effect is held: something that a rule needs to know could not be told, so it is not sent, and ruled on again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -48,6 +60,8 @@ pub struct Held {
     pub tries: i64,
     /// When it is ruled on again.
     pub next: Time,
+    /// In whose name it is ruled on then.
+    pub asked_by: AskedBy,
 }
 
 /// A proposed outside effect.

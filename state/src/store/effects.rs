@@ -102,7 +102,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let (effect, now) = (begin.effect, begin.call.started);
         let begun = sqlx::query(
-            "UPDATE effects SET decision = ?2, held_since = NULL, held_tries = 0, held_next = NULL
+            "UPDATE effects SET decision = ?2, held_since = NULL, held_tries = 0, held_next = NULL, held_for = NULL
              WHERE id = ?1 AND decision = ?3",
         )
         .bind(effect.id)
@@ -174,7 +174,7 @@ impl Store {
 async fn finish(db: &mut SqliteConnection, end: EffectEnd<'_>, entry: &Value) -> Result<()> {
     let case: Option<i64> = sqlx::query_scalar(
         "UPDATE effects SET decision = ?2, reason = ?3, proof = coalesce(?4, proof),
-             held_since = NULL, held_tries = 0, held_next = NULL WHERE id = ?1 RETURNING case_id",
+             held_since = NULL, held_tries = 0, held_next = NULL, held_for = NULL WHERE id = ?1 RETURNING case_id",
     )
     .bind(end.effect)
     .bind(end.decision.as_str())
@@ -303,12 +303,13 @@ pub(super) async fn put(
     };
     sqlx::query(
         "INSERT INTO effects (case_id, tool, class, target, arguments, arguments_digest, decision, reason,
-             approval_id, raises, d3fend, at, alert_id, wanted, round, held_since, held_tries, held_next)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             approval_id, raises, d3fend, at, alert_id, wanted, round, held_since, held_tries, held_next,
+             held_for)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (case_id, tool, arguments_digest) DO UPDATE SET decision = excluded.decision,
              reason = excluded.reason, approval_id = coalesce(excluded.approval_id, approval_id),
              held_since = iif(excluded.held_since IS NULL, NULL, coalesce(held_since, excluded.held_since)),
-             held_tries = excluded.held_tries, held_next = excluded.held_next
+             held_tries = excluded.held_tries, held_next = excluded.held_next, held_for = excluded.held_for
          WHERE effects.decision IN ('dry_run', 'denied', 'failed', 'awaiting_approval')",
     )
     .bind(case.0)
@@ -329,6 +330,7 @@ pub(super) async fn put(
     .bind(effect.about.held.map(|h| micros(h.since)))
     .bind(effect.about.held.map_or(0, |h| h.tries))
     .bind(effect.about.held.map(|h| micros(h.next)))
+    .bind(effect.about.held.map(|h| h.asked_by.as_str()))
     .execute(db)
     .await?;
     Ok(())
@@ -367,6 +369,10 @@ fn held(row: &Fields<'_>) -> Result<Option<Held>> {
     let (Some(since), Some(next)) = times else {
         return Ok(None);
     };
-    let tries = row.get("held_tries")?;
-    Ok(Some(Held { since, tries, next }))
+    Ok(Some(Held {
+        since,
+        tries: row.get("held_tries")?,
+        next,
+        asked_by: row.word("held_for")?,
+    }))
 }

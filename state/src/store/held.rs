@@ -45,7 +45,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let case: Option<i64> = sqlx::query_scalar(
             "UPDATE effects SET decision = iif(decision = 'due', 'due', 'denied'), reason = ?2,
-                 held_since = ?3, held_tries = ?4, held_next = ?5
+                 held_since = ?3, held_tries = ?4, held_next = ?5, held_for = ?6
              WHERE id = ?1 AND decision IN ('due', 'denied', 'failed', 'dry_run') RETURNING case_id",
         )
         .bind(hold.effect)
@@ -53,6 +53,7 @@ impl Store {
         .bind(micros(hold.held.since))
         .bind(hold.held.tries)
         .bind(micros(hold.held.next))
+        .bind(hold.held.asked_by.as_str())
         .fetch_optional(&mut *tx)
         .await?;
         let case = case.map(CaseId).ok_or_else(|| {

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use state::model::{
-    CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Held, Tier, ToolCall, VerdictKind,
+    AskedBy, CallOutcome, CaseEvent, CaseId, Effect, EffectDecision, Held, Tier, ToolCall,
+    VerdictKind,
 };
 use state::store::{
     CallEnd, EffectAnswer, EffectBegin, EffectEnd, EffectHold, HeardQuestion, NewElicitation,
@@ -27,6 +28,7 @@ fn held(tries: i64, next: i64) -> Held {
         since: at(2),
         tries,
         next: at(next),
+        asked_by: AskedBy::Playbook,
     }
 }
 

@@ -230,6 +230,7 @@ async fn the_schema_and_the_nouns_have_the_same_words() {
         list("state", m::CanaryState::ALL),
         list("measure", m::Measure::ALL),
         list("state", m::FindingState::ALL),
+        list("held_for", m::AskedBy::ALL),
     ] {
         assert!(schema.contains(&check), "{check} is not in the schema");
     }

@@ -119,7 +119,7 @@ impl Bench {
     }
 
     /// Puts the wish to the gate and stores what it says.
-    async fn propose(&self) {
+    async fn propose(&self, origin: Origin<'_>) {
         let ctx = &self.desk.ctx;
         let lease = std::time::Duration::from_secs(3600);
         let claimed = ctx.store.claim("desk", ctx.now(), lease).await.unwrap();
@@ -130,7 +130,7 @@ impl Bench {
             arguments,
             target: USER,
             d3fend: None,
-            origin: Origin::Daemon,
+            origin,
             as_of: ctx.now(),
             speaks: None,
         };
@@ -193,7 +193,7 @@ impl Bench {
         if stage == Stage::Proposed {
             self.break_it(fault);
         }
-        self.propose().await;
+        self.propose(Origin::Daemon).await;
         if stage == Stage::Sent {
             self.approve().await;
             self.break_it(fault);
@@ -311,7 +311,7 @@ async fn what_can_never_be_told_ends_as_denied_with_a_word() {
 async fn a_rule_that_says_no_denies_at_once_held_or_not() {
     for held in [false, true] {
         let bench = Bench::new(Fault::Tools).await;
-        bench.propose().await;
+        bench.propose(Origin::Daemon).await;
         bench.approve().await;
         if held {
             bench.break_it(Fault::Tools);
@@ -330,4 +330,22 @@ async fn a_rule_that_says_no_denies_at_once_held_or_not() {
         assert!(effect.reason.contains("rule 2"), "{}", effect.reason);
         assert_eq!(bench.desk.ledger.sent(), []);
     }
+}
+
+#[tokio::test]
+async fn what_a_model_wanted_is_ruled_on_again_as_a_models_wish() {
+    let bench = Bench::new(Fault::Tools).await;
+    bench.break_it(Fault::Tools);
+    bench.propose(Origin::Model).await;
+    assert_eq!(bench.effect().await.word(), "held");
+    bench.mend(Fault::Tools);
+    bench.desk.clock.forward(TimeDelta::seconds(5));
+    bench.beat().await;
+    let effect = bench.effect().await;
+    assert_eq!(effect.word(), "denied", "{}", effect.reason);
+    assert!(
+        effect.reason.starts_with("rule 11: a model may ask"),
+        "{}",
+        effect.reason
+    );
 }

@@ -2,7 +2,7 @@
 //! they were proposed: ruled on anew, by what stands now.
 
 use serde_json::{Value, json};
-use state::model::{CaseStatus, Effect, EffectDecision, TimelineEvent, TimelineKind};
+use state::model::{AskedBy, CaseStatus, Effect, EffectDecision, TimelineEvent, TimelineKind};
 use state::store::{NewApproval, StoreError, Telling, Untold};
 
 use crate::ctx::Ctx;
@@ -112,13 +112,18 @@ async fn rule(ctx: &Ctx, effect: &Effect) -> Result<Ruling, Unsent> {
         still_called_for(ctx, effect).await?;
     }
     let speaks = Speaks::of(effect);
+    // Its arguments were endorsed when it was first proposed; the policy is still told who wants it.
+    let origin = match effect.about.held.map(|h| h.asked_by) {
+        Some(AskedBy::Model) => Origin::Model,
+        Some(AskedBy::Playbook) => Origin::Playbook { untrusted: &[] },
+        Some(AskedBy::Daemon) | None => Origin::Daemon,
+    };
     let wish = Wish {
         subject: &subject,
         tool: &effect.tool,
         arguments,
         target: &effect.target,
-        // Its arguments were endorsed when it was first proposed.
-        origin: Origin::Daemon,
+        origin,
         speaks: speaks.as_ref(),
     };
     checks::ruling(ctx, wish).await

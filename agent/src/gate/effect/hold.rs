@@ -4,13 +4,13 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use state::model::{Effect, EffectDecision, Held, Time};
+use state::model::{AskedBy, Effect, EffectDecision, Held, Time};
 use state::store::{EffectHold, StoreError, wait_after};
 
 use crate::ctx::Ctx;
 use crate::playbook::rfc3339;
 
-use super::super::{Refusal, Unsent};
+use super::super::{Origin, Refusal, Unsent};
 use super::stand::{Stand, end};
 
 /// How long an effect is held that rests on no approval; one that does is held until that runs out.
@@ -19,12 +19,13 @@ const LONGEST: TimeDelta = TimeDelta::hours(24);
 const SOON: TimeDelta = TimeDelta::minutes(5);
 
 /// How an effect is held that was just proposed.
-pub(super) fn first(ctx: &Ctx) -> Held {
+pub(super) fn first(ctx: &Ctx, origin: Origin<'_>) -> Held {
     let since = ctx.now();
     Held {
         since,
         tries: 1,
         next: since + wait_after(1),
+        asked_by: origin.asked_by(),
     }
 }
 
@@ -97,6 +98,7 @@ async fn hold(
         since: before.map_or(now, |h| h.since),
         tries,
         next: (now + wait).min(until),
+        asked_by: before.map_or(AskedBy::Daemon, |h| h.asked_by),
     };
     let entry = json!({
         "kind": "effect_held",

@@ -46,8 +46,8 @@ pub struct Proposal<'a> {
 }
 
 /// Decides on a proposal and records the decision in the audit chain; nothing is sent. What can't be decided on is held, and
-/// ruled on again by [`super::propose_again`]. The question to a person, when one
-/// is needed, is to be stored together with the effect.
+/// ruled on again by [`super::propose_again`]. The question to a person, when one is needed, is to be stored together with
+/// the effect.
 ///
 /// # Errors
 /// When the decision can't be recorded: then there is no effect to speak of.
@@ -77,7 +77,7 @@ pub async fn propose(
         Err(Unsent::CannotTell(gap)) => {
             rule = Some(gap.rule);
             ctx.guard.meters.refused(gap.rule);
-            effect.about.held = Some(hold::first(ctx));
+            effect.about.held = Some(hold::first(ctx, proposal.origin));
             effect.reason = gap.to_string();
         }
         Err(Unsent::Refused(refusal)) => {

@@ -27,11 +27,12 @@ const METHODS: [&str; 4] = [
     "usergroups.users.list",
 ];
 
+/// A case that dies with the daemon is worked again, however often: else it would be a person's before anything is asked.
 fn settings(site: &Site, fake: &FakeSlack) -> String {
     let dir = site.dir().join("idp");
     let playbooks = site.dir().join("playbooks");
     format!(
-        "[closing.assurance]\nenabled = false\n[metrics]\nenabled = false\n[notify.batch]\nfrom = 0\n\
+        "[run]\nmax_attempts = 100000\n[closing.assurance]\nenabled = false\n[metrics]\nenabled = false\n[notify.batch]\nfrom = 0\n\
          [servers.idp]\ncommand = {}\nargs = [\"asks\"]\nenv = {{ SCRIPTED_DIR = {dir}, SCRIPTED_LOG = {log} }}\n\
          [servers.idp.reply]\nok_when = [{{ path = \"success\", equals = true }}]\n\
          [servers.idp.tools]\nget_user = {{ class = \"read_internal\" }}\n\
@@ -56,7 +57,7 @@ fn site(fake: &FakeSlack, users: usize) -> Site {
     lab.lines("tickets.jsonl", &[]).unwrap();
     let site = Site::new(PROGRAM, lab).unwrap();
     std::fs::create_dir(site.dir().join("idp")).unwrap();
-    std::fs::write(site.dir().join("idp/slow"), "15").unwrap();
+    std::fs::write(site.dir().join("idp/slow"), "40").unwrap();
     let playbooks = site.dir().join("playbooks");
     std::fs::create_dir(&playbooks).unwrap();
     let plain = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
@@ -239,8 +240,16 @@ async fn until_settled(outside: &mut Outside, mut daemon: Daemon, end: Instant) 
         if drill.draw.percent(20) && drill.fake.look().faults.is_empty() {
             drill.disturb(&METHODS);
         }
+        // Oftener while a call is under way: that is where it is hard.
+        let chance = match effects
+            .iter()
+            .any(|e| e.decision == EffectDecision::Started)
+        {
+            true => 25,
+            false => 2,
+        };
         let listens = drill.fake.connections().0 > 0;
-        if listens && (drill.draw.percent(6) || (drill.killed == 0 && settled > 0)) {
+        if listens && (drill.draw.percent(chance) || (drill.killed == 0 && settled > 0)) {
             daemon = drill.killed(daemon).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
