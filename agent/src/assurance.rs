@@ -119,7 +119,7 @@ fn shown(config: &Config) -> String {
 async fn work(config: &Config, program: &Path) -> anyhow::Result<LabReport> {
     let mut base = config.clone();
     base.closing.mode = CloseMode::Auto;
-    base.closing.review_sample_percent = Some(0.0);
+    base.closing.without_sample();
     base.closing.cap_per_hour = Some(i64::MAX);
     match &config.closing.assurance.lab {
         Some(lab) => run_lab(program, lab, (base, None)).await,

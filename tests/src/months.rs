@@ -7,6 +7,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use state::model::Time;
 use state::store::Store;
 
+/// Least number of closes a week that had to be drawn for review.
+pub const LEAST: usize = 25;
+
 /// What to make.
 #[derive(Debug, Clone, Copy)]
 pub struct Months {
@@ -42,7 +45,7 @@ pub async fn fill(file: &Path, months: Months) -> anyhow::Result<()> {
         .replace("$from", &from.to_string())
         .replace("$step", &step.to_string());
     for statement in std::iter::once(plan.as_str()).chain(ROWS) {
-        let sql = drawn(statement, months.seed);
+        let sql = drawn(statement, months.seed).replace("$least", &LEAST.to_string());
         db.execute(AssertSqlSafe(sql)).await?;
     }
     db.execute("COMMIT").await?;
@@ -200,5 +203,8 @@ const ROWS: [&str; 30] = [
      SELECT n, 1, 'step', CASE k WHEN 0 THEN 'siem.query' ELSE 'id.user' || $draw(25, 3) END, 'read_internal', '{}',
          CASE WHEN $draw(26 + k, 40) = 0 THEN 'tool_error' WHEN $draw(26 + k, 40) = 1 THEN 'timed_out' WHEN $draw(26 + k, 40) = 2 THEN 'denied' ELSE 'ok' END, s, 20
      FROM plan JOIN (SELECT 0 AS k UNION SELECT 1) WHERE way <> 'waiting'",
-    "INSERT INTO review_draws (case_id, at) SELECT n, ended FROM plan WHERE way = 'drawn'",
+    // What came up for a close without a person was drawn or not, in weeks from Monday, UTC.
+    "INSERT INTO review_lots (case_id, at, week, least, drawn)
+     SELECT n, ended, (ended - 345600000000) / 604800000000 * 604800000000 + 345600000000, $least, way = 'drawn'
+     FROM plan WHERE way IN ('drawn', 'auto', 'again', 'again_open')",
 ];

@@ -136,7 +136,7 @@ fn event(uid: &str, at: &str, address: &str) -> Value {
 pub fn scenario_config() -> Config {
     let mut config = Config::default();
     config.closing.mode = CloseMode::Auto;
-    config.closing.review_sample_percent = Some(0.0);
+    config.closing.without_sample();
     config.paths.playbooks = Some(data("playbooks"));
     config
 }

@@ -38,7 +38,7 @@ pub(super) async fn demo(args: Args, out: &Out) -> Done {
     };
     let mut base = Config::default();
     base.closing.mode = CloseMode::Auto;
-    base.closing.review_sample_percent = Some(0.0);
+    base.closing.without_sample();
     base.closing.pause_file = dir.join("nightdesk.pause");
     // The lab answers in milliseconds: more workers than this only cost memory.
     base.run.workers = 2;

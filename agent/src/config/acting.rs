@@ -34,6 +34,8 @@ pub struct ClosingConfig {
     pub cap_per_hour: Option<i64>,
     /// Share of closes that go to a person all the same, 5 unless set.
     pub review_sample_percent: Option<f64>,
+    /// Least number of such cases a week, 20 unless set; of fewer closes all.
+    pub review_sample_min_per_week: Option<u32>,
     /// How long a proposal waits; after that it counts as denied.
     pub proposal_expires: Span,
     /// While this file is there, nothing is closed and no effect happens; its first line is the reason.
@@ -52,6 +54,7 @@ impl Default for ClosingConfig {
             mode: CloseMode::Propose,
             cap_per_hour: None,
             review_sample_percent: None,
+            review_sample_min_per_week: None,
             proposal_expires: Span(Duration::from_secs(24 * 3600)),
             pause_file: PathBuf::from("nightdesk.pause"),
             canary: CanaryConfig::default(),
@@ -179,6 +182,17 @@ impl ClosingConfig {
     #[must_use]
     pub fn sample(&self) -> f64 {
         self.review_sample_percent.unwrap_or(5.0)
+    }
+
+    /// Least number of cases a week that go to a person.
+    #[must_use]
+    pub fn sample_least(&self) -> u32 {
+        self.review_sample_min_per_week.unwrap_or(20)
+    }
+
+    /// Draws nothing for review: for what is worked to be measured, and not for its alerts.
+    pub fn without_sample(&mut self) {
+        (self.review_sample_percent, self.review_sample_min_per_week) = (Some(0.0), Some(0));
     }
 }
 

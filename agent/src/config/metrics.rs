@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{NaiveDate, TimeDelta, TimeZone as _, Utc};
+use chrono::{Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use mcp_clients::config::Span;
 use serde::{Deserialize, Deserializer, Serialize};
-use state::model::Severity;
+use state::model::{Severity, Time};
 use state::store::metrics::{SeverityTerms, Terms};
 
 use super::schedule;
@@ -74,6 +74,30 @@ impl MetricsFormat {
 /// A time zone by its IANA name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(pub chrono_tz::Tz);
+
+impl Zone {
+    /// The first instant of a day there. Where midnight comes twice it is the first, where it does not come (or the whole
+    /// day is left out) it is the next time that does; none outside of the calendar.
+    #[must_use]
+    pub fn begins(self, day: NaiveDate) -> Option<Time> {
+        let midnight = day.and_time(NaiveTime::MIN);
+        (0..=(26 * 4)).find_map(|quarters| {
+            let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarters))?;
+            let found = self.0.from_local_datetime(&local).earliest();
+            found.map(|t| t.with_timezone(&Utc))
+        })
+    }
+
+    /// The first instants of the week of a time there, and of the next week.
+    #[must_use]
+    pub fn week_of(self, at: Time) -> Option<(Time, Time)> {
+        let day = at.with_timezone(&self.0).date_naive();
+        let into = u64::from(day.weekday().num_days_from_monday());
+        let monday = day.checked_sub_days(Days::new(into))?;
+        let next = monday.checked_add_days(Days::new(7))?;
+        Some((self.begins(monday)?, self.begins(next)?))
+    }
+}
 
 impl std::str::FromStr for Zone {
     type Err = String;

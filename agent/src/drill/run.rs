@@ -150,7 +150,7 @@ fn settings(paths: &PathsConfig) -> anyhow::Result<Config> {
     config.queries = QueriesConfig::default();
     config.sources.clear();
     config.closing.mode = CloseMode::Auto;
-    config.closing.review_sample_percent = Some(0.0);
+    config.closing.without_sample();
     config.closing.cap_per_hour = Some(i64::MAX);
     config.closing.pause_file = std::path::PathBuf::new();
     config.tiers.set_analyst(AnalystChoice::Playbook);

@@ -150,7 +150,7 @@ pub const DEMO_MARK: &str =
 pub fn lab_settings(program: &Path, dir: &Path, store: &str) -> anyhow::Result<String> {
     let manifest = lab::manifest::load(dir)?;
     Ok(format!(
-        "{DEMO_MARK}[store]\nurl = {}\n\n[closing]\nmode = \"auto\"\nreview_sample_percent = 0\n\n{}",
+        "{DEMO_MARK}[store]\nurl = {}\n\n[closing]\nmode = \"auto\"\nreview_sample_percent = 0\nreview_sample_min_per_week = 0\n\n{}",
         json!(store),
         lab_toml(program, dir, &manifest)?
     ))
@@ -204,6 +204,7 @@ pub async fn run_lab(
     };
     // Neither a sample nor an hourly cap of the machine's clock unless the file sets one.
     config.closing.review_sample_percent.get_or_insert(0.0);
+    config.closing.review_sample_min_per_week.get_or_insert(0);
     config.closing.cap_per_hour.get_or_insert(i64::MAX);
     let analyst = match config.tiers.one.analyst {
         config::AnalystChoice::Playbook => "playbook",

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::Context as _;
 use chrono::TimeDelta;
 use serde_json::json;
 use state::model::{Alert, CaseId, Entity, RuleAt, Switch, TimelineEvent, TimelineKind, Verdict};
+use state::store::metrics::Lottery;
 
 use crate::config::CloseMode;
 use crate::ctx::Ctx;
@@ -120,13 +122,28 @@ async fn decide(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<(u8, CloseRuli
     if ctx.store.closes_since(hour).await? >= most {
         return keep(13, format!("the cap of {most} closes an hour is reached"));
     }
-    if ctx.dice.share() * 100.0 < ctx.config.closing.sample() {
-        // Counted before anybody looks: precision is measured on what was drawn, not on what was answered.
-        ctx.store.draw_for_review(case, ctx.now()).await?;
+    if drawn_for_review(ctx, case).await? {
         let why = "drawn for review: a person checks this close";
         return keep(13, why.to_owned());
     }
     Ok((13, CloseRuling::Close))
+}
+
+/// Whether a person checks this close. Drawn once a case, so that working it again changes nothing, and before anybody
+/// looks: precision is measured on what was drawn, not on what was answered.
+async fn drawn_for_review(ctx: &Ctx, case: CaseId) -> anyhow::Result<bool> {
+    let (now, closing) = (ctx.now(), &ctx.config.closing);
+    let zone = ctx.config.people.metrics.time_zone;
+    let lottery = Lottery {
+        week: zone.week_of(now).context("the calendar has no such week")?,
+        share: closing.sample() / 100.0,
+        least: closing.sample_least(),
+    };
+    let luck = ctx.dice.share();
+    Ok(ctx
+        .store
+        .draw_for_review((case, now), &lottery, luck)
+        .await?)
 }
 
 fn stands_against(verdict: &Verdict) -> bool {

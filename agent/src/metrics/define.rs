@@ -155,7 +155,11 @@ definitions! {
     "missed_tp_rate", "missed true positives"; Share "ratio" Less;
         "reviewed cases with an alert that a person called a true positive / reviewed, of the same sample"; NO_REVIEW;
     "review_sample", "closes drawn for review"; Count "cases" Neither;
-        "cases drawn at random before their close in the period"; NO_ALERT;
+        "cases drawn at random before their close in the period, each once"; NO_ALERT;
+    "review_share", "drawn of all closes"; Share "ratio" Neither;
+        "cases drawn for review / cases that nothing else kept from closing without a person, in the period"; "no case came up for a close without a person in the period";
+    "review_floor", "least review sample reached"; Share "ratio" More;
+        "cases drawn for review, at most as many as had to be / cases that had to be: the least number a week, or all closes of a week with fewer; weeks that began in the period and are over"; "no week of the period is over that had a close to draw and a least number to reach";
     "review_done", "drawn and reviewed"; Share "ratio" More;
         "drawn cases with a person's word / drawn cases"; "no close was drawn for review in the period";
     "close_overturned_unsampled", "overturned outside the sample"; Share "ratio" Less;

@@ -345,6 +345,15 @@ fn warnings(period: &PeriodEntry, numbers: &[Number]) -> Vec<String> {
             small.join(", ")
         ));
     }
+    let floor = numbers.iter().find(|n| n.metric == "review_floor");
+    if let Some((reached, n)) = floor.and_then(|f| Some((f.value?, f.n))) {
+        if reached < 1.0 {
+            warnings.push(format!(
+                "only {} of the {n} closes that had to be were drawn for review: auto-close precision rests on too few",
+                super::shown::value("ratio", reached)
+            ));
+        }
+    }
     let gaps = numbers.iter().filter(|n| {
         n.metric == "ingest_gap"
             && n.dimension == "source"

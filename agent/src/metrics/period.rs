@@ -1,6 +1,6 @@
 //! Weeks and other stretches of whole days in the operator's time zone; what is measured over them is the store's.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{Datelike, Days, NaiveDate, TimeDelta, Weekday};
 use state::model::Time;
 
 use crate::config::Zone;
@@ -101,8 +101,8 @@ impl Stretch {
     ) -> Result<Self, BadPeriod> {
         Ok(Self {
             name,
-            since: begins(first, zone).ok_or(BadPeriod::Calendar)?,
-            until: begins(end, zone).ok_or(BadPeriod::Calendar)?,
+            since: zone.begins(first).ok_or(BadPeriod::Calendar)?,
+            until: zone.begins(end).ok_or(BadPeriod::Calendar)?,
             first,
             end,
             zone,
@@ -145,17 +145,6 @@ impl Stretch {
     pub fn zone(&self) -> Zone {
         self.zone
     }
-}
-
-/// The first instant of a day. Where midnight comes twice it is the first, where it does not come (or the whole day is
-/// left out) it is the next time that does.
-fn begins(day: NaiveDate, zone: Zone) -> Option<Time> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    (0..=(26 * 4)).find_map(|quarters| {
-        let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarters))?;
-        let found: Option<DateTime<_>> = zone.0.from_local_datetime(&local).earliest();
-        found.map(|t| t.with_timezone(&Utc))
-    })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Desk {
             CloseMode::Never => CloseMode::Never,
             CloseMode::Propose | CloseMode::Auto => CloseMode::Auto,
         };
-        config.closing.review_sample_percent = Some(0.0);
+        config.closing.without_sample();
         config.closing.cap_per_hour = Some(i64::MAX);
         config.closing.pause_file = std::path::PathBuf::new();
         config.effects.live = false;

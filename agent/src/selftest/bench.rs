@@ -228,7 +228,7 @@ fn settings(program: &Path, scratch: &Path) -> anyhow::Result<Config> {
         json!({"base_url": "http://127.0.0.1:9/v1", "model": "adversary"}),
     )?);
     config.closing.mode = CloseMode::Auto;
-    config.closing.review_sample_percent = Some(0.0);
+    config.closing.without_sample();
     config.effects.live = true;
     config.people.approvals.approvers = vec![APPROVER.to_owned()];
     config.paths = PathsConfig {

@@ -60,6 +60,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0010_sources.sql"),
     ),
     (11, "held", include_str!("../../migrations/0011_held.sql")),
+    (
+        12,
+        "review",
+        include_str!("../../migrations/0012_review.sql"),
+    ),
 ];
 
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use state::model::{CANARY_SOURCE, CaseEvent, CaseId, Severity, VerdictKind};
 use state::store::metrics::{
-    Depth, MetricsExport, Period, SeverityTerms, Share, Spread, Survey, Terms,
+    Depth, Lottery, MetricsExport, Period, SeverityTerms, Share, Spread, Survey, Terms,
 };
 use state::store::{Intervention, Store};
 
@@ -14,6 +14,14 @@ pub(crate) fn period() -> Period {
         since: at(-1000),
         until: at(1000),
         as_of: at(2000),
+    }
+}
+
+fn lottery() -> Lottery {
+    Lottery {
+        week: (at(-1000), at(1000)),
+        share: 0.5,
+        least: 0,
     }
 }
 
@@ -58,7 +66,12 @@ pub(crate) async fn a_period_is_counted(store: &Store) {
     let harmless = VerdictKind::BenignPositive;
     let record = ending(&claim, &alert, harmless, CaseEvent::Closed);
     store.record(record).await.unwrap();
-    store.draw_for_review(claim.case, at(2)).await.unwrap();
+    // Drawn once: what the second draw would have been does not matter.
+    for luck in [0.2, 0.9] {
+        let lot = (claim.case, at(2));
+        let drawn = store.draw_for_review(lot, &lottery(), luck).await;
+        assert!(drawn.unwrap(), "{luck}");
+    }
     // A canary, which did not happen.
     let mut canary = new_alert(3, "ann");
     CANARY_SOURCE.clone_into(&mut canary.source);
@@ -120,5 +133,11 @@ pub(crate) async fn exports_are_on_record(store: &Store) {
     assert_eq!(kept, [made("2026-W47", 2), made("2026-W46", 1)]);
     stored(store, new_alert(1, "ann")).await;
     assert_eq!(store.first_received().await.unwrap(), Some(at(0)));
-    assert!(store.draw_for_review(CaseId(99), at(1)).await.is_err());
+    let nobody = (CaseId(99), at(1));
+    assert!(
+        store
+            .draw_for_review(nobody, &lottery(), 0.5)
+            .await
+            .is_err()
+    );
 }

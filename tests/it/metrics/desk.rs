@@ -57,6 +57,7 @@ fn what_the_daemon_did_is_counted() {
     let made = json_of(&site, &now);
     let n = i64::try_from(drawn.len()).unwrap();
     assert_eq!(number(&made, "review_sample", "value").1, n);
+    assert_eq!(number(&made, "review_share", "value"), (Some(1.0), n));
     assert_eq!(number(&made, "auto_close_precision", "value"), (None, 0));
     assert_eq!(made["ingest_gaps"][0]["minutes"], 0.0);
     // One close was right, as far as people say; then it turns out that it was not.

@@ -5,4 +5,5 @@ mod export;
 mod numbers;
 mod oracle;
 mod outside;
+mod sample;
 mod weekly;

@@ -148,6 +148,7 @@ async fn every_number_equals_another_computation_of_it() {
         // The made-up weeks have something of everything, or equality shows nothing.
         for metric in [
             "auto_close_precision",
+            "review_floor",
             "automation_coverage",
             "sla_breach_rate_tta",
             "sla_breach_rate_ttr",

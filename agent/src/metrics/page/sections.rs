@@ -118,6 +118,8 @@ fn quality(report: &Report) -> Section {
         "auto_close_precision",
         "missed_tp_rate",
         "review_sample",
+        "review_share",
+        "review_floor",
         "review_done",
         "close_overturned_unsampled",
         "agreement",

@@ -14,6 +14,7 @@ mod cost;
 mod durations;
 mod exports;
 mod gaps;
+mod lots;
 mod noise;
 mod review;
 mod shares;
@@ -28,6 +29,7 @@ use crate::model::{Severity, Time, VerdictKind};
 pub use backlog::OpenCase;
 pub use exports::MetricsExport;
 pub use gaps::PollGap;
+pub use lots::Lottery;
 pub use noise::RuleNoise;
 
 /// The period that is surveyed: alerts created at their source in `since..until`.
@@ -80,6 +82,24 @@ pub struct Key {
     pub by: String,
     /// The value of that; empty for the whole. May be text from outside.
     pub value: String,
+}
+
+impl Key {
+    /// A metric as a whole.
+    #[must_use]
+    pub fn whole(metric: &str) -> Self {
+        Self::part(metric, ("all", ""))
+    }
+
+    /// A part of a metric: what it is broken down by, and the value of that.
+    #[must_use]
+    pub fn part(metric: &str, (by, value): (&str, &str)) -> Self {
+        Self {
+            metric: metric.to_owned(),
+            by: by.to_owned(),
+            value: value.to_owned(),
+        }
+    }
 }
 
 /// A count.

@@ -2,22 +2,28 @@
 
 use sqlx::SqliteConnection;
 
+use super::super::Result;
 use super::super::rows::{Fields, micros};
-use super::super::{Result, Store};
 use super::{Amount, Key, Period, Share, Survey, Tally, Terms};
-use crate::model::{CaseId, Time};
 
 /// Cases drawn in the period, with the people's words in force on their alerts. One word of attack speaks for the case;
 /// one that is not harmless overturns the close.
-const SAMPLE: &str = "WITH drawn AS (SELECT DISTINCT d.case_id FROM review_draws d JOIN cases c ON c.id = d.case_id
-        WHERE d.at >= ?1 AND d.at < ?2 AND c.canary = 0),
+const SAMPLE: &str = "WITH lots AS (SELECT l.case_id, l.drawn FROM review_lots l JOIN cases c ON c.id = l.case_id
+        WHERE l.at >= ?1 AND l.at < ?2 AND c.canary = 0),
+    drawn AS (SELECT case_id FROM lots WHERE drawn),
     said AS (SELECT d.case_id, count(f.id) AS words,
             coalesce(sum(f.kind = 'true_positive'), 0) AS attacks,
             coalesce(sum(f.kind NOT IN ('benign_positive', 'false_positive', 'duplicate')), 0) AS against
         FROM drawn d LEFT JOIN alerts a ON a.case_id = d.case_id
         LEFT JOIN feedback f ON f.alert_id = a.id AND f.superseded = 0 GROUP BY d.case_id)
-    SELECT count(*) AS drawn, count(*) FILTER (WHERE words > 0) AS reviewed,
+    SELECT count(*) AS drawn, (SELECT count(*) FROM lots) AS lots, count(*) FILTER (WHERE words > 0) AS reviewed,
         count(*) FILTER (WHERE attacks > 0) AS missed, count(*) FILTER (WHERE against > 0) AS overturned FROM said";
+
+/// Of the weeks that began in the period and are over: how many cases had to be drawn, and how many of these were. A week
+/// with fewer closes than the least number had to draw them all. `?3` is now.
+const FLOOR: &str = "SELECT coalesce(sum(min(drawn, due)), 0) AS k, coalesce(sum(due), 0) AS n
+    FROM (SELECT sum(l.drawn) AS drawn, min(max(l.least), count(*)) AS due FROM review_lots l JOIN cases c ON c.id = l.case_id
+        WHERE l.week >= ?1 AND l.week < ?2 AND l.week + 604800000000 <= ?3 AND c.canary = 0 GROUP BY l.week)";
 
 /// Closes that no person touched before, with what they would have cost by hand; a rule or severity without a baseline saves
 /// nothing and is counted apart.
@@ -31,55 +37,12 @@ const TOLD: &str = "SELECT count(human) AS told,
         count(*) FILTER (WHERE human NOT IN ('benign_positive', 'false_positive', 'duplicate')) AS told_against
     FROM cohort WHERE z1 IS NOT NULL AND NOT coalesce(touched <= z1, 0)";
 
-impl Store {
-    /// Notes that a close was drawn for review.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn draw_for_review(&self, case: CaseId, now: Time) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query("INSERT INTO review_draws (case_id, at) VALUES (?1, ?2)")
-            .bind(case.0)
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
 pub(super) async fn measure(
     db: &mut SqliteConnection,
     period: &Period,
     (terms, survey): (&Terms, &mut Survey),
 ) -> Result<()> {
-    let row = sqlx::query(SAMPLE)
-        .bind(micros(period.since))
-        .bind(micros(period.until))
-        .fetch_one(&mut *db)
-        .await?;
-    let row = Fields::new("metrics", &row);
-    let (drawn, reviewed): (i64, i64) = (row.get("drawn")?, row.get("reviewed")?);
-    let (missed, overturned): (i64, i64) = (row.get("missed")?, row.get("overturned")?);
-    survey.tallies.push(Tally {
-        key: whole("review_sample"),
-        n: drawn,
-    });
-    for (metric, k) in [
-        ("auto_close_precision", reviewed - overturned),
-        ("missed_tp_rate", missed),
-    ] {
-        survey.shares.push(Share {
-            key: whole(metric),
-            k,
-            n: reviewed,
-        });
-    }
-    survey.shares.push(Share {
-        key: whole("review_done"),
-        k: reviewed,
-        n: drawn,
-    });
+    let reviewed = sample(db, period, survey).await?;
     let row = sqlx::query(SAVED).fetch_one(&mut *db).await?;
     let row = Fields::new("metrics", &row);
     let (closes, known, minutes): (i64, i64, f64) =
@@ -90,7 +53,7 @@ pub(super) async fn measure(
     )]
     let reviewing = reviewed as f64 * terms.review_minutes;
     survey.amounts.push(Amount {
-        key: whole("analyst_hours_saved"),
+        key: Key::whole("analyst_hours_saved"),
         sum: (closes > 0 && known > 0).then_some((minutes - reviewing) / 60.0),
         n: known,
     });
@@ -98,17 +61,44 @@ pub(super) async fn measure(
     let row = Fields::new("metrics", &row);
     let (told, against): (i64, i64) = (row.get("told")?, row.get("told_against")?);
     survey.shares.push(Share {
-        key: whole("close_overturned_unsampled"),
+        key: Key::whole("close_overturned_unsampled"),
         k: against,
         n: told,
     });
     Ok(())
 }
 
-fn whole(metric: &str) -> Key {
-    Key {
-        metric: metric.to_owned(),
-        by: "all".to_owned(),
-        value: String::new(),
+/// What was drawn, whether enough, and what people found in it; gives how many cases they have reviewed.
+async fn sample(db: &mut SqliteConnection, period: &Period, survey: &mut Survey) -> Result<i64> {
+    let row = sqlx::query(SAMPLE)
+        .bind(micros(period.since))
+        .bind(micros(period.until))
+        .fetch_one(&mut *db)
+        .await?;
+    let row = Fields::new("metrics", &row);
+    let (drawn, lots): (i64, i64) = (row.get("drawn")?, row.get("lots")?);
+    let (reviewed, missed): (i64, i64) = (row.get("reviewed")?, row.get("missed")?);
+    let overturned: i64 = row.get("overturned")?;
+    let row = sqlx::query(FLOOR)
+        .bind(micros(period.since))
+        .bind(micros(period.until))
+        .bind(micros(period.as_of))
+        .fetch_one(&mut *db)
+        .await?;
+    let row = Fields::new("metrics", &row);
+    survey.tallies.push(Tally {
+        key: Key::whole("review_sample"),
+        n: drawn,
+    });
+    for (metric, k, n) in [
+        ("review_share", drawn, lots),
+        ("review_floor", row.get("k")?, row.get("n")?),
+        ("review_done", reviewed, drawn),
+        ("auto_close_precision", reviewed - overturned, reviewed),
+        ("missed_tp_rate", missed, reviewed),
+    ] {
+        let key = Key::whole(metric);
+        survey.shares.push(Share { key, k, n });
     }
+    Ok(reviewed)
 }

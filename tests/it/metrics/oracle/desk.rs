@@ -1,11 +1,13 @@
 //! Review, backlog, approvals and cost of a period, in plain Rust.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent::config::MetricsConfig;
+use chrono::{DateTime, NaiveTime, Weekday};
 use state::model::{
     Approval, ApprovalState, CallOutcome, Spent, TimelineKind, ToolCall, VerdictKind as V,
 };
+use tests::months::LEAST;
 
 use super::figures::Book;
 use super::{Row, Whole};
@@ -14,10 +16,43 @@ fn against(kind: V) -> bool {
     !matches!(kind, V::BenignPositive | V::FalsePositive | V::Duplicate)
 }
 
+const DAY: i64 = 86_400_000_000;
+
+/// What came up for a close without a person first: when, and whether it was drawn.
+fn lots(all: &[Whole]) -> Vec<(i64, bool)> {
+    let lot = |w: &Whole| {
+        let mut turns = w.timeline.iter();
+        let first = turns.find(|e| {
+            let drawn = e.message == "drawn for review";
+            drawn || e.kind == TimelineKind::Closed && e.actor == "nightdesk"
+        })?;
+        let drawn = first.message == "drawn for review";
+        Some((first.at.timestamp_micros(), drawn))
+    };
+    all.iter().filter_map(lot).collect()
+}
+
+/// How many lots had to be drawn in such weeks, Mondays in UTC, and how many of these were.
+fn floor(lots: &[(i64, bool)], counts: impl Fn(i64) -> bool) -> (usize, usize) {
+    let mut weeks: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
+    for (at, drawn) in lots {
+        let day = DateTime::from_timestamp_micros(*at).unwrap().date_naive();
+        let monday = day.week(Weekday::Mon).first_day();
+        let monday = monday.and_time(NaiveTime::MIN).and_utc();
+        let week = weeks.entry(monday.timestamp_micros()).or_default();
+        *week = (week.0 + usize::from(*drawn), week.1 + 1);
+    }
+    let due = weeks.iter().filter(|(week, _)| counts(**week));
+    let due = due.map(|(_, (drawn, all))| (*drawn, LEAST.min(*all)));
+    due.fold((0, 0), |sum, (drawn, due)| {
+        (sum.0 + drawn.min(due), sum.1 + due)
+    })
+}
+
 pub(crate) fn review(
     book: &mut Book,
     (all, rows): (&[Whole], &[Row]),
-    (since, until): (i64, i64),
+    ((since, until), as_of): ((i64, i64), i64),
     config: &MetricsConfig,
 ) {
     let drawn: Vec<&Whole> = all
@@ -38,7 +73,13 @@ pub(crate) fn review(
             .count()
     };
     let n = reviewed.len();
+    let lots = lots(all);
+    let inside = |at: i64| (since..until).contains(&at);
     book.count("review_sample", ("all", ""), drawn.len());
+    let ruled = lots.iter().filter(|l| inside(l.0)).count();
+    book.share("review_share", ("all", ""), drawn.len(), ruled);
+    let (k, due) = floor(&lots, |week| inside(week) && week + 7 * DAY <= as_of);
+    book.share("review_floor", ("all", ""), k, due);
     book.share("review_done", ("all", ""), n, drawn.len());
     book.share("auto_close_precision", ("all", ""), n - any(&against), n);
     book.share(

@@ -100,7 +100,7 @@ pub(crate) fn figures(
     for by in ["all", "severity", "source", "tier"] {
         shares(&mut book, &rows, by, (as_of, config));
     }
-    review(&mut book, (all, &rows), over, config);
+    review(&mut book, (all, &rows), (over, as_of), config);
     backlog(&mut book, all, over.1.min(as_of));
     approvals(&mut book, all, over);
     cost(&mut book, all, over);
