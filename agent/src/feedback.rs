@@ -267,6 +267,7 @@ fn verdict(said: &Said, alert: AlertId, known: &[StoredVerdict], note: &str) -> 
             evidence_refs: Vec::new(),
             gaps: Vec::new(),
             techniques: techniques.unwrap_or_default(),
+            earliest: before.and_then(|v| v.basis.earliest),
         },
         provenance: Provenance {
             tier: before.map_or(Tier::One, |v| v.provenance.tier),

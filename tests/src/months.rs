@@ -147,7 +147,9 @@ const ROWS: [&str; 30] = [
     "INSERT INTO verdicts (case_id, alert_id, kind, rank, reason, impact, confidence, close_allowed, tier, vetoes, basis, provenance, at, superseded)
      SELECT n, a.id, kind, CASE kind WHEN 'true_positive' THEN 5 WHEN 'suspicious' THEN 4 WHEN 'undetermined' THEN 3 WHEN 'benign_positive' THEN 2 ELSE 1 END,
          CASE $draw(16, 4) WHEN 0 THEN 'admin_activity' WHEN 1 THEN 'incorrect_logic' WHEN 2 THEN 'maintenance' ELSE 'expected_business' END,
-         'none', 90, 1, tier, '[]', '{\"sentence\":\"s\",\"probability\":0.1,\"reasons\":[],\"evidence_refs\":[],\"gaps\":[],\"techniques\":[]}',
+         'none', 90, 1, tier, '[]', '{\"sentence\":\"s\",\"probability\":0.1,\"reasons\":[],\"evidence_refs\":[],\"gaps\":[],\"techniques\":[]' ||
+             CASE $draw(50, 4) WHEN 0 THEN '}' ELSE ',\"earliest\":\"' ||
+                 strftime('%Y-%m-%dT%H:%M:%fZ', (c - 1000 * $draw(51, 900000000) * ($draw(52, 5) > 0)) / 1e6, 'unixepoch') || '\"}' END,
          '{\"tier\":' || tier || ',\"analyst\":\"playbook\",\"analyst_note\":null,\"playbook\":\"p\",\"playbook_hash\":\"h\",\"model\":null,\"prompt_hash\":null}',
          v, told AND way <> 'asked_yes' FROM plan JOIN alerts a ON a.case_id = n WHERE way <> 'waiting'",
     // A person's verdict; a confirmed close leaves only the word.

@@ -246,6 +246,7 @@ fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind, at: Time) -> Verdict 
             evidence_refs: vec![],
             gaps: vec![],
             techniques: vec![],
+            earliest: None,
         },
         provenance: Provenance {
             tier: Tier::Two,

@@ -113,7 +113,7 @@ definitions! {
     "ttr", "time to resolve"; Spread "seconds" Less;
         "case closed (the last time) - alert created at its source"; NO_CLOSE;
     "dwell", "dwell time"; Spread "seconds" Less;
-        "alert created at its source - earliest evidence of compromise; true positives"; "the store does not say which event was the first of the compromise";
+        "first true positive of the case created at its source - earliest evidence of compromise: an event of its true positives, or one around them that shows a technique which the daemon's verdict claims; cases with a true positive, in the period of the first"; "no case of the period has a true positive whose events say their time";
     "tp_rate", "true positives"; Share "ratio" Neither;
         "true positives / (true, benign and false positives), last word"; NO_FINAL;
     "bp_rate", "benign positives"; Share "ratio" Neither;

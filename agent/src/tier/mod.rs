@@ -13,4 +13,4 @@ pub use grounding::{Grounded, ground};
 pub use model_analyst::{ModelFailure, ModelView, assess as ask_model};
 pub(crate) use playbook_analyst::sentence;
 pub use playbook_analyst::{PlaybookView, assess as ask_playbook};
-pub use reconstruct::{Line, reconstruct};
+pub use reconstruct::{Line, earliest, reconstruct};

@@ -37,6 +37,8 @@ pub struct Line {
 
 /// Most lines of one alert's reconstruction.
 const MOST: usize = 120;
+/// Most events before an alert that are looked at for the first of a compromise.
+const MOST_BEFORE: usize = 400;
 
 /// Fields whose sharing makes an event part of the alert's story.
 const SHARED: [Field; 5] = [
@@ -57,15 +59,61 @@ pub fn reconstruct<'e>(
     evidence: impl Iterator<Item = &'e Evidence>,
     playbook: &Playbook,
 ) -> Vec<Line> {
-    let own = format!("alert:{}", alert.id.0);
-    let timeline: BTreeSet<&str> = playbook
-        .steps
-        .iter()
-        .filter(|s| s.timeline)
-        .map(|s| s.id.as_str())
-        .collect();
     let mut lines: Vec<Line> = Vec::new();
     let mut seen = BTreeSet::new();
+    for event in events(alert, evidence, playbook) {
+        let line = line(attack, alert, &event);
+        let key = match event.activity.uid.as_str() {
+            "" => format!("{} {}", event.at, line.text),
+            uid => uid.to_owned(),
+        };
+        if seen.insert(key) {
+            lines.push(line);
+        }
+    }
+    lines.sort_by(|a, b| (a.at, &a.event_uid).cmp(&(b.at, &b.event_uid)));
+    thin(lines, alert.time)
+}
+
+/// When the first event before the alert happened that shows one of these techniques and is of one session, process or
+/// address with the alert's own events: what else a victim did is no evidence of compromise. It looks at a few hundred.
+pub fn earliest<'e>(
+    (attack, techniques): (&Attack, &[String]),
+    alert: &Alert,
+    evidence: impl Iterator<Item = &'e Evidence>,
+    playbook: &Playbook,
+) -> Option<Time> {
+    let mut before = events(alert, evidence, playbook);
+    before.retain(|e| e.of_one_origin && e.at < alert.time);
+    before.sort_by_key(|e| e.at);
+    let far = before.len().saturating_sub(MOST_BEFORE);
+    let shows = |activity: &Activity| {
+        let shown = attack.of_activity(&activity_view(activity, alert.time));
+        shown.is_some_and(|t| techniques.contains(&t.id))
+    };
+    let mut near = before.into_iter().skip(far);
+    near.find(|e| shows(e.activity)).map(|e| e.at)
+}
+
+/// An event that belongs to an alert.
+struct Event<'e> {
+    at: Time,
+    activity: &'e Activity,
+    reference: &'e str,
+    /// Whether it is of one session, process or address with the alert.
+    of_one_origin: bool,
+}
+
+/// The alert's own events and those of its timeline steps that belong to it.
+fn events<'e>(
+    alert: &Alert,
+    evidence: impl Iterator<Item = &'e Evidence>,
+    playbook: &Playbook,
+) -> Vec<Event<'e>> {
+    let own = format!("alert:{}", alert.id.0);
+    let steps = playbook.steps.iter().filter(|s| s.timeline);
+    let timeline: BTreeSet<&str> = steps.map(|s| s.id.as_str()).collect();
+    let mut found = Vec::new();
     for evidence in evidence {
         let is_own = evidence.asked_by == own;
         if !is_own && !timeline.contains(evidence.asked_by.as_str()) {
@@ -74,21 +122,24 @@ pub fn reconstruct<'e>(
         let hubs = hubs(&evidence.activities);
         for activity in &evidence.activities {
             let Some(at) = activity.time else { continue };
-            if !is_own && !belongs(activity, alert, &hubs) {
-                continue;
-            }
-            let line = line(attack, alert, activity, at, &evidence.reference);
-            let key = match activity.uid.as_str() {
-                "" => format!("{at} {}", line.text),
-                uid => uid.to_owned(),
-            };
-            if seen.insert(key) {
-                lines.push(line);
+            if is_own || belongs(activity, alert, &hubs) {
+                let mut owns = alert.activities.iter();
+                found.push(Event {
+                    at,
+                    activity,
+                    reference: &evidence.reference,
+                    of_one_origin: is_own || owns.any(|own| origin(activity, own, &hubs)),
+                });
             }
         }
     }
-    lines.sort_by(|a, b| (a.at, &a.event_uid).cmp(&(b.at, &b.event_uid)));
-    thin(lines, alert.time)
+    found
+}
+
+/// Whether both are of one session, one process, or one address that few share.
+fn origin(activity: &Activity, own: &Activity, hubs: &BTreeSet<&str>) -> bool {
+    let shared = |field| same(activity.get(field), own.get(field));
+    shared(Field::Session) || shared(Field::ProcessId) || came_from_it(activity, own, hubs)
 }
 
 /// Keeps the lines nearest to the alert when there are too many.
@@ -168,7 +219,8 @@ fn concerns(activity: &Activity, own: &Activity) -> bool {
         || same(activity.get(Field::DstIp), own.get(Field::DstIp))
 }
 
-fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference: &str) -> Line {
+fn line(attack: &Attack, alert: &Alert, event: &Event<'_>) -> Line {
+    let activity = event.activity;
     let named: Vec<(Field, String)> = [
         Field::User,
         Field::TargetUser,
@@ -184,9 +236,9 @@ fn line(attack: &Attack, alert: &Alert, activity: &Activity, at: Time, reference
     let actor = first(activity, &ACTORS, "");
     let technique = attack.of_activity(&activity_view(activity, alert.time));
     Line {
-        at,
+        at: event.at,
         text: describe(activity),
-        evidence_ref: reference.to_owned(),
+        evidence_ref: event.reference.to_owned(),
         event_uid: activity.uid.clone(),
         entities: named.iter().map(|(_, v)| v.clone()).collect(),
         technique: technique.map(|t| t.id.clone()),

@@ -157,6 +157,10 @@ pub struct Basis {
     pub gaps: Vec<Gap>,
     /// ATT&CK technique ids.
     pub techniques: Vec<String>,
+    /// When the earliest event happened that is evidence of compromise, if this is one: of the alert's own, and of those of one
+    /// session, process or address with it that show a technique claimed here. None when no such event says its time.
+    #[serde(default)]
+    pub earliest: Option<Time>,
 }
 
 /// Who and what made a verdict, so that it can be made again.

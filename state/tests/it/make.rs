@@ -103,6 +103,7 @@ pub(crate) fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind) -> Verdict
             evidence_refs: vec!["E1".to_owned()],
             gaps: Vec::new(),
             techniques: Vec::new(),
+            earliest: Some(at(-30)),
         },
         provenance: Provenance {
             tier: Tier::Two,

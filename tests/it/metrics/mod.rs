@@ -1,6 +1,7 @@
 //! The weekly metrics: every number once more by other means, the forms of the export, and the export on schedule.
 
 mod desk;
+mod dwell;
 mod export;
 mod numbers;
 mod oracle;

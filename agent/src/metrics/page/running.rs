@@ -34,8 +34,9 @@ pub(super) fn backlog(report: &Report) -> Section {
     ))
 }
 
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 10] = [
     "ttd",
+    "dwell",
     "ingest_lag",
     "tta_machine",
     "tta_human",

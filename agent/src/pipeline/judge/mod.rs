@@ -13,7 +13,7 @@ use crate::playbook::rows_of;
 use crate::tier::{self, Dossier, ModelView, Plan, PlaybookView};
 
 pub use echo::{Led, echo, leave, tell_echoes};
-use verdict::{Opinions, verdict};
+use verdict::{Opinions, date, verdict};
 
 /// What follows from a tier.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub async fn judge(
     if decision == Decision::HandOn {
         return Ok(Judgement::HandOn);
     }
-    let verdict = verdict(
+    let mut verdict = verdict(
         ctx,
         plan,
         tier,
@@ -62,6 +62,7 @@ pub async fn judge(
             decision,
         },
     );
+    date(ctx, plan, dossier, &mut verdict);
     Ok(Judgement::Settled(Box::new(verdict)))
 }
 

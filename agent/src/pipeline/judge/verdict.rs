@@ -61,6 +61,8 @@ pub(super) fn verdict(
     if kind == VerdictKind::TruePositive {
         basis.techniques.extend(shown_by_events(ctx, plan, dossier));
     }
+    let own = plan.alert.activities.iter();
+    basis.earliest = own.filter_map(|a| a.time).min();
     let mut seen = std::collections::BTreeSet::new();
     basis.techniques.retain(|t| seen.insert(t.clone()));
     basis.sentence = sentence(kind, &basis.reasons, &vetoes, decision);
@@ -127,6 +129,7 @@ fn basis(playbook: &Assessment, model: Option<&ModelView>, kind: VerdictKind) ->
         evidence_refs,
         gaps: said().flat_map(|a| a.gaps.iter().cloned()).collect(),
         techniques,
+        earliest: None,
     }
 }
 
@@ -168,6 +171,22 @@ fn shown_by_events(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier) -> Vec<String>
         &plan.entry.playbook,
     );
     lines.into_iter().filter_map(|l| l.technique).collect()
+}
+
+/// Sets when the earliest event happened that shows what the verdict claims.
+pub(super) fn date(ctx: &Ctx, plan: &Plan<'_>, dossier: &Dossier, verdict: &mut Verdict) {
+    let basis = &mut verdict.basis;
+    if basis.techniques.is_empty() {
+        return;
+    }
+    let attack = ctx.library.attack();
+    let around = tier::earliest(
+        (attack, &basis.techniques),
+        &plan.alert,
+        dossier.evidence.iter(),
+        &plan.entry.playbook,
+    );
+    basis.earliest = basis.earliest.into_iter().chain(around).min();
 }
 
 fn reason(plan: &Plan<'_>, kind: VerdictKind, vetoes: &[String]) -> VerdictReason {

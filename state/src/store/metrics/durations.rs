@@ -3,8 +3,8 @@
 use sqlx::SqliteConnection;
 
 use super::super::Result;
-use super::super::rows::Fields;
-use super::{Survey, spread, spread_sql};
+use super::super::rows::{Fields, micros};
+use super::{Period, Survey, spread, spread_sql};
 
 /// Every distribution: the rows are group and duration. What is not in scope has no row; what has no end yet is null.
 const SPREADS: [&str; 17] = [
@@ -92,7 +92,28 @@ const SPREADS: [&str; 17] = [
     ),
 ];
 
-pub(super) async fn measure(db: &mut SqliteConnection, survey: &mut Survey) -> Result<()> {
+/// Incidents: cases with a true positive, by the earliest of them; one that began in an earlier period was counted there.
+/// How an incident began stands with the daemon's last verdict on each alert, to the millisecond.
+const DWELL: &str = spread_sql!(
+    "dwell",
+    "all",
+    "SELECT '' AS g, CASE WHEN b > c AND b - c < 1000 THEN 0 ELSE c - b END AS d
+     FROM (SELECT q.case_id, min(q.c) AS c, min(CAST(round(unixepoch(v.basis ->> '$.earliest', 'subsec') * 1000) AS INTEGER) * 1000) AS b
+           FROM cohort q JOIN clocks k ON k.alert = q.alert LEFT JOIN verdicts v ON v.id = k.machine
+           WHERE q.final = 'true_positive' AND q.case_id IS NOT NULL GROUP BY q.case_id) t
+     WHERE NOT EXISTS (SELECT 1 FROM alerts a JOIN verdicts w ON w.alert_id = a.id AND w.superseded = 0
+                       WHERE a.case_id = t.case_id AND a.time < ?1 AND w.kind = 'true_positive')"
+);
+
+pub(super) async fn measure(
+    db: &mut SqliteConnection,
+    period: &Period,
+    survey: &mut Survey,
+) -> Result<()> {
+    let since = micros(period.since);
+    for row in &sqlx::query(DWELL).bind(since).fetch_all(&mut *db).await? {
+        survey.spreads.push(spread(&Fields::new("metrics", row))?);
+    }
     for sql in SPREADS {
         for row in &sqlx::query(sql).fetch_all(&mut *db).await? {
             survey.spreads.push(spread(&Fields::new("metrics", row))?);

@@ -210,7 +210,7 @@ impl Store {
         let mut survey = Survey::default();
         words::volume(db, &mut survey).await?;
         words::verdicts(db, &mut survey).await?;
-        durations::measure(db, &mut survey).await?;
+        durations::measure(db, period, &mut survey).await?;
         shares::measure(db, period, &mut survey).await?;
         review::measure(db, period, (terms, &mut survey)).await?;
         backlog::measure(db, period, depth, &mut survey).await?;

@@ -97,6 +97,8 @@ pub(crate) fn figures(
     volume(&mut book, &rows);
     words(&mut book, &rows);
     times(&mut book, &rows);
+    let dwelt = all.iter().filter_map(|w| w.dwell(over)).collect();
+    book.spread("dwell", ("all", ""), dwelt);
     for by in ["all", "severity", "source", "tier"] {
         shares(&mut book, &rows, by, (as_of, config));
     }
@@ -236,15 +238,6 @@ fn times(book: &mut Book, rows: &[Row]) {
         &|r| Some(r.last_word()?.to_string()),
         |r| Some((None, minus(r.z, Some(r.c)))),
     );
-    dwell(book);
-}
-
-/// The store names no first event of a compromise: it is never measured.
-fn dwell(book: &mut Book) {
-    for stat in ["p50", "p90", "p95", "mean", "max"] {
-        book.put("dwell", ("all", ""), stat, (None, 0));
-    }
-    book.put("dwell", ("all", ""), "missing", (Some(0.0), 0));
 }
 
 fn shares(book: &mut Book, rows: &[Row], by: &str, (as_of, config): (i64, &MetricsConfig)) {

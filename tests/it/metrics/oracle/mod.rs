@@ -170,6 +170,38 @@ impl Whole {
         done.map(|e| e.at.timestamp_micros()).collect()
     }
 
+    /// The daemon's verdicts on an alert, in order.
+    fn ours(&self, alert: &Alert) -> Vec<&StoredVerdict> {
+        let given = self.verdicts.iter().filter(|v| v.verdict.alert == alert.id);
+        let ours = given.filter(|v| v.verdict.provenance.analyst != Analyst::Human);
+        let mut ours: Vec<_> = ours.collect();
+        ours.sort_by_key(|v| v.seq);
+        ours
+    }
+
+    /// From the earliest evidence to the first true positive of the period, if that is the case's first; `Some(None)` for
+    /// an incident that has no such evidence.
+    pub(crate) fn dwell(&self, (since, until): (i64, i64)) -> Option<Option<i64>> {
+        let real = self.alerts.iter().filter(|a| {
+            let ours = self.ours(a);
+            let said = self.words.get(&a.id.0).map(|(kind, _)| *kind);
+            said.or(ours.last().map(|v| v.verdict.kind)) == Some(V::TruePositive)
+        });
+        let (before, real): (Vec<&Alert>, Vec<&Alert>) = real
+            .filter(|a| a.time.timestamp_micros() < until)
+            .partition(|a| a.time.timestamp_micros() < since);
+        if !before.is_empty() {
+            return None;
+        }
+        let first = real.iter().map(|a| a.time.timestamp_micros()).min()?;
+        let began = real.iter().filter_map(|a| {
+            let at = self.ours(a).last()?.verdict.basis.earliest?;
+            Some(at.timestamp_micros())
+        });
+        let dwelt = began.min().map(|b| first - b);
+        Some(dwelt.map(|d| if (-999..0).contains(&d) { 0 } else { d }))
+    }
+
     fn row(&self, at: usize, alert: &Alert, config: &MetricsConfig) -> Row {
         let (c, i) = (
             alert.time.timestamp_micros(),
@@ -184,11 +216,8 @@ impl Whole {
         let x = [escalated, asked].into_iter().flatten().min();
         let closed = since(TimelineKind::Closed);
         let z1 = closed.iter().copied().min();
-        let given = self.verdicts.iter().filter(|v| v.verdict.alert == alert.id);
-        let ours: Vec<_> = given
-            .filter(|v| v.verdict.provenance.analyst != Analyst::Human)
-            .collect();
-        let last = ours.iter().max_by_key(|v| v.seq).map(|v| &v.verdict);
+        let ours = self.ours(alert);
+        let last = ours.last().map(|v| &v.verdict);
         let events = alert.activities.iter().filter_map(|a| a.time);
         let after = |from: i64| self.touches().into_iter().filter(|t| *t >= from).min();
         let minutes = config.rule_minutes.get(&alert.rule.id);
@@ -197,10 +226,7 @@ impl Whole {
             c,
             i,
             s: first(TimelineKind::Claimed),
-            v: ours
-                .iter()
-                .min_by_key(|v| v.seq)
-                .map(|v| v.verdict.at.timestamp_micros()),
+            v: ours.first().map(|v| v.verdict.at.timestamp_micros()),
             x,
             k: self.contained().into_iter().filter(|t| *t >= i).min(),
             z: closed

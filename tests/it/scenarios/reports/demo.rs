@@ -42,7 +42,7 @@ async fn every_case_of_the_demo_has_its_reports() {
         assert!(faults.is_empty(), "{}: {faults:?}", line.case.id);
         assert_eq!(
             (&report["draft"], &report["schema_version"]),
-            (&Value::Bool(true), &Value::from("1.0"))
+            (&Value::Bool(true), &Value::from("1.1"))
         );
         boxes += one(&file, &html(&file, &library).unwrap());
     }
