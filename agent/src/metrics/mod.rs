@@ -4,14 +4,11 @@
 //! A report is made from the store alone. Made again later it counts what was stored meanwhile (a late verdict), and says
 //! as of when.
 
-mod chart;
 mod compare;
 mod csv;
 mod define;
 mod digest;
 mod document;
-mod html;
-mod markdown;
 mod noise;
 mod numbers;
 mod page;
@@ -26,8 +23,6 @@ pub use document::{
     GapEntry, LevelEntry, MinutesEntry, OpenEntry, PeriodEntry, Report, RuleEntry, SCHEMA,
     TermsEntry, Unmeasured,
 };
-pub use html::html;
-pub use markdown::markdown;
 pub use numbers::Number;
 pub use period::{BadPeriod, Stretch};
 pub use write::{Written, render, write};
@@ -74,6 +69,14 @@ pub async fn report(
         (stretch, as_of),
         (survey, numbers),
     ))
+}
+
+/// The report as one HTML file: style and charts within, no script, nothing loaded.
+///
+/// # Errors
+/// When the page can't be filled: a defect of the program.
+pub fn html(report: &Report) -> anyhow::Result<String> {
+    Ok(page::page(report).html()?)
 }
 
 fn over(stretch: &Stretch, as_of: Time) -> Period {

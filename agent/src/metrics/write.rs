@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::document::Report;
-use super::{csv, html, markdown};
+use super::{csv, page::page};
 use crate::config::MetricsFormat;
 
 /// What was written.
@@ -34,8 +34,8 @@ pub fn render(
             ("metrics.csv", csv::metrics(report)?),
             ("noisy_rules.csv", csv::rules(report)?),
         ],
-        MetricsFormat::Md => vec![("report.md", markdown::markdown(report))],
-        MetricsFormat::Html => vec![("report.html", html::html(report)?)],
+        MetricsFormat::Md => vec![("report.md", page(report).markdown())],
+        MetricsFormat::Html => vec![("report.html", super::html(report)?)],
     })
 }
 

@@ -1,7 +1,10 @@
-//! A page that stands for itself: HTML with its styles and drawings inside, no script, fit for print; what it tells is its caller's.
+//! A page that stands for itself: HTML with its styles and drawings inside, no script, fit for print, or the same parts as
+//! Markdown; what it tells is its caller's.
 //!
-//! All text is escaped by the template engine. Drawings come from [`Svg`] alone, which escapes what it is given.
+//! In HTML all text is escaped by the template engine. Drawings come from [`Svg`] alone, which escapes what it is given.
 
+mod chart;
+mod markdown;
 mod svg;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -9,6 +12,7 @@ use serde::Serialize;
 
 use crate::text::{defang, oneline};
 
+pub use chart::{bars, line, spark};
 pub use svg::{Svg, fit};
 
 const TEMPLATE: &str = include_str!("../../page/page.html");
@@ -16,9 +20,11 @@ const TEMPLATE: &str = include_str!("../../page/page.html");
 /// A page.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Page {
-    /// Its title.
+    /// Its title; may hold words of others.
     pub title: String,
-    /// One line above it, for instance that it is a draft.
+    /// Lines below it.
+    pub lines: Vec<String>,
+    /// One line above it, for instance that it is a draft; empty for none.
     pub banner: String,
     /// Whether the banner says that all is settled.
     pub settled: bool,
@@ -48,6 +54,29 @@ pub struct Section {
     pub title: String,
     /// What it holds.
     pub blocks: Vec<Block>,
+    /// Whether it is closed until somebody opens it, and is not printed.
+    pub folded: bool,
+}
+
+/// A headline number.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tile {
+    /// What it is.
+    pub label: String,
+    /// The number with its unit.
+    pub value: String,
+    /// Whether there is a number.
+    pub measured: bool,
+    /// Over what, or why there is none.
+    pub ground: String,
+    /// Against the time before.
+    pub change: String,
+    /// `good`, `bad` or `flat`: what the change is.
+    pub tone: &'static str,
+    /// What is usual.
+    pub usual: String,
+    /// How it went.
+    pub spark: Option<Svg>,
 }
 
 /// A piece of a section.
@@ -80,6 +109,19 @@ pub enum Block {
     Drawing {
         /// The SVG.
         svg: Svg,
+        /// The same for Markdown: a language and text in it; none when the tables say it all.
+        #[serde(skip)]
+        source: Option<(&'static str, String)>,
+    },
+    /// What to keep in mind.
+    Notes {
+        /// One sentence each.
+        lines: Vec<Said>,
+    },
+    /// Headline numbers.
+    Tiles {
+        /// The numbers.
+        tiles: Vec<Tile>,
     },
 }
 
@@ -144,6 +186,9 @@ pub struct Said {
     pub refs: Vec<String>,
     /// `bad`, `warn`, `good`, `soft`, `code`, `nowrap`, or `who` for names in a column.
     pub tone: Option<&'static str>,
+    /// Whether others may have written it.
+    #[serde(skip)]
+    pub outside: bool,
 }
 
 impl Said {
@@ -165,7 +210,10 @@ impl Said {
     /// Words of others: one line, bounded, nothing invisible, links dead.
     #[must_use]
     pub fn theirs(text: &str, most: usize) -> Self {
-        Self::ours(defang(&oneline(text, most)))
+        Self {
+            outside: true,
+            ..Self::ours(defang(&oneline(text, most)))
+        }
     }
 
     /// With what it rests on.
@@ -184,6 +232,12 @@ impl Said {
 }
 
 impl Page {
+    /// The page as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        markdown::markdown(self)
+    }
+
     /// The page as HTML.
     ///
     /// # Errors

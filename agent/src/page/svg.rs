@@ -13,6 +13,7 @@ pub struct Svg {
     width: i32,
     height: i32,
     label: String,
+    told: String,
     body: String,
 }
 
@@ -24,8 +25,14 @@ impl Svg {
             width,
             height,
             label: oneline(label, 200),
+            told: String::new(),
             body: String::new(),
         }
+    }
+
+    /// Says in words what the drawing shows.
+    pub fn describe(&mut self, told: &str) {
+        self.told = oneline(told, 900);
     }
 
     /// Text that begins at a point of its base line; the caller has made it [`fit`].
@@ -65,6 +72,14 @@ impl Svg {
         );
     }
 
+    /// Straight lines from point to point.
+    pub fn run(&mut self, points: &[(i32, i32)], class: &str) {
+        let class = encode_double_quoted_attribute(class);
+        let steps = points.iter().map(|(x, y)| format!("{x} {y}"));
+        let path = steps.collect::<Vec<_>>().join("L");
+        let _ = write!(self.body, "<path d=\"M{path}\" class=\"{class}\"/>");
+    }
+
     /// A dot.
     pub fn dot(&mut self, (x, y): (i32, i32), r: i32, class: &str) {
         let class = encode_double_quoted_attribute(class);
@@ -94,8 +109,12 @@ impl Svg {
     pub fn markup(&self) -> String {
         let (w, h) = (self.width, self.height);
         let label = encode_double_quoted_attribute(&self.label);
+        let told = match self.told.as_str() {
+            "" => String::new(),
+            told => format!("<desc>{}</desc>", encode_text(told)),
+        };
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"{label}\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\">{}</svg>",
+            "<svg role=\"img\" aria-label=\"{label}\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\">{told}{}</svg>",
             self.body
         )
     }

@@ -5,48 +5,8 @@ use tests::workbench::tamper;
 use super::export::{desk, ran};
 
 /// All that the report's HTML is made of.
-const TAGS: [&str; 40] = [
-    "!doctype",
-    "html",
-    "head",
-    "meta",
-    "title",
-    "style",
-    "body",
-    "main",
-    "h1",
-    "h2",
-    "p",
-    "div",
-    "ul",
-    "li",
-    "span",
-    "section",
-    "figure",
-    "figcaption",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "details",
-    "summary",
-    "footer",
-    "svg",
-    "desc",
-    "rect",
-    "circle",
-    "path",
-    "line",
-    "text",
-    "g",
-    "caption",
-    "dl",
-    "dt",
-    "dd",
-    "br",
-];
+const TAGS: &str = "!doctype html head meta title style body main h1 h2 p div ul li span nav a section table thead tbody tr th td \
+    details summary footer svg desc rect circle path line text";
 
 #[tokio::test]
 async fn outside_text_runs_nowhere() {
@@ -88,13 +48,12 @@ async fn outside_text_runs_nowhere() {
     for tag in html.split('<').skip(1) {
         let tag = tag.split('>').next().unwrap();
         let name: String = tag.chars().take_while(|c| !c.is_whitespace()).collect();
-        assert!(TAGS.contains(&name.trim_start_matches('/')), "<{tag}>");
-        assert!(
-            ["src=", "href=", " on", "javascript:"]
-                .iter()
-                .all(|live| !tag.contains(live)),
-            "<{tag}>"
-        );
+        let name = name.trim_start_matches('/');
+        assert!(TAGS.split_whitespace().any(|t| t == name), "<{tag}>");
+        // A link leads to a place in the page.
+        let tag = tag.replace("href=\"#", "");
+        let live = ["src=", "href=", " on", "javascript:"];
+        assert!(live.iter().all(|l| !tag.contains(l)), "<{tag}>");
     }
     // Nothing is loaded, and a mail program finds nothing to make a link of.
     for live in ["url(", "@import", "http://", "https://"] {

@@ -1,48 +1,38 @@
-//! What a person reads, in order: headline, warnings, sections of tables; Markdown and HTML draw the same page.
+//! What a person reads, in order: headline, warnings, sections of tables; one page, which HTML and Markdown draw.
 
 mod running;
 mod sections;
 
-use serde::Serialize;
-
-use super::chart;
 use super::document::Report;
 use super::shown::{change, ground, number, value};
+use crate::page::{Block, Page, Row, Said, Section, Svg, Tile, spark};
 
-/// A headline number.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Tile {
-    pub(super) label: String,
-    pub(super) value: String,
-    pub(super) ground: String,
-    /// Against the period before.
-    pub(super) change: String,
-    /// Against the median of the earlier ones.
-    pub(super) median: String,
-    pub(super) tone: &'static str,
-    /// A sparkline, SVG of our own making.
-    pub(super) spark: String,
+/// Most characters of a cell.
+const CELL: usize = 600;
+
+/// A section with at most one drawing and one table.
+pub(super) struct Part {
+    id: &'static str,
+    title: &'static str,
+    notes: Vec<String>,
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    chart: Option<Svg>,
 }
 
-/// A part of the page.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Section {
-    pub(super) title: &'static str,
-    pub(super) notes: Vec<String>,
-    pub(super) head: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<String>>,
-    /// A chart, SVG of our own making; empty for none.
-    pub(super) chart: String,
-}
-
-impl Section {
-    fn new(title: &'static str, head: &[&'static str], rows: Vec<Vec<String>>) -> Self {
+impl Part {
+    fn new(
+        (id, title): (&'static str, &'static str),
+        head: &[&'static str],
+        rows: Vec<Vec<String>>,
+    ) -> Self {
         Self {
+            id,
             title,
             notes: Vec::new(),
             head: head.to_vec(),
             rows,
-            chart: String::new(),
+            chart: None,
         }
     }
 
@@ -50,17 +40,36 @@ impl Section {
         self.notes.push(text.into());
         self
     }
+
+    /// The section; none when it says nothing.
+    fn section(self) -> Option<Section> {
+        let mut blocks: Vec<Block> = self.notes.iter().map(|n| soft(n)).collect();
+        if let Some(svg) = self.chart {
+            blocks.push(Block::Drawing { svg, source: None });
+        }
+        if !self.rows.is_empty() {
+            blocks.push(Block::Table {
+                head: self.head,
+                rows: self.rows.into_iter().map(row).collect(),
+            });
+        }
+        (!blocks.is_empty()).then(|| Section {
+            id: self.id,
+            title: self.title.to_owned(),
+            blocks,
+            folded: false,
+        })
+    }
 }
 
-/// The page.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Page {
-    pub(super) title: String,
-    pub(super) lines: Vec<String>,
-    pub(super) tiles: Vec<Tile>,
-    pub(super) warnings: Vec<String>,
-    pub(super) sections: Vec<Section>,
-    pub(super) definitions: Vec<Vec<String>>,
+fn soft(text: &str) -> Block {
+    Block::text(Said::theirs(text, CELL).tone("soft"))
+}
+
+/// Any cell may hold text from outside.
+fn row(cells: Vec<String>) -> Row {
+    let cells: Vec<Said> = cells.iter().map(|c| Said::theirs(c, CELL)).collect();
+    cells.into()
 }
 
 /// Headline: metric, statistic, label.
@@ -85,6 +94,21 @@ const HEADLINE: [(&str, &str, &str); 12] = [
 
 pub(super) fn page(report: &Report) -> Page {
     let period = &report.period;
+    let tiles = HEADLINE.iter().filter_map(|of| tile(report, *of)).collect();
+    let mut blocks = vec![Block::Tiles { tiles }];
+    if !report.warnings.is_empty() {
+        let lines = report.warnings.iter().map(|w| Said::theirs(w, CELL));
+        let lines = lines.collect();
+        blocks.insert(0, Block::Notes { lines });
+    }
+    let mut all = vec![Section {
+        id: "headline",
+        title: "Headline".to_owned(),
+        blocks,
+        folded: false,
+    }];
+    all.extend(sections::all(report));
+    all.push(definitions(report));
     Page {
         title: format!("nightdesk: {}", period.name),
         lines: vec![
@@ -97,27 +121,35 @@ pub(super) fn page(report: &Report) -> Page {
                 report.as_of.format("%Y-%m-%d %H:%M UTC")
             ),
         ],
-        tiles: HEADLINE.iter().filter_map(|of| tile(report, *of)).collect(),
-        warnings: report.warnings.clone(),
-        sections: sections::all(report),
-        definitions: report
-            .definitions
-            .iter()
-            .map(|d| {
-                vec![
-                    d.title.to_owned(),
-                    d.formula_id.clone(),
-                    d.formula.to_owned(),
-                ]
-            })
-            .collect(),
+        sections: all,
+        foot: "Counted by nightdesk from its store; no model had a say in a number.".to_owned(),
+        ..Page::default()
+    }
+}
+
+fn definitions(report: &Report) -> Section {
+    let rows = report.definitions.iter().map(|d| {
+        row(vec![
+            d.title.to_owned(),
+            d.formula_id.clone(),
+            d.formula.to_owned(),
+        ])
+    });
+    Section {
+        id: "definitions",
+        title: "Definitions".to_owned(),
+        blocks: vec![Block::Table {
+            head: vec!["figure", "formula id", "formula"],
+            rows: rows.collect(),
+        }],
+        folded: true,
     }
 }
 
 pub(super) fn tile(report: &Report, (metric, stat, label): (&str, &str, &str)) -> Option<Tile> {
     let of = report.number(metric, stat)?;
     let before = change(of, of.before);
-    let median = match (of.value, of.median) {
+    let usual = match (of.value, of.median) {
         (Some(_), Some(median)) => format!("median {}", value(of.unit, median)),
         _ => String::new(),
     };
@@ -128,13 +160,15 @@ pub(super) fn tile(report: &Report, (metric, stat, label): (&str, &str, &str)) -
     };
     let mut points = of.earlier.clone();
     points.push(of.value);
+    let shown = |v| value(of.unit, v);
     Some(Tile {
         label: label.to_owned(),
         value: number(of),
+        measured: of.value.is_some(),
         ground,
         change: before.text,
-        median,
         tone: before.tone,
-        spark: chart::spark(&points, &format!("{label}, last five periods")),
+        usual,
+        spark: spark(&points, &shown, &format!("{label}, last five periods")),
     })
 }

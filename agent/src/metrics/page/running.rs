@@ -3,10 +3,10 @@
 use super::super::Definition;
 use super::super::document::Report;
 use super::super::shown::{NOT_MEASURED, change, ground, number, value};
-use super::Section;
+use super::Part;
 use super::sections::{CELL, FIGURES, figures, parts};
 
-pub(super) fn backlog(report: &Report) -> Section {
+pub(super) fn backlog(report: &Report) -> Part {
     let open = report
         .number("backlog", "value")
         .map(number)
@@ -26,7 +26,7 @@ pub(super) fn backlog(report: &Report) -> Section {
         ]
     });
     let head = ["case", "title", "age", "stands now"];
-    Section::new("Backlog", &head, rows.collect()).note(format!(
+    Part::new(("backlog", "Backlog"), &head, rows.collect()).note(format!(
         "{open} cases were open at the end of the period; age: half of them over {}, 5 % over {}, the oldest {}.",
         age("p50"),
         age("p95"),
@@ -47,7 +47,7 @@ const TIMES: [&str; 10] = [
     "approval_latency",
 ];
 
-pub(super) fn times(report: &Report) -> Section {
+pub(super) fn times(report: &Report) -> Part {
     let rows = TIMES.iter().filter_map(|metric| {
         let p50 = report.number(metric, "p50")?;
         let title = Definition::of(metric).map_or(*metric, |d| d.title);
@@ -76,10 +76,10 @@ pub(super) fn times(report: &Report) -> Section {
         "p50 against the period before",
         "p50, median of four",
     ];
-    Section::new("Times", &head, rows.collect())
+    Part::new(("times", "Times"), &head, rows.collect())
 }
 
-pub(super) fn approvals(report: &Report) -> Section {
+pub(super) fn approvals(report: &Report) -> Part {
     let states = ["requested", "approved", "denied", "expired", "pending"];
     let line = |title: &str, at: (&str, &str)| {
         let mut row = vec![title.to_owned()];
@@ -110,10 +110,10 @@ pub(super) fn approvals(report: &Report) -> Section {
         "time to answer, p50",
         "p95",
     ];
-    Section::new("Approvals", &head, rows)
+    Part::new(("approvals", "Approvals"), &head, rows)
 }
 
-pub(super) fn cost(report: &Report) -> Section {
+pub(super) fn cost(report: &Report) -> Part {
     let metrics = [
         "cost_usd",
         "cost_usd_per_alert",
@@ -135,10 +135,10 @@ pub(super) fn cost(report: &Report) -> Section {
             n.median.map(|m| value(n.unit, m)).unwrap_or_default(),
         ]
     }));
-    Section::new("Cost", &FIGURES, rows)
+    Part::new(("cost", "Cost"), &FIGURES, rows)
 }
 
-pub(super) fn gaps(report: &Report) -> Section {
+pub(super) fn gaps(report: &Report) -> Part {
     let rows = report.ingest_gaps.iter().map(|gap| {
         vec![
             gap.source.clone(),
@@ -149,7 +149,7 @@ pub(super) fn gaps(report: &Report) -> Section {
         ]
     });
     let head = ["source", "not polled for", "of", "gaps", "longest"];
-    let section = Section::new("Ingest gaps", &head, rows.collect());
+    let section = Part::new(("gaps", "Ingest gaps"), &head, rows.collect());
     match report.ingest_gaps.is_empty() {
         true => section
             .note("Not measured: no successful poll was recorded before the end of the period."),
@@ -157,23 +157,27 @@ pub(super) fn gaps(report: &Report) -> Section {
     }
 }
 
-pub(super) fn not_measured(report: &Report) -> Section {
+pub(super) fn not_measured(report: &Report) -> Part {
     let rows = report.not_measured.iter().map(|of| {
         let title = Definition::of(of.metric).map_or(of.metric, |d| d.title);
         vec![title.to_owned(), of.why.to_owned()]
     });
-    Section::new("Not measured", &["figure", "why"], rows.collect())
+    Part::new(
+        ("not-measured", "Not measured"),
+        &["figure", "why"],
+        rows.collect(),
+    )
 }
 
-pub(super) fn terms(report: &Report) -> Section {
+pub(super) fn terms(report: &Report) -> Part {
     let rows = report
         .terms
         .baseline
         .iter()
         .map(|b| vec![b.of.clone(), value("minutes", b.minutes)]);
     let review = report.terms.review_minutes;
-    Section::new(
-        "What an alert costs by hand",
+    Part::new(
+        ("terms", "What an alert costs by hand"),
         &["severity or rule", "minutes"],
         rows.collect(),
     )

@@ -2,13 +2,14 @@
 
 use state::model::{Severity, VerdictKind};
 
+use super::super::Definition;
 use super::super::document::Report;
 use super::super::numbers::Number;
 use super::super::shown::{change, ground, number, value};
 use super::super::stats::float;
-use super::super::{Definition, chart};
-use super::Section;
+use super::Part;
 use super::running::{approvals, backlog, cost, gaps, not_measured, terms, times};
+use crate::page::Section;
 
 /// Most rules that are shown; the rest stands in `noisy_rules.csv`.
 const MOST_RULES: usize = 10;
@@ -17,7 +18,7 @@ pub(super) const CELL: usize = 120;
 
 /// All sections, in their order.
 pub(super) fn all(report: &Report) -> Vec<Section> {
-    vec![
+    let parts = vec![
         volume(report),
         quality(report),
         verdicts(report),
@@ -30,7 +31,13 @@ pub(super) fn all(report: &Report) -> Vec<Section> {
         gaps(report),
         not_measured(report),
         terms(report),
-    ]
+    ];
+    parts.into_iter().filter_map(Part::section).collect()
+}
+
+/// A number on a chart.
+fn shown(n: f64) -> String {
+    value("alerts", n)
 }
 
 /// A row of a number as a whole: title, value, ground, change, median.
@@ -75,7 +82,7 @@ pub(super) fn parts<'r>(
     std::iter::from_fn(move || numbers.next())
 }
 
-fn volume(report: &Report) -> Section {
+fn volume(report: &Report) -> Part {
     let mut rows = figures(
         report,
         &[
@@ -97,7 +104,7 @@ fn volume(report: &Report) -> Section {
             part.median.map(|m| value(part.unit, m)).unwrap_or_default(),
         ]);
     }
-    let mut section = Section::new("Volume", &FIGURES, rows);
+    let mut section = Part::new(("volume", "Volume"), &FIGURES, rows);
     if let Some(of) = report.number("alert_volume", "value") {
         let mut points: Vec<(String, Option<f64>)> = report
             .period
@@ -107,12 +114,13 @@ fn volume(report: &Report) -> Section {
             .zip(of.earlier.iter().copied())
             .collect();
         points.push((report.period.name.clone(), of.value));
-        section.chart = chart::line(&points, "alerts in each of the last five periods");
+        section.chart =
+            crate::page::line(&points, &shown, "alerts in each of the last five periods");
     }
     section
 }
 
-fn quality(report: &Report) -> Section {
+fn quality(report: &Report) -> Part {
     let metrics = [
         "automation_coverage",
         "auto_close_precision",
@@ -128,12 +136,12 @@ fn quality(report: &Report) -> Section {
         "reopen_rate_30d",
         "undetermined_rate",
     ];
-    Section::new("Quality of closes", &FIGURES, figures(report, &metrics)).note(
+    Part::new(("quality", "Quality of closes"), &FIGURES, figures(report, &metrics)).note(
         "Precision and missed true positives come from closes drawn at random and checked by people before they happened.",
     )
 }
 
-fn verdicts(report: &Report) -> Section {
+fn verdicts(report: &Report) -> Part {
     let count = |by: &str, kind: VerdictKind| {
         let of = report.part("verdicts", (by, kind.as_str()), "value");
         of.map_or(0.0, |n| n.value.unwrap_or_default())
@@ -144,17 +152,17 @@ fn verdicts(report: &Report) -> Section {
         row
     });
     let head = ["verdict", "daemon", "people", "last word"];
-    let mut section = Section::new("Verdicts", &head, rows.collect())
+    let mut section = Part::new(("verdicts", "Verdicts"), &head, rows.collect())
         .note("The last word is a person's where there is one, and the daemon's otherwise.");
     let bars: Vec<(String, f64)> = VerdictKind::ALL
         .iter()
         .map(|kind| (kind.as_str().replace('_', " "), count("final", *kind)))
         .collect();
-    section.chart = chart::bars(&bars, "alerts by their last word");
+    section.chart = crate::page::bars(&bars, &shown, "alerts by their last word");
     section
 }
 
-fn rules(report: &Report) -> Section {
+fn rules(report: &Report) -> Part {
     let noisy: Vec<_> = report.noisy().collect();
     let rows = noisy.iter().take(MOST_RULES).map(|rule| {
         let counts = rule.counts;
@@ -184,7 +192,7 @@ fn rules(report: &Report) -> Section {
         "suggestion",
         "evidence",
     ];
-    let mut section = Section::new("Noisy rules", &head, rows.collect()).note(
+    let mut section = Part::new(("rules", "Noisy rules"), &head, rows.collect()).note(
         "Noisy: 10 alerts or more of which at least 90 % are harmless with 95 % confidence, or 20 or more without a true positive in 30 days.",
     );
     if noisy.is_empty() {
@@ -209,11 +217,15 @@ fn rules(report: &Report) -> Section {
         .map(|(title, n)| (title, float(n)))
         .filter(|(_, n)| *n > 0.0)
         .collect();
-    section.chart = chart::bars(&bars, "harmless alerts of the rules with most of them");
+    section.chart = crate::page::bars(
+        &bars,
+        &shown,
+        "harmless alerts of the rules with most of them",
+    );
     section
 }
 
-fn levels(report: &Report) -> Section {
+fn levels(report: &Report) -> Part {
     let share = |metric: &str, severity: Severity| {
         let of = report.part(metric, ("severity", severity.as_str()), "value");
         match of.filter(|n| n.value.is_some()) {
@@ -237,7 +249,7 @@ fn levels(report: &Report) -> Section {
         "resolve within",
         "broken",
     ];
-    Section::new("Service levels", &head, rows.collect()).note(
+    Part::new(("levels", "Service levels"), &head, rows.collect()).note(
         "What is open past its time counts as broken; what is open and still inside is not decided yet.",
     )
 }

@@ -37,6 +37,7 @@ pub(super) fn graph(file: &CaseFile) -> Vec<Block> {
     let columns = ordered(&graph);
     let mut blocks = vec![Block::Drawing {
         svg: draw(&graph, &columns),
+        source: Some(("mermaid", graph.mermaid())),
     }];
     if !graph.left_out.is_empty() {
         let left = graph.left_out.join(", ");

@@ -40,6 +40,7 @@ pub fn html(file: &CaseFile, library: &Library) -> Result<String, minijinja::Err
         ),
         banner,
         settled: !signed.is_empty(),
+        lines: Vec::new(),
         facts: header(file),
         sections: vec![
             summary(file),
@@ -68,6 +69,7 @@ fn section(id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
         id,
         title: title.to_owned(),
         blocks,
+        folded: false,
     }
 }
 

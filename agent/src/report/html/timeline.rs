@@ -30,7 +30,7 @@ pub(super) fn timeline(file: &CaseFile) -> Section {
     let lines = &file.story.timeline;
     let mut blocks = Vec::new();
     if let Some(svg) = draw(file, lines) {
-        blocks.push(Block::Drawing { svg });
+        blocks.push(Block::Drawing { svg, source: None });
     }
     let rows = lines.iter().map(|l| {
         let technique = Said::ours(l.technique.clone().unwrap_or_default());

@@ -12,7 +12,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 /// All that a report is made of.
 const TAGS: &str = "!doctype html head meta title style body main div h1 dl dt dd nav a section h2 p ul li table \
     thead tr th tbody td span footer svg g text rect line path circle";
-const ATTRIBUTES: &str = "lang charset http-equiv content name class id href scope html xmlns role aria-label width \
+const ATTRIBUTES: &str = "lang charset http-equiv content name class id href scope html role aria-label width \
     height viewbox x y x1 y1 x2 y2 cx cy r rx d";
 
 /// Holds a page to what a report may be; gives its tags.
