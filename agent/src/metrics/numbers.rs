@@ -80,14 +80,6 @@ pub(super) fn numbers(survey: &Survey) -> Vec<Number> {
     all
 }
 
-fn whole(metric: &str) -> Key {
-    Key {
-        metric: metric.to_owned(),
-        by: "all".to_owned(),
-        value: String::new(),
-    }
-}
-
 fn counts(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
     for tally in survey.tallies.iter().filter(|t| t.key.metric == of.metric) {
         let value = Some(float(tally.n));
@@ -107,10 +99,16 @@ fn shares(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
     }
     if of.metric == "agreement" {
         let (alike, n, _) = agreement(&survey.pairs);
-        put(&whole(of.metric), alike, n);
+        put(&Key::whole(of.metric), alike, n);
     }
     if !all.iter().skip(start).any(|n| n.dimension == "all") {
-        all.push(Number::new(&whole(of.metric), "value", of.unit, None, 0));
+        all.push(Number::new(
+            &Key::whole(of.metric),
+            "value",
+            of.unit,
+            None,
+            0,
+        ));
     }
 }
 
@@ -120,7 +118,7 @@ fn spreads(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
         durations(&spread.key, spread, of, all);
     }
     if !all.iter().skip(start).any(|n| n.dimension == "all") {
-        let key = whole(of.metric);
+        let key = Key::whole(of.metric);
         let nothing = Spread {
             key: key.clone(),
             n: 0,
@@ -161,15 +159,17 @@ fn amounts(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
     }
     if of.metric == "kappa" {
         let (_, n, kappa) = agreement(&survey.pairs);
-        all.push(Number::new(&whole(of.metric), "value", of.unit, kappa, n));
+        all.push(Number::new(
+            &Key::whole(of.metric),
+            "value",
+            of.unit,
+            kappa,
+            n,
+        ));
     }
     if of.metric == "ingest_gap" {
         for gap in &survey.gaps {
-            let key = Key {
-                by: "source".to_owned(),
-                value: gap.source.clone(),
-                ..whole(of.metric)
-            };
+            let key = Key::part(of.metric, ("source", &gap.source));
             all.push(Number::new(
                 &key,
                 "value",
@@ -188,9 +188,21 @@ fn amounts(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
         let sum: f64 = survey.gaps.iter().map(|g| g.minutes).sum();
         let gaps = survey.gaps.iter().map(|g| g.gaps).sum();
         let sum = (!survey.gaps.is_empty()).then_some(sum);
-        all.push(Number::new(&whole(of.metric), "value", of.unit, sum, gaps));
+        all.push(Number::new(
+            &Key::whole(of.metric),
+            "value",
+            of.unit,
+            sum,
+            gaps,
+        ));
     }
     if !all.iter().skip(start).any(|n| n.dimension == "all") {
-        all.push(Number::new(&whole(of.metric), "value", of.unit, None, 0));
+        all.push(Number::new(
+            &Key::whole(of.metric),
+            "value",
+            of.unit,
+            None,
+            0,
+        ));
     }
 }

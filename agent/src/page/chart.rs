@@ -2,7 +2,7 @@
 
 use crate::text::{defang, oneline};
 
-use super::svg::{Svg, fit};
+use super::svg::{Svg, fit, px};
 
 /// Longest name in the words of a chart, characters.
 const NAME: usize = 40;
@@ -11,12 +11,8 @@ const NAME: usize = 40;
     clippy::cast_possible_truncation,
     reason = "a drawing is a few thousand pixels wide"
 )]
-fn px(length: f64) -> i32 {
-    length.round() as i32
-}
-
-fn count(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX / 1000)
+fn length(part: f64, of: i32) -> i32 {
+    (part * f64::from(of)).round() as i32
 }
 
 fn word(value: Option<f64>, shown: &dyn Fn(f64) -> String) -> String {
@@ -41,12 +37,12 @@ pub fn bars(all: &[(String, f64)], shown: &dyn Fn(f64) -> String, title: &str) -
     if most <= 0.0 {
         return None;
     }
-    let mut svg = Svg::new(LEFT + WIDE + 80, count(all.len()) * ROW + 4, title);
+    let mut svg = Svg::new(LEFT + WIDE + 80, px(all.len()) * ROW + 4, title);
     let points: Vec<_> = all.iter().map(|(n, v)| (n.clone(), Some(*v))).collect();
     svg.describe(&words(&points, shown));
     let mut y = 2;
     for (name, v) in all {
-        let width = px(v / most * f64::from(WIDE)).max(i32::from(*v > 0.0));
+        let width = length(v / most, WIDE).max(i32::from(*v > 0.0));
         let base = y + 15;
         svg.text(
             (LEFT - 8, base),
@@ -77,7 +73,7 @@ pub fn line(
     if known.len() < 2 || most <= 0.0 {
         return None;
     }
-    let wide = count(points.len()) * STEP;
+    let wide = px(points.len()) * STEP;
     let mut svg = Svg::new(wide, GROUND + 26, title);
     svg.describe(&words(points, shown));
     svg.line((0, GROUND), (wide, GROUND), "axis");
@@ -90,7 +86,7 @@ pub fn line(
             &fit(&defang(name), STEP - 8),
         );
         if let Some(v) = v {
-            let y = GROUND - px(v / most * f64::from(HIGH));
+            let y = GROUND - length(v / most, HIGH);
             svg.dot((x, y), 4, "point");
             svg.text((x, y - 9), "middle", &shown(*v));
             run.push((x, y));
@@ -118,7 +114,7 @@ pub fn spark(points: &[Option<f64>], shown: &dyn Fn(f64) -> String, title: &str)
     for v in points {
         if let Some(v) = v {
             let y = match most > least {
-                true => 18 - px((v - least) / (most - least) * 14.0),
+                true => 18 - length((v - least) / (most - least), 14),
                 false => 11,
             };
             run.push((x, y));

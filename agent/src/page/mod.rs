@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::text::{defang, oneline};
 
 pub use chart::{bars, line, spark};
-pub use svg::{Svg, fit};
+pub use svg::{Svg, fit, px};
 
 const TEMPLATE: &str = include_str!("../../page/page.html");
 

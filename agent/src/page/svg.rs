@@ -126,6 +126,12 @@ impl Serialize for Svg {
     }
 }
 
+/// So many of something as a length or a factor of one.
+#[must_use]
+pub fn px(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX / 1000)
+}
+
 /// The text on one line, cut to about so many pixels at 11 pixels' size, nothing invisible.
 #[must_use]
 pub fn fit(text: &str, pixels: i32) -> String {

@@ -88,6 +88,13 @@ impl Desk {
         serde_json::from_str(&stdout(&output)).unwrap()
     }
 
+    /// A person says of the case what they think of it.
+    fn says(&self, words: &[&str]) {
+        let who = ["case", "feedback", "ND-1", "--by", "ana", "--verdict"];
+        let said = self.site.run(&[&who[..], words].concat()).unwrap();
+        assert!(said.status.success(), "{words:?}: {}", stderr(&said));
+    }
+
     /// The last effect with a tool.
     fn effect(&self, tool: &str) -> Value {
         let case = self.case();
@@ -203,20 +210,7 @@ fn people_win_after_our_own_word_too_and_an_open_case_is_never_said_to_be_closed
     assert_eq!(desk.case()["case"]["status"], "escalated");
     assert_eq!(desk.stands()["status"], "TRIAGED", "people still have it");
     desk.person_sets("RESOLVED");
-    let closed = desk
-        .site
-        .run(&[
-            "case",
-            "feedback",
-            "ND-1",
-            "--verdict",
-            "false_positive",
-            "--close",
-            "--by",
-            "ana",
-        ])
-        .unwrap();
-    assert!(closed.status.success(), "{}", stderr(&closed));
+    desk.says(&["false_positive", "--close"]);
     desk.once();
     let stands = desk.stands();
     assert_eq!(stands["status"], "RESOLVED", "{stands}");
@@ -245,30 +239,14 @@ fn a_persons_close_is_said_and_what_is_so_already_is_not_sent() {
         if before != "TRIAGED" {
             desk.person_sets(before);
         }
-        let closed = desk
-            .site
-            .run(&[
-                "case",
-                "feedback",
-                "ND-1",
-                "--verdict",
-                "false_positive",
-                "--close",
-                "--by",
-                "ana",
-            ])
-            .unwrap();
-        assert!(closed.status.success(), "{}", stderr(&closed));
+        desk.says(&["false_positive", "--close"]);
         desk.once();
         assert_eq!(desk.stands()["status"], status);
         let effect = desk.effect("desk.update_alert_status");
         assert_eq!(effect["proof"], proof, "{effect}");
         assert_eq!(desk.called("update_alert_status"), times);
         // What a person set before we came stays when the case goes back to work; what we set ourselves does not.
-        let attack = ["--verdict", "true_positive", "--by", "ana"];
-        let reopened = [&["case", "feedback", "ND-1"][..], &attack].concat();
-        let reopened = desk.site.run(&reopened).unwrap();
-        assert!(reopened.status.success(), "{}", stderr(&reopened));
+        desk.says(&["true_positive"]);
         desk.once();
         assert_ne!(desk.case()["case"]["status"], "closed");
         let after = match proof {

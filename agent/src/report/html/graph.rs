@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::page::{Block, Svg, fit};
+use crate::page::{Block, Svg, fit, px};
 use crate::text::{defang, oneline};
 
 use super::super::casefile::CaseFile;
@@ -97,10 +97,6 @@ fn places<'g>(columns: &[Vec<&'g Node>]) -> HashMap<&'g str, i64> {
         }
     }
     places
-}
-
-fn px(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX / 1000)
 }
 
 fn draw(graph: &CaseGraph, columns: &[Vec<&Node>]) -> Svg {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use state::model::Time;
 
-use crate::page::{Block, Said, Section, Svg, fit};
+use crate::page::{Block, Said, Section, Svg, fit, px};
 use crate::text::defang;
 use crate::tier::Line;
 
@@ -87,7 +87,7 @@ fn stretches(times: &[Time]) -> Vec<Stretch> {
     let mut cuts: Vec<usize> = breaks.into_iter().map(|(_, at)| at).collect();
     cuts.sort_unstable();
     cuts.push(times.len());
-    let free = WIDTH - LEFT - 16 - FOLD * i32::try_from(cuts.len() - 1).unwrap_or_default();
+    let free = WIDTH - LEFT - 16 - FOLD * px(cuts.len() - 1);
     let mut parts: Vec<&[Time]> = Vec::new();
     let mut from = 0;
     for cut in cuts {
@@ -95,7 +95,7 @@ fn stretches(times: &[Time]) -> Vec<Stretch> {
         from = cut;
     }
     // Ten for being there, one for each event up to thirty.
-    let weight = |part: &[Time]| 10 + i32::try_from(part.len().min(30)).unwrap_or(30);
+    let weight = |part: &[Time]| 10 + px(part.len().min(30));
     let whole: i32 = parts.iter().map(|p| weight(p)).sum();
     let (mut x, mut out) = (LEFT + 8, Vec::new());
     for part in parts {
@@ -128,7 +128,7 @@ fn draw(file: &CaseFile, lines: &[Line]) -> Option<Svg> {
         found.or(stretches.last()).map_or(LEFT, |s| s.at(at))
     };
     let lanes = lanes(lines);
-    let count = i32::try_from(lanes.len()).unwrap_or(1) + 1;
+    let count = px(lanes.len()) + 1;
     let bottom = TOP + count * LANE;
     let mut svg = Svg::new(
         WIDTH,
@@ -144,7 +144,7 @@ fn draw(file: &CaseFile, lines: &[Line]) -> Option<Svg> {
         svg.group(&title, None, |svg| svg.dot((x, TOP + LANE / 2), 5, "mark"));
     }
     for (i, (actor, events)) in lanes.iter().enumerate() {
-        let y = TOP + (i32::try_from(i).unwrap_or_default() + 1) * LANE + LANE / 2;
+        let y = TOP + (px(i) + 1) * LANE + LANE / 2;
         svg.text((4, y + 4), "", &fit(&defang(actor), LEFT - 14));
         dots(&mut svg, events, y, &place);
     }

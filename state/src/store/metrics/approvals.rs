@@ -3,8 +3,8 @@
 use sqlx::SqliteConnection;
 
 use super::super::Result;
-use super::super::rows::{Fields, micros};
-use super::{Key, Period, Survey, Tally, spread, spread_sql};
+use super::super::rows::Fields;
+use super::{Key, Period, Survey, Tally, spread, spread_sql, within};
 
 const COUNTS: &str = "SELECT CASE p.action WHEN 'close' THEN 'close' ELSE 'effect' END AS value, count(*) AS requested,
         count(*) FILTER (WHERE p.state IN ('approved', 'used') OR (p.state = 'expired' AND p.answered_by IS NOT NULL)) AS approved,
@@ -45,14 +45,8 @@ pub(super) async fn measure(
     period: &Period,
     survey: &mut Survey,
 ) -> Result<()> {
-    let (since, until) = (micros(period.since), micros(period.until));
-    let found = sqlx::query(COUNTS)
-        .bind(since)
-        .bind(until)
-        .fetch_all(&mut *db)
-        .await?;
     let mut whole = [0_i64; STATES.len()];
-    for row in &found {
+    for row in &within(db, period, COUNTS).await? {
         let row = Fields::new("metrics", row);
         let action: String = row.get("value")?;
         for (sum, state) in whole.iter_mut().zip(STATES) {
@@ -65,25 +59,14 @@ pub(super) async fn measure(
         survey.tallies.push(tally(state, ("all", ""), n));
     }
     for sql in LATENCIES {
-        let found = sqlx::query(sql)
-            .bind(since)
-            .bind(until)
-            .fetch_all(&mut *db)
-            .await?;
-        for row in &found {
+        for row in &within(db, period, sql).await? {
             survey.spreads.push(spread(&Fields::new("metrics", row))?);
         }
     }
     Ok(())
 }
 
-fn tally(state: &str, (by, value): (&str, &str), n: i64) -> Tally {
-    Tally {
-        key: Key {
-            metric: format!("approvals_{state}"),
-            by: by.to_owned(),
-            value: value.to_owned(),
-        },
-        n,
-    }
+fn tally(state: &str, of: (&str, &str), n: i64) -> Tally {
+    let key = Key::part(&format!("approvals_{state}"), of);
+    Tally { key, n }
 }

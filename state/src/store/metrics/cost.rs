@@ -3,8 +3,8 @@
 use sqlx::SqliteConnection;
 
 use super::super::Result;
-use super::super::rows::{Fields, micros};
-use super::{Amount, Key, Period, Share, Survey, key};
+use super::super::rows::Fields;
+use super::{Amount, Key, Period, Share, Survey, key, one_within, within};
 
 /// A case belongs to the period of its first alert, whatever joined later. Tokens that cost nothing have no price.
 const SPENT: &str = "SELECT count(*) AS n, CAST(sum(s.tool_calls) AS REAL) AS tool_calls,
@@ -38,40 +38,21 @@ pub(super) async fn measure(
     period: &Period,
     survey: &mut Survey,
 ) -> Result<()> {
-    let (since, until) = (micros(period.since), micros(period.until));
-    let row = sqlx::query(SPENT)
-        .bind(since)
-        .bind(until)
-        .fetch_one(&mut *db)
-        .await?;
+    let row = one_within(db, period, SPENT).await?;
     let row = Fields::new("metrics", &row);
     let (n, alerts): (i64, f64) = (row.get("n")?, row.get("alerts")?);
     for name in SUMS {
         let sum: Option<f64> = row.get(name)?;
+        let each = sum.filter(|_| alerts > 0.0).map(|s| s / alerts);
         for (metric, sum) in [
             (format!("cost_{name}"), sum),
-            (
-                format!("cost_{name}_per_alert"),
-                sum.filter(|_| alerts > 0.0).map(|s| s / alerts),
-            ),
+            (format!("cost_{name}_per_alert"), each),
         ] {
-            survey.amounts.push(Amount {
-                key: Key {
-                    metric,
-                    by: "all".to_owned(),
-                    value: String::new(),
-                },
-                sum,
-                n,
-            });
+            let key = Key::whole(&metric);
+            survey.amounts.push(Amount { key, sum, n });
         }
     }
-    let found = sqlx::query(ERRORS)
-        .bind(since)
-        .bind(until)
-        .fetch_all(db)
-        .await?;
-    for row in &found {
+    for row in &within(db, period, ERRORS).await? {
         let row = Fields::new("metrics", row);
         survey.shares.push(Share {
             key: key(&row)?,

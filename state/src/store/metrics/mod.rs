@@ -21,8 +21,9 @@ mod shares;
 mod words;
 
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
-use super::rows::Fields;
+use super::rows::{Fields, micros};
 use super::{Result, Store};
 use crate::model::{Severity, Time, VerdictKind};
 
@@ -223,6 +224,26 @@ impl Store {
         tx.rollback().await?;
         Ok(survey)
     }
+}
+
+/// The rows of a query over the period: `?1` is its first instant, `?2` the first after it.
+async fn within(
+    db: &mut SqliteConnection,
+    period: &Period,
+    sql: &'static str,
+) -> Result<Vec<SqliteRow>> {
+    let query = sqlx::query(sql).bind(micros(period.since));
+    Ok(query.bind(micros(period.until)).fetch_all(db).await?)
+}
+
+/// The one row of a query over the period, counted whether there is anything or not.
+async fn one_within(
+    db: &mut SqliteConnection,
+    period: &Period,
+    sql: &'static str,
+) -> Result<SqliteRow> {
+    let query = sqlx::query(sql).bind(micros(period.since));
+    Ok(query.bind(micros(period.until)).fetch_one(db).await?)
 }
 
 fn key(row: &Fields<'_>) -> Result<Key> {

@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::super::Result;
 use super::super::rows::{Fields, micros};
-use super::{Amount, Key, Period, Share, Survey, Tally, Terms};
+use super::{Amount, Key, Period, Share, Survey, Tally, Terms, one_within};
 
 /// Cases drawn in the period, with the people's words in force on their alerts. One word of attack speaks for the case;
 /// one that is not harmless overturns the close.
@@ -70,11 +70,7 @@ pub(super) async fn measure(
 
 /// What was drawn, whether enough, and what people found in it; gives how many cases they have reviewed.
 async fn sample(db: &mut SqliteConnection, period: &Period, survey: &mut Survey) -> Result<i64> {
-    let row = sqlx::query(SAMPLE)
-        .bind(micros(period.since))
-        .bind(micros(period.until))
-        .fetch_one(&mut *db)
-        .await?;
+    let row = one_within(db, period, SAMPLE).await?;
     let row = Fields::new("metrics", &row);
     let (drawn, lots): (i64, i64) = (row.get("drawn")?, row.get("lots")?);
     let (reviewed, missed): (i64, i64) = (row.get("reviewed")?, row.get("missed")?);
