@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::text::inline;
+use crate::text;
 
 use super::{Block, Page, Row, Said, Section, Tile};
 
@@ -27,6 +27,11 @@ pub(super) fn markdown(page: &Page) -> String {
     }
     let _ = writeln!(out, "---\n\n{}", inline(&page.foot, MOST));
     out
+}
+
+/// Words of others, their links dead: once, though they were made so before.
+fn inline(text: &str, most: usize) -> String {
+    text::inline(&text.replace("[.]", "."), most)
 }
 
 fn part(out: &mut String, section: &Section) {

@@ -107,6 +107,8 @@ pub enum Block {
     },
     /// A drawing.
     Drawing {
+        /// One line above it; empty for none.
+        caption: &'static str,
         /// The SVG.
         svg: Svg,
         /// The same for Markdown: a language and text in it; none when the tables say it all.

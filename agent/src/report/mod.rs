@@ -2,19 +2,16 @@
 
 mod casefile;
 mod graph;
-mod html;
 mod json;
-mod markdown;
+mod parts;
 mod result;
-mod sections;
 mod signed;
 mod story;
 
 pub use casefile::{AlertFile, CaseFile};
 pub use graph::{CaseGraph, Edge, Node, NodeKind};
-pub use html::html;
 pub use json::CaseReport;
-pub use markdown::markdown;
+pub use parts::{html, markdown};
 pub use result::AlertResult;
 pub use signed::{Signature, signatures};
 pub use story::{Story, Touched};

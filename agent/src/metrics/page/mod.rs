@@ -10,6 +10,9 @@ use crate::page::{Block, Page, Row, Said, Section, Svg, Tile, spark};
 /// Most characters of a cell.
 const CELL: usize = 600;
 
+/// A cell this short is not broken, characters.
+const SHORT: usize = 14;
+
 /// A section with at most one drawing and one table.
 pub(super) struct Part {
     id: &'static str,
@@ -17,7 +20,7 @@ pub(super) struct Part {
     notes: Vec<String>,
     head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
-    chart: Option<Svg>,
+    chart: Option<(&'static str, Svg)>,
 }
 
 impl Part {
@@ -44,8 +47,12 @@ impl Part {
     /// The section; none when it says nothing.
     fn section(self) -> Option<Section> {
         let mut blocks: Vec<Block> = self.notes.iter().map(|n| soft(n)).collect();
-        if let Some(svg) = self.chart {
-            blocks.push(Block::Drawing { svg, source: None });
+        if let Some((caption, svg)) = self.chart {
+            blocks.push(Block::Drawing {
+                caption,
+                svg,
+                source: None,
+            });
         }
         if !self.rows.is_empty() {
             blocks.push(Block::Table {
@@ -68,8 +75,14 @@ fn soft(text: &str) -> Block {
 
 /// Any cell may hold text from outside.
 fn row(cells: Vec<String>) -> Row {
-    let cells: Vec<Said> = cells.iter().map(|c| Said::theirs(c, CELL)).collect();
-    cells.into()
+    let said = |cell: &String| {
+        let said = Said::theirs(cell, CELL);
+        match cell.chars().count() > SHORT {
+            true => said,
+            false => said.tone("nowrap"),
+        }
+    };
+    cells.iter().map(said).collect::<Vec<_>>().into()
 }
 
 /// Headline: metric, statistic, label.

@@ -9,7 +9,7 @@ use super::super::shown::{change, ground, number, value};
 use super::super::stats::float;
 use super::Part;
 use super::running::{approvals, backlog, cost, gaps, not_measured, terms, times};
-use crate::page::Section;
+use crate::page::{Section, bars, line};
 
 /// Most rules that are shown; the rest stands in `noisy_rules.csv`.
 const MOST_RULES: usize = 10;
@@ -114,8 +114,8 @@ fn volume(report: &Report) -> Part {
             .zip(of.earlier.iter().copied())
             .collect();
         points.push((report.period.name.clone(), of.value));
-        section.chart =
-            crate::page::line(&points, &shown, "alerts in each of the last five periods");
+        let caption = "Alerts in each of the last five periods:";
+        section.chart = line(&points, &shown, caption).map(|svg| (caption, svg));
     }
     section
 }
@@ -154,11 +154,12 @@ fn verdicts(report: &Report) -> Part {
     let head = ["verdict", "daemon", "people", "last word"];
     let mut section = Part::new(("verdicts", "Verdicts"), &head, rows.collect())
         .note("The last word is a person's where there is one, and the daemon's otherwise.");
-    let bars: Vec<(String, f64)> = VerdictKind::ALL
+    let counts: Vec<(String, f64)> = VerdictKind::ALL
         .iter()
         .map(|kind| (kind.as_str().replace('_', " "), count("final", *kind)))
         .collect();
-    section.chart = crate::page::bars(&bars, &shown, "alerts by their last word");
+    let caption = "Alerts by their last word:";
+    section.chart = bars(&counts, &shown, caption).map(|svg| (caption, svg));
     section
 }
 
@@ -204,7 +205,7 @@ fn rules(report: &Report) -> Part {
             noisy.len() - MOST_RULES
         ));
     }
-    let bars: Vec<(String, f64)> = report
+    let counts: Vec<(String, f64)> = report
         .rules
         .iter()
         .take(8)
@@ -217,11 +218,8 @@ fn rules(report: &Report) -> Part {
         .map(|(title, n)| (title, float(n)))
         .filter(|(_, n)| *n > 0.0)
         .collect();
-    section.chart = crate::page::bars(
-        &bars,
-        &shown,
-        "harmless alerts of the rules with most of them",
-    );
+    let caption = "Harmless alerts of the rules with most of them:";
+    section.chart = bars(&counts, &shown, caption).map(|svg| (caption, svg));
     section
 }
 

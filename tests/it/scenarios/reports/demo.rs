@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use agent::config;
 use agent::daemon;
-use agent::report::{CaseFile, CaseReport, html};
+use agent::report::{CaseFile, CaseReport, html, markdown};
 use serde_json::Value;
 use state::store::{CaseFilter, Store};
 use tests::workbench::{nightdesk, stderr, stdout};
@@ -44,7 +44,9 @@ async fn every_case_of_the_demo_has_its_reports() {
             (&report["draft"], &report["schema_version"]),
             (&Value::Bool(true), &Value::from("1.1"))
         );
-        boxes += one(&file, &html(&file, &library).unwrap());
+        let page = html(&file, &library).unwrap();
+        boxes += one(&file, &page);
+        alike(&page, &markdown(&file, &library));
     }
     assert!(boxes > 200, "{boxes}");
     let first = cases.first().unwrap().case.id;
@@ -53,6 +55,44 @@ async fn every_case_of_the_demo_has_its_reports() {
     assert_eq!(twice[0], twice[1], "two renderings differ");
     store.close().await;
     by_the_program(&dir, &fits);
+}
+
+/// The parts of an incident report, in their order.
+const PARTS: [&str; 12] = [
+    "Executive summary",
+    "Impact and scope",
+    "Timeline",
+    "Detection",
+    "Analysis and root cause",
+    "ATT&CK (version",
+    "Indicators",
+    "Containment, eradication, recovery",
+    "Notifications and legal clocks",
+    "Lessons and detection gaps",
+    "Appendix: runs and tool calls",
+    "Appendix: evidence",
+];
+
+/// Both forms have the same parts, with as many rows, and each is a draft.
+fn alike(page: &str, text: &str) {
+    let tags = sound(page);
+    let titles: Vec<&str> = tags
+        .iter()
+        .filter(|t| t.name == "h2")
+        .map(|t| t.text.as_str())
+        .collect();
+    let headings: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("## ")).collect();
+    assert_eq!(titles, headings);
+    assert_eq!(titles.len(), PARTS.len());
+    for (title, part) in titles.iter().zip(PARTS) {
+        assert!(title.starts_with(part), "{title} is not {part}");
+    }
+    let count = |name: &str| tags.iter().filter(|t| t.name == name).count();
+    let lines = |begins: &str| text.lines().filter(|l| l.starts_with(begins)).count();
+    assert_eq!(count("table"), lines("|---"));
+    assert_eq!(count("tr") + count("table"), lines("|"));
+    assert_eq!(count("li") + count("dt"), lines("- "));
+    assert!(text.contains("> **DRAFT"));
 }
 
 /// One case's page; gives how many boxes it draws.
@@ -107,7 +147,7 @@ fn by_the_program(dir: &std::path::Path, fits: &jsonschema::Validator) {
         markdown,
         run(dir, &["case", "report", id, "--format", "md"])
     );
-    assert!(markdown.contains("## Summary"));
+    assert!(markdown.contains("## Executive summary"));
     let page = run(dir, &["case", "report", id, "--format", "html"]);
     sound(&page);
     let wrapped = run(dir, &["case", "report", id, "--format", "html", "--json"]);

@@ -2,6 +2,7 @@
 
 mod demo;
 mod hostile;
+mod signing;
 
 use std::collections::BTreeSet;
 

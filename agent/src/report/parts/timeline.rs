@@ -30,7 +30,11 @@ pub(super) fn timeline(file: &CaseFile) -> Section {
     let lines = &file.story.timeline;
     let mut blocks = Vec::new();
     if let Some(svg) = draw(file, lines) {
-        blocks.push(Block::Drawing { svg, source: None });
+        blocks.push(Block::Drawing {
+            caption: "",
+            svg,
+            source: None,
+        });
     }
     let rows = lines.iter().map(|l| {
         let technique = Said::ours(l.technique.clone().unwrap_or_default());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::page::{Block, Row, Said, Section};
 
 use super::super::casefile::CaseFile;
-use super::{NO_EVIDENCE, moment, section};
+use super::{NO_EVIDENCE, moment, rest, section};
 
 /// Most rows of a table here.
 const MOST: usize = 500;
@@ -64,11 +64,12 @@ pub(super) fn runs(file: &CaseFile) -> Section {
         "took",
         "arguments",
     ];
-    let blocks = vec![
+    let mut blocks = vec![
         Block::table(&head, rows.collect(), "No verdict was given."),
         Block::text(Said::ours(cost)),
         Block::table(&called, calls.collect(), "No tool was called."),
     ];
+    blocks.extend(rest(file.calls.len(), MOST));
     section("runs", "Appendix: runs and tool calls", blocks)
 }
 
@@ -87,5 +88,7 @@ pub(super) fn evidence(file: &CaseFile) -> Section {
     });
     let head = ["id", "tool", "answer", "trust", "what", "kept", "SHA-256"];
     let table = Block::table(&head, rows.collect(), NO_EVIDENCE);
-    section("evidence", "Appendix: evidence", vec![table])
+    let mut blocks = vec![table];
+    blocks.extend(rest(file.evidence.len(), MOST));
+    section("evidence", "Appendix: evidence", blocks)
 }

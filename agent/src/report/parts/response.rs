@@ -1,36 +1,10 @@
-//! Indicators, what was done about it, whom it may have to be told, and what to learn.
+//! What was done about it, whom it may have to be told, and what to learn.
 
 use crate::page::{Block, Row, Said, Section};
 
 use super::super::casefile::CaseFile;
-use super::super::markdown::indicators_of;
 use super::super::signed::signatures;
 use super::{NO_EVIDENCE, moment, section, time};
-
-pub(super) fn indicators(file: &CaseFile) -> Section {
-    let rows = indicators_of(file).into_iter().map(|(field, value)| {
-        let holds =
-            |e: &&state::model::Evidence| e.activities.iter().any(|a| a.get(field) == value);
-        let refs = file
-            .evidence
-            .iter()
-            .filter(holds)
-            .map(|e| e.reference.clone());
-        let refs: Vec<String> = refs.take(4).collect();
-        vec![
-            Said::word(field.as_str()),
-            Said::theirs(value, 300).tone("code").on(&refs),
-        ]
-        .into()
-    });
-    let blocks = vec![
-        Block::text(Said::ours(
-            "Defanged, as seen; check each before anything is blocked.",
-        )),
-        Block::table(&["kind", "value"], rows.collect(), NO_EVIDENCE),
-    ];
-    section("indicators", "Indicators", blocks)
-}
 
 pub(super) fn response(file: &CaseFile) -> Section {
     let rows: Vec<Row> = file

@@ -1,21 +1,22 @@
 //! Detection, analysis and ATT&CK: how it was found, what the verdict rests on, which techniques are claimed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
-use state::model::{Reason, Time};
+use state::model::{AlertId, Reason, Time};
 
 use crate::page::{Block, Row, Said, Section};
 use crate::playbook::Library;
 
 use super::super::casefile::{AlertFile, CaseFile};
-use super::{NO_EVIDENCE, graph, moment, section, tone};
+use super::{NO_EVIDENCE, graph, moment, own, rest, section, time, tone};
 
 /// Most alerts that are told one by one.
 const MOST: usize = 100;
 
 pub(super) fn detection(file: &CaseFile) -> Section {
-    let rows = file.alerts.iter().take(MOST).map(|a| alert(file, a));
+    let own = own(file);
+    let rows = file.alerts.iter().take(MOST).map(|a| alert(&own, a));
     let head = [
         "alert",
         "rule",
@@ -26,18 +27,15 @@ pub(super) fn detection(file: &CaseFile) -> Section {
         "verdict",
     ];
     let mut blocks = vec![Block::table(&head, rows.collect(), NO_EVIDENCE)];
-    if file.alerts.len() > MOST {
-        let more = format!("and {} more, in the case itself", file.alerts.len() - MOST);
-        blocks.push(Block::nothing(&more));
-    }
+    blocks.extend(rest(file.alerts.len(), MOST));
+    blocks.push(began(file));
     section("detection", "Detection", blocks)
 }
 
-fn alert(file: &CaseFile, found: &AlertFile) -> Row {
+fn alert(own: &HashMap<AlertId, &str>, found: &AlertFile) -> Row {
     let alert = &found.alert;
-    let own = format!("alert:{}", alert.id.0);
-    let own = file.evidence.iter().find(|e| e.asked_by == own);
-    let own: Vec<String> = own.map(|e| e.reference.clone()).into_iter().collect();
+    let own = own.get(&alert.id).map(|r| (*r).to_owned());
+    let own: Vec<String> = own.into_iter().collect();
     let first: Option<Time> = alert.activities.iter().filter_map(|a| a.time).min();
     let before = first.map_or("not known".to_owned(), |f| span(alert.time - f));
     let after = span(alert.received - alert.time);
@@ -56,6 +54,26 @@ fn alert(file: &CaseFile, found: &AlertFile) -> Row {
         verdict,
     ]
     .into()
+}
+
+/// When it began, and how long it went unseen.
+fn began(file: &CaseFile) -> Block {
+    let real = |a: &&AlertFile| a.verdict.as_ref().is_some_and(|v| !v.kind.is_benign());
+    let real: Vec<&AlertFile> = file.alerts.iter().filter(real).collect();
+    let verdicts = real.iter().filter_map(|a| a.verdict.as_ref());
+    let Some(first) = verdicts.filter_map(|v| v.basis.earliest).min() else {
+        return Block::nothing("The record does not say when it began.");
+    };
+    let found = real.iter().map(|a| a.alert.time).min().unwrap_or(first);
+    let lines = file.story.timeline.iter().filter(|l| l.at == first);
+    let refs: BTreeSet<String> = lines.map(|l| l.evidence_ref.clone()).collect();
+    let refs: Vec<String> = refs.into_iter().take(4).collect();
+    let said = format!(
+        "The earliest evidence of it is of {}, {} before the first alert that is not harmless.",
+        time(first),
+        span(found - first)
+    );
+    Block::text(Said::ours(said).on(&refs))
 }
 
 /// A length of time in two units.

@@ -1,13 +1,17 @@
-//! The incident report as one HTML page, a view over the typed record; a draft until a person has signed.
+//! The incident report, the same twelve parts in HTML and Markdown: a view over the typed record; a draft until a person has
+//! signed.
 
 mod analysis;
 mod appendix;
 mod graph;
+mod indicators;
 mod response;
 mod scope;
 mod timeline;
 
-use state::model::{Severity, Time, VerdictKind};
+use std::collections::HashMap;
+
+use state::model::{AlertId, Severity, Time, VerdictKind};
 
 use crate::page::{Block, Fact, Page, Said, Section};
 use crate::playbook::Library;
@@ -18,11 +22,21 @@ use super::signed::signatures;
 /// What stands where the record has nothing.
 const NO_EVIDENCE: &str = "No evidence in the record.";
 
-/// The report of a case.
+/// The report of a case as one HTML page.
 ///
 /// # Errors
 /// When the page can't be filled: a defect of the program.
 pub fn html(file: &CaseFile, library: &Library) -> Result<String, minijinja::Error> {
+    page(file, library).html()
+}
+
+/// The report of a case as Markdown.
+#[must_use]
+pub fn markdown(file: &CaseFile, library: &Library) -> String {
+    page(file, library).markdown()
+}
+
+fn page(file: &CaseFile, library: &Library) -> Page {
     let signed = signatures(file);
     let banner = match signed.last() {
         None => "DRAFT: made by nightdesk from the stored case; no person has signed it".to_owned(),
@@ -32,7 +46,7 @@ pub fn html(file: &CaseFile, library: &Library) -> Result<String, minijinja::Err
             time(s.at)
         ),
     };
-    let page = Page {
+    Page {
         title: format!(
             "{}: {}",
             file.case.id,
@@ -49,7 +63,7 @@ pub fn html(file: &CaseFile, library: &Library) -> Result<String, minijinja::Err
             analysis::detection(file),
             analysis::analysis(file),
             analysis::techniques(file, library),
-            response::indicators(file),
+            indicators::indicators(file),
             response::response(file),
             response::notifications(file),
             response::lessons(file),
@@ -57,11 +71,10 @@ pub fn html(file: &CaseFile, library: &Library) -> Result<String, minijinja::Err
             appendix::evidence(file),
         ],
         foot: format!(
-            "nightdesk {}. Every number in brackets points at a row of the evidence; times are UTC.",
+            "nightdesk {}. E and a number is a row of the evidence, at the end; times are UTC.",
             env!("CARGO_PKG_VERSION")
         ),
-    };
-    page.html()
+    }
 }
 
 fn section(id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
@@ -71,6 +84,22 @@ fn section(id: &'static str, title: &str, blocks: Vec<Block>) -> Section {
         blocks,
         folded: false,
     }
+}
+
+/// That a table was cut.
+fn rest(all: usize, most: usize) -> Option<Block> {
+    let more = all.checked_sub(most).filter(|n| *n > 0)?;
+    let said = format!("and {more} more, in the record itself (--format json)");
+    Some(Block::nothing(&said))
+}
+
+/// The name of each alert's own evidence.
+fn own(file: &CaseFile) -> HashMap<AlertId, &str> {
+    let own = file.evidence.iter().filter_map(|e| {
+        let alert = e.asked_by.strip_prefix("alert:")?.parse().ok()?;
+        Some((AlertId(alert), e.reference.as_str()))
+    });
+    own.collect()
 }
 
 fn time(at: Time) -> String {
@@ -118,6 +147,7 @@ fn header(file: &CaseFile) -> Vec<Fact> {
                 Said::theirs(&o, 80)
             }),
         ),
+        fact("Times", Said::ours("UTC")),
         fact("First alert", moment(case.alert_time)),
         fact("Opened", moment(case.opened)),
         fact("Last change", moment(case.updated)),

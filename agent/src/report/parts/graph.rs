@@ -36,6 +36,7 @@ pub(super) fn graph(file: &CaseFile) -> Vec<Block> {
     }
     let columns = ordered(&graph);
     let mut blocks = vec![Block::Drawing {
+        caption: "",
         svg: draw(&graph, &columns),
         source: Some(("mermaid", graph.mermaid())),
     }];
