@@ -113,7 +113,7 @@ definitions! {
     "ttr", "time to resolve"; Spread "seconds" Less;
         "case closed (the last time) - alert created at its source"; NO_CLOSE;
     "dwell", "dwell time"; Spread "seconds" Less;
-        "first true positive of the case created at its source - earliest evidence of compromise: an event of its true positives, or one around them that shows a technique which the daemon's verdict claims; cases with a true positive, in the period of the first"; "no case of the period has a true positive whose events say their time";
+        "first true positive of the case created at its source - earliest evidence of compromise: an event of its true positives, or one of one session, process or address with them that shows a technique which the daemon's verdict claims; cases with a true positive, in the period of the first"; "no case of the period has a true positive whose events say their time";
     "tp_rate", "true positives"; Share "ratio" Neither;
         "true positives / (true, benign and false positives), last word"; NO_FINAL;
     "bp_rate", "benign positives"; Share "ratio" Neither;
@@ -169,15 +169,15 @@ definitions! {
     "kappa", "agreement beyond chance"; Amount "kappa" More;
         "Cohen's kappa over the six verdicts, same alerts as agreement"; "no alert of the period has both verdicts, or chance alone agrees on all";
     "reopen_rate_7d", "worked again within 7 days"; Share "ratio" Less;
-        "alerts whose case was taken up again within 7 days of its first close / those, and alerts whose case was first closed 7 days ago or more"; NO_CLOSE;
+        "alerts whose case was taken up again within 7 days of its first close / those, and alerts whose case was first closed 7 days ago or more"; "no alert of the period was closed 7 days ago or more, or worked again since";
     "reopen_rate_30d", "worked again within 30 days"; Share "ratio" Less;
-        "the same within 30 days"; NO_CLOSE;
+        "the same within 30 days"; "no alert of the period was closed 30 days ago or more, or worked again since";
     "sla_breach_rate_tta", "SLA broken: acknowledge"; Share "ratio" Less;
         "alerts not acted on by a person within their severity's time after they were handed to one / those decided: acted on, or open past it"; NO_SCOPE;
     "sla_breach_rate_ttr", "SLA broken: resolve"; Share "ratio" Less;
         "alerts not closed within their severity's time after they were created / those decided: closed, or open past it"; NO_SCOPE;
     "backlog", "open cases"; Count "cases" Less;
-        "cases opened before the end of the period and not closed then"; NO_ALERT;
+        "cases whose first alert was created before the end of the period and that were not closed then"; NO_ALERT;
     "backlog_age", "age of open cases"; Spread "seconds" Less;
         "end of the period - time of the first alert; open cases"; "nothing was open at the end of the period";
     "approvals_requested", "questions asked"; Count "questions" Neither;
@@ -197,7 +197,7 @@ definitions! {
     "analyst_hours_saved", "analyst hours saved (estimate)"; Amount "hours" More;
         "(minutes by hand of alerts closed without a person, by the operator's terms - minutes for reviews done) / 60; an estimate"; "nothing was closed without a person, or the terms say no minutes";
     "cost_usd", "model cost"; Amount "usd" Less;
-        "spent on cases whose first alert lies in the period; tokens without a price are not measured"; NO_CASE;
+        "spent on cases whose first alert lies in the period; cases whose tokens have no price are left out"; NO_CASE;
     "cost_usd_per_alert", "model cost per alert"; Amount "usd" Less;
         "cost_usd / alerts of these cases"; NO_CASE;
     "cost_tokens_in", "tokens read by models"; Amount "tokens" Less;

@@ -1,5 +1,7 @@
 //! The week in ten lines, for those who only look at a message; how a message looks is the notifiers' business.
 
+use state::model::Severity;
+
 use super::document::Report;
 use super::page::tile;
 use super::shown::value;
@@ -39,7 +41,13 @@ const LINES: usize = 5;
 pub fn brief(report: &Report) -> Brief {
     let numbers = HEADLINE.iter().filter_map(|of| {
         let tile = tile(report, *of)?;
-        Some((tile.label, tile.value, tile.change))
+        let over = report.number(of.0, of.1).filter(|n| n.value.is_some());
+        let said = match over.map(|n| (n.unit, n.n)) {
+            Some(("ratio", n)) => format!("{} of {n}", tile.value),
+            Some(("seconds" | "hours", n)) => format!("{} (n = {n})", tile.value),
+            _ => tile.value,
+        };
+        Some((tile.label, said, tile.change))
     });
     let rules = report.noisy().take(LINES).map(|rule| {
         let counts = rule.counts;
@@ -53,10 +61,11 @@ pub fn brief(report: &Report) -> Brief {
     });
     let broken = ["sla_breach_rate_tta", "sla_breach_rate_ttr"].into_iter();
     let broken = broken.flat_map(|metric| {
-        let parts = report.numbers.iter();
-        parts
-            .filter(move |n| n.metric == metric && n.dimension == "severity" && n.value > Some(0.0))
+        let worst_first = Severity::ALL.iter().rev();
+        let of = move |s: &Severity| report.part(metric, ("severity", s.as_str()), "value");
+        worst_first.filter_map(of)
     });
+    let broken = broken.filter(|n| n.value > Some(0.0));
     let broken = broken.map(|n| {
         let what = if n.metric.ends_with("tta") {
             "acknowledge"

@@ -5,7 +5,7 @@ use serde::Serialize;
 use state::model::{CaseId, CaseStatus, Severity, Time, VerdictReason};
 use state::store::metrics::Survey;
 
-use super::define::{DEFINITIONS, Definition};
+use super::define::DEFINITIONS;
 use super::numbers::Number;
 use super::period::Stretch;
 use super::{EARLIER, noise};
@@ -255,7 +255,7 @@ pub(super) fn document(
         schema: SCHEMA,
         nightdesk: env!("CARGO_PKG_VERSION"),
         as_of,
-        warnings: warnings(&period, &numbers),
+        warnings: super::warnings::warnings(&period, &numbers),
         period,
         terms: terms(config),
         definitions: definitions(),
@@ -320,52 +320,4 @@ fn terms(config: &MetricsConfig) -> TermsEntry {
             .collect(),
         review_minutes: config.review_minutes,
     }
-}
-
-/// What to keep in mind: an unfinished period, few cases behind a figure, a source that was not polled.
-fn warnings(period: &PeriodEntry, numbers: &[Number]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if !period.over {
-        warnings.push("the period is not over: the figures will change".to_owned());
-    }
-    let mut small: Vec<&str> = Vec::new();
-    for number in numbers
-        .iter()
-        .filter(|n| n.dimension == "all" && n.is_small())
-    {
-        let title = Definition::of(&number.metric).map_or("", |d| d.title);
-        if !small.contains(&title) {
-            small.push(title);
-        }
-    }
-    if !small.is_empty() {
-        warnings.push(format!(
-            "fewer than {} stand behind, so it may be chance: {}",
-            super::stats::SMALL,
-            small.join(", ")
-        ));
-    }
-    let floor = numbers.iter().find(|n| n.metric == "review_floor");
-    if let Some((reached, n)) = floor.and_then(|f| Some((f.value?, f.n))) {
-        if reached < 1.0 {
-            warnings.push(format!(
-                "only {} of the {n} closes that had to be were drawn for review: auto-close precision rests on too few",
-                super::shown::value("ratio", reached)
-            ));
-        }
-    }
-    let gaps = numbers.iter().filter(|n| {
-        n.metric == "ingest_gap"
-            && n.dimension == "source"
-            && n.stat == "value"
-            && n.value > Some(0.0)
-    });
-    for gap in gaps {
-        warnings.push(format!(
-            "source {} was not polled for {} of it: low figures may be missing alerts",
-            gap.dimension_value,
-            super::shown::value("seconds", gap.value.unwrap_or_default() * 60.0)
-        ));
-    }
-    warnings
 }

@@ -15,6 +15,7 @@ mod page;
 mod period;
 mod shown;
 mod stats;
+mod warnings;
 mod write;
 
 pub use define::{DEFINITIONS, Definition};

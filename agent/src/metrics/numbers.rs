@@ -145,14 +145,22 @@ fn durations(key: &Key, spread: &Spread, of: &Definition, all: &mut Vec<Number>)
     }
     let missing = Some(float(spread.missing));
     let scope = spread.n + spread.missing;
-    all.push(Number::new(key, "missing", "alerts", missing, scope));
+    let unit = match of.metric {
+        "dwell" | "backlog_age" => "cases",
+        "approval_latency" => "questions",
+        _ => "alerts",
+    };
+    all.push(Number::new(key, "missing", unit, missing, scope));
 }
 
 fn amounts(survey: &Survey, of: &Definition, all: &mut Vec<Number>) {
     let start = all.len();
+    let read = survey.amounts.iter();
+    let mut read = read.filter(|a| a.key.metric == "cost_tokens_in");
+    let worked = read.next().map_or(0, |a| a.n);
     for amount in survey.amounts.iter().filter(|a| a.key.metric == of.metric) {
         let mut number = Number::new(&amount.key, "value", of.unit, amount.sum, amount.n);
-        if of.unit == "usd" && amount.sum.is_none() && amount.n > 0 {
+        if of.unit == "usd" && amount.sum.is_none() && worked > 0 {
             number.not_measured = Some(NO_PRICE);
         }
         all.push(number);

@@ -6,5 +6,6 @@ mod export;
 mod numbers;
 mod oracle;
 mod outside;
+mod readers;
 mod sample;
 mod weekly;

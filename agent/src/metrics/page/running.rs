@@ -7,16 +7,6 @@ use super::Part;
 use super::sections::{CELL, FIGURES, figures, parts};
 
 pub(super) fn backlog(report: &Report) -> Part {
-    let open = report
-        .number("backlog", "value")
-        .map(number)
-        .unwrap_or_default();
-    let age = |stat| {
-        report
-            .number("backlog_age", stat)
-            .map(number)
-            .unwrap_or_default()
-    };
     let rows = report.oldest_open.iter().map(|case| {
         vec![
             case.case.to_string(),
@@ -26,12 +16,19 @@ pub(super) fn backlog(report: &Report) -> Part {
         ]
     });
     let head = ["case", "title", "age", "stands now"];
-    Part::new(("backlog", "Backlog"), &head, rows.collect()).note(format!(
-        "{open} cases were open at the end of the period; age: half of them over {}, 5 % over {}, the oldest {}.",
-        age("p50"),
-        age("p95"),
-        age("max")
-    ))
+    let part = Part::new(("backlog", "Backlog"), &head, rows.collect());
+    let of = |metric, stat| report.number(metric, stat).filter(|n| n.value.is_some());
+    let age = |stat| of("backlog_age", stat).map_or(String::new(), number);
+    match of("backlog", "value") {
+        Some(open) if open.n > 0 => part.note(format!(
+            "Cases open at the end of the period: {}. Half of them were older than {}, one in twenty older than {}, the oldest {}.",
+            number(open),
+            age("p50"),
+            age("p95"),
+            age("max")
+        )),
+        _ => part.note("No case was open at the end of the period."),
+    }
 }
 
 const TIMES: [&str; 10] = [
@@ -72,7 +69,7 @@ pub(super) fn times(report: &Report) -> Part {
         "p90",
         "p95",
         "mean",
-        "over",
+        "over n",
         "p50 against the period before",
         "p50, median of four",
     ];
@@ -80,7 +77,14 @@ pub(super) fn times(report: &Report) -> Part {
 }
 
 pub(super) fn approvals(report: &Report) -> Part {
-    let states = ["requested", "approved", "denied", "expired", "pending"];
+    let states = [
+        "requested",
+        "approved",
+        "denied",
+        "expired",
+        "lapsed",
+        "pending",
+    ];
     let line = |title: &str, at: (&str, &str)| {
         let mut row = vec![title.to_owned()];
         row.extend(states.map(|s| {
@@ -106,6 +110,7 @@ pub(super) fn approvals(report: &Report) -> Part {
         "approved",
         "denied",
         "expired",
+        "lapsed",
         "pending",
         "time to answer, p50",
         "p95",

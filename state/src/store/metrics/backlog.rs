@@ -23,11 +23,11 @@ pub struct OpenCase {
     pub since: Time,
 }
 
-/// Open at ?1: opened before, and not closed since it was last claimed. A case that is closed and was not touched since is
+/// Open at ?1: its first alert was there, and it was not closed since it was last claimed. A case that is closed and was not touched since is
 /// found closed without a look at its timeline.
 const LAY_OUT: &str = "INSERT INTO open_cases SELECT c.id, c.alert_time FROM cases c
     WHERE (c.status IN ('new', 'triaging', 'awaiting_approval', 'escalated') OR c.updated >= ?1)
-        AND c.canary = 0 AND c.opened < ?1
+        AND c.canary = 0 AND c.alert_time < ?1
         AND NOT coalesce((SELECT max(t.at) FROM timeline_events t WHERE t.case_id = c.id AND t.kind = 'closed' AND t.at < ?1
                 AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')), -1)
             >= coalesce((SELECT max(t.at) FROM timeline_events t WHERE t.case_id = c.id AND t.kind = 'claimed' AND t.at < ?1

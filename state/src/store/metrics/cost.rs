@@ -6,13 +6,18 @@ use super::super::Result;
 use super::super::rows::Fields;
 use super::{Amount, Key, Period, Share, Survey, key, one_within, within};
 
-/// A case belongs to the period of its first alert, whatever joined later. Tokens that cost nothing have no price.
-const SPENT: &str = "SELECT count(*) AS n, CAST(sum(s.tool_calls) AS REAL) AS tool_calls,
-        CAST(sum(s.turns) AS REAL) AS model_turns, CAST(sum(s.tokens_in) AS REAL) AS tokens_in,
-        CAST(sum(s.tokens_out) AS REAL) AS tokens_out, CAST(CASE WHEN sum(s.usd) = 0 AND sum(s.tokens_in + s.tokens_out) > 0 THEN NULL ELSE sum(s.usd) END AS REAL) AS usd,
-        CAST((SELECT count(*) FROM alerts a JOIN cases d ON d.id = a.case_id
-              WHERE d.alert_time >= ?1 AND d.alert_time < ?2 AND d.canary = 0) AS REAL) AS alerts
-    FROM cases c JOIN case_spent s ON s.case_id = c.id WHERE c.alert_time >= ?1 AND c.alert_time < ?2 AND c.canary = 0";
+/// A case belongs to the period of its first alert, whatever joined later. What its tokens cost is not known where they have
+/// no price: such cases are left out of the money.
+const SPENT: &str = "WITH w AS (SELECT s.*, (SELECT count(*) FROM alerts a WHERE a.case_id = c.id) AS alerts,
+            coalesce(s.usd > 0 OR s.tokens_in + s.tokens_out = 0, 1) AS priced
+        FROM cases c LEFT JOIN case_spent s ON s.case_id = c.id
+        WHERE c.alert_time >= ?1 AND c.alert_time < ?2 AND c.canary = 0)
+    SELECT count(case_id) AS n, count(case_id) FILTER (WHERE priced) AS priced, CAST(sum(tool_calls) AS REAL) AS tool_calls,
+        CAST(sum(turns) AS REAL) AS model_turns, CAST(sum(tokens_in) AS REAL) AS tokens_in,
+        CAST(sum(tokens_out) AS REAL) AS tokens_out, CAST(sum(usd) FILTER (WHERE priced) AS REAL) AS usd,
+        CAST(coalesce(sum(alerts), 0) AS REAL) AS alerts,
+        CAST(coalesce(sum(alerts) FILTER (WHERE priced), 0) AS REAL) AS alerts_priced
+    FROM w";
 
 /// Calls that were sent and ended; what the gate refused was never sent. `unknown` is a failure: nobody knows.
 const ERRORS: &str = "WITH t AS (SELECT t.tool, count(*) AS n,
@@ -40,8 +45,12 @@ pub(super) async fn measure(
 ) -> Result<()> {
     let row = one_within(db, period, SPENT).await?;
     let row = Fields::new("metrics", &row);
-    let (n, alerts): (i64, f64) = (row.get("n")?, row.get("alerts")?);
     for name in SUMS {
+        let (n, alerts) = match name {
+            "usd" => ("priced", "alerts_priced"),
+            _ => ("n", "alerts"),
+        };
+        let (n, alerts): (i64, f64) = (row.get(n)?, row.get(alerts)?);
         let sum: Option<f64> = row.get(name)?;
         let each = sum.filter(|_| alerts > 0.0).map(|s| s / alerts);
         for (metric, sum) in [

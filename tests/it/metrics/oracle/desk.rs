@@ -186,10 +186,18 @@ pub(crate) fn cost(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
         .iter()
         .filter(|w| !w.turns(TimelineKind::Claimed).is_empty())
         .collect();
-    let alerts = of.iter().map(|w| w.alerts.len()).sum::<usize>() as f64;
+    let alerts = |w: &[&Whole]| w.iter().map(|w| w.alerts.len()).sum::<usize>() as f64;
     let spent = |take: &dyn Fn(&Spent) -> f64| worked.iter().map(|w| take(&w.spent)).sum::<f64>();
+    // Tokens that cost nothing have no price.
+    let priced = |w: &&Whole| w.spent.usd > 0.0 || w.spent.tokens_in + w.spent.tokens_out == 0;
+    let paid: Vec<&Whole> = of.iter().copied().filter(priced).collect();
+    let n = worked.iter().filter(|w| priced(w)).count();
+    let usd = paid.iter().map(|w| w.spent.usd).sum::<f64>();
+    for (name, sum) in [("", usd), ("_per_alert", usd / alerts(&paid))] {
+        let found = ((n > 0).then_some(sum), n as i64);
+        book.put(&format!("cost_usd{name}"), ("all", ""), "value", found);
+    }
     for (name, sum) in [
-        ("usd", spent(&|s| s.usd)),
         ("tokens_in", spent(&|s| s.tokens_in as f64)),
         ("tokens_out", spent(&|s| s.tokens_out as f64)),
         ("model_turns", spent(&|s| f64::from(s.turns))),
@@ -207,7 +215,7 @@ pub(crate) fn cost(book: &mut Book, all: &[Whole], (since, until): (i64, i64)) {
             &format!("cost_{name}_per_alert"),
             ("all", ""),
             "value",
-            (some(sum / alerts), n as i64),
+            (some(sum / alerts(&of)), n as i64),
         );
     }
     let calls = of.iter().flat_map(|w| &w.calls);

@@ -23,7 +23,6 @@ pub(crate) type Found = BTreeMap<Place, (Option<f64>, i64)>;
 /// A case as it stands in the store.
 pub(crate) struct Whole {
     pub(crate) status: CaseStatus,
-    pub(crate) opened: i64,
     pub(crate) first: i64,
     pub(crate) alerts: Vec<Alert>,
     pub(crate) verdicts: Vec<StoredVerdict>,
@@ -115,7 +114,6 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
         }
         all.push(Whole {
             status: line.case.status,
-            opened: line.case.opened.timestamp_micros(),
             first: line.case.alert_time.timestamp_micros(),
             alerts: store.alerts_of(id).await.unwrap(),
             verdicts: store.verdicts_of(id).await.unwrap(),
@@ -268,7 +266,7 @@ impl Whole {
     pub(crate) fn open_at(&self, end: i64) -> bool {
         let last = |kind| self.turns(kind).into_iter().filter(|t| *t < end).max();
         let (closed, claimed) = (last(TimelineKind::Closed), last(TimelineKind::Claimed));
-        self.opened < end && closed.is_none_or(|z| claimed.is_some_and(|s| z < s))
+        self.first < end && closed.is_none_or(|z| claimed.is_some_and(|s| z < s))
     }
 
     pub(crate) fn principal(&self) -> &str {
