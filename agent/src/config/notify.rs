@@ -144,7 +144,24 @@ pub enum PostKind {
     Digest,
 }
 
+impl WebhookConfig {
+    /// Name of this way to people.
+    #[must_use]
+    pub fn way(&self) -> String {
+        format!("webhook.{}", self.name)
+    }
+}
+
 impl NotifyConfig {
+    /// Names of the ways to people, as they stand in the store, in logs and in metrics: `slack`, `webhook.NAME`, `mail`.
+    #[must_use]
+    pub fn ways(&self) -> Vec<String> {
+        let slack = self.slack.iter().map(|_| "slack".to_owned());
+        let hooks = self.webhooks.iter().map(WebhookConfig::way);
+        let mail = self.mail.iter().map(|_| "mail".to_owned());
+        slack.chain(hooks).chain(mail).collect()
+    }
+
     /// Settings that can't be meant, one sentence each, with their key.
     pub(super) fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();

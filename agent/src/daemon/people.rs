@@ -12,6 +12,7 @@ use crate::config::SlackMode;
 use crate::ctx::{Ctx, Dice};
 use crate::notify::slack::{self, Clicks, Slack, SocketState};
 use crate::notify::{self, Notifier, Words};
+use crate::telemetry::Link;
 
 use super::telling;
 
@@ -63,12 +64,13 @@ impl People {
         let Some(clicks) = self.clicks else {
             return;
         };
-        let (mode, stop) = (self.mode, stop.clone());
+        let (ctx, mode, stop) = (ctx.clone(), self.mode, stop.clone());
         tasks.spawn(async move {
             match mode {
                 SlackMode::Socket => {
-                    let (state, _) = watch::channel(SocketState::Starting);
-                    slack::listen(clicks.clone(), state, stop).await;
+                    let (state, told) = watch::channel(SocketState::Starting);
+                    let listening = slack::listen(clicks.clone(), state, stop);
+                    tokio::join!(listening, follow(&ctx, told));
                 }
                 SlackMode::Http => stop.cancelled().await,
             }
@@ -87,5 +89,16 @@ impl People {
                 );
             }
         }
+    }
+}
+
+/// Notes how the socket stands, for who watches the daemon, until nobody listens any more.
+async fn follow(ctx: &Ctx, mut told: watch::Receiver<SocketState>) {
+    while told.changed().await.is_ok() {
+        let link = match *told.borrow_and_update() {
+            SocketState::Connected { .. } => Link::Up,
+            SocketState::Starting | SocketState::Waiting { .. } => Link::Down,
+        };
+        ctx.guard.meters.linked("slack", link, ctx.now());
     }
 }

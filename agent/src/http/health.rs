@@ -18,14 +18,15 @@ use tokio::sync::OnceCell;
 
 use crate::telemetry::SourceStanding;
 
-use super::{Beat, Looked};
+use super::people::{self, WayLine};
+use super::{Beat, Looked, metrics};
 
 /// How long an answer of the store counts.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long the store may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Failures in a row, and intervals without an answer, after which a source is degraded.
-const SEVERAL: u32 = 3;
+/// Failures in a row, and intervals without an answer, after which a source is degraded; failures after which a way to people is.
+pub(super) const SEVERAL: u32 = 3;
 /// A source that is asked very often is given this long.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
@@ -88,6 +89,7 @@ struct Readiness {
     integrity: Check,
     servers: Vec<ServerLine>,
     sources: Vec<SourceLine>,
+    people: Vec<WayLine>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,7 +127,9 @@ struct SourceLine {
 }
 
 /// 200 when the daemon can work, 503 when it can't (the store, its schema or the integrity): a server that is down leaves
-/// gaps, and a restart would not mend it; the body says what stands how.
+/// gaps, and a restart would not mend it; the body says what stands how. A way to people that is down is `degraded` too and
+/// not unready: the queue is worked all the same, what people are to be told waits in the store, and whoever takes an
+/// unready daemon out or restarts it would only add to the silence. The alert rules in `deploy/` call for a person.
 pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
     let ctx = &looked.ctx;
     let store = Check::of(looked.store.fault(&ctx.store).await);
@@ -147,7 +151,11 @@ pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
         })
         .collect();
     let standing = ctx.guard.meters.sources_now();
+    if store.ok {
+        metrics::refresh(&looked).await;
+    }
     let now = ctx.now();
+    let people = people::ways(ctx, now);
     let sources: Vec<SourceLine> = ctx
         .config
         .sources
@@ -160,11 +168,13 @@ pub(super) async fn ready(State(looked): State<Arc<Looked>>) -> Response {
     let readiness = Readiness {
         ready: store.ok && integrity.ok,
         degraded: sources.iter().any(|s| s.state == "degraded")
-            || servers.iter().any(|s| s.state != "ready"),
+            || servers.iter().any(|s| s.state != "ready")
+            || people.iter().any(WayLine::is_degraded),
         store,
         integrity,
         servers,
         sources,
+        people,
     };
     let status = if readiness.ready {
         StatusCode::OK

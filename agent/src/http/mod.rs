@@ -3,6 +3,7 @@
 mod accept;
 mod health;
 mod metrics;
+mod people;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use state::model::Time;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::SlackMode;
 use crate::ctx::Ctx;
 
 /// How long stopping waits for requests under way.
@@ -90,14 +92,7 @@ pub async fn bind(
     let listener = listener
         .with_context(|| format!("[run.http] listen = \"{}\" can't be had", http.listen))?;
     let address = listener.local_addr()?;
-    for source in &ctx.config.sources {
-        let polled = !matches!(source.origin, Origin::Webhook(_));
-        let from = polled.then(|| ctx.now());
-        ctx.guard.meters.know_source(&source.name, from);
-    }
-    if ctx.config.closing.canary.enabled {
-        ctx.guard.meters.expect_canaries(ctx.now());
-    }
+    know(ctx);
     let looked = Arc::new(Looked {
         ctx: ctx.clone(),
         servers,
@@ -125,6 +120,23 @@ pub async fn bind(
         router,
         address,
     }))
+}
+
+/// What is configured has its series from the start: of what was never there no alert rule could see that it is gone.
+fn know(ctx: &Ctx) {
+    let (meters, now) = (&ctx.guard.meters, ctx.now());
+    for source in &ctx.config.sources {
+        let polled = !matches!(source.origin, Origin::Webhook(_));
+        meters.know_source(&source.name, polled.then_some(now));
+    }
+    let notify = &ctx.config.people.notify;
+    let socket = notify.slack.as_ref().map(|s| s.mode) == Some(SlackMode::Socket);
+    for way in notify.ways() {
+        meters.know_way(&way, (socket && way == "slack").then_some(now));
+    }
+    if ctx.config.closing.canary.enabled {
+        meters.expect_canaries(now);
+    }
 }
 
 impl Listening {

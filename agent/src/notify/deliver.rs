@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use state::model::{StoredPost, Time};
 
 use crate::ctx::Ctx;
+use crate::telemetry::WayFault;
 use crate::text::oneline;
 
 use super::{At, Notifier, Place, Post, PostError};
@@ -40,6 +41,7 @@ pub async fn deliver(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize
                 why: format!("the stored post can't be read: {e}"),
             }),
         };
+        note(ctx, notifier.name(), &told);
         match told {
             Ok(place) => {
                 ctx.store.post_shown(&post, &place.0, ctx.now()).await?;
@@ -73,6 +75,17 @@ pub async fn deliver(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize
         }
     }
     Ok(sent)
+}
+
+/// How the way stands, for who watches the daemon.
+fn note(ctx: &Ctx, way: &str, told: &Result<Place, PostError>) {
+    let (meters, now) = (&ctx.guard.meters, ctx.now());
+    match told {
+        Ok(_) => meters.told(way, now),
+        Err(PostError::Later { .. }) => meters.untold(way, WayFault::Later, now),
+        Err(PostError::Partly { .. }) => meters.untold(way, WayFault::Partly, now),
+        Err(PostError::Refused { .. }) => meters.untold(way, WayFault::Refused, now),
+    }
 }
 
 /// As long as the other side wants, or twice as long as the last time, with some chance in it.

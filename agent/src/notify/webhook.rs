@@ -42,7 +42,7 @@ impl Webhook {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
-            name: format!("webhook.{}", config.name),
+            name: config.way(),
             url: config.url.clone(),
             secret: secret.map_err(|e| anyhow::anyhow!("[{place}] secret: {e}"))?,
             takes: config.takes.clone(),

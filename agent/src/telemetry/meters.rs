@@ -18,8 +18,10 @@ use prometheus_client::registry::Registry;
 use state::model::{Analyst, CallOutcome, Switch, SwitchState, Tier, Time, VerdictKind};
 use state::store::Live;
 
+use super::ways::Ways;
+
 /// One label.
-type One = [(&'static str, String); 1];
+pub(super) type One = [(&'static str, String); 1];
 /// Two labels.
 type Two = [(&'static str, String); 2];
 /// Three labels.
@@ -27,7 +29,7 @@ type Three = [(&'static str, String); 3];
 /// A verdict, the tier it was given at, and who gave it.
 pub type Given = (VerdictKind, Tier, Analyst);
 /// A gauge of seconds.
-type Seconds = Gauge<f64, AtomicU64>;
+pub(super) type Seconds = Gauge<f64, AtomicU64>;
 
 /// Bounds of the buckets of a case's work, seconds.
 const WORK: [f64; 13] = [
@@ -104,6 +106,7 @@ pub struct Meters {
     work: Histogram,
     call: Histogram,
     sources: Mutex<BTreeMap<String, SourceStanding>>,
+    pub(super) ways: Ways,
 }
 
 impl Default for Meters {
@@ -115,9 +118,11 @@ impl Default for Meters {
             work: Histogram::new(WORK),
             call: Histogram::new(CALL),
             sources: Mutex::default(),
+            ways: Ways::default(),
         };
         meters.register_counted();
         meters.register_read();
+        meters.ways.register(&mut meters.registry);
         meters
     }
 }
@@ -309,6 +314,7 @@ impl Meters {
             raise(&read.closes.get_or_create(&one("by", by)), n);
         }
         raise(&read.dead_letters, live.dead_letters);
+        self.ways.read(&live.posts, now);
     }
 
     /// Takes over how a switch stands.
@@ -341,12 +347,10 @@ impl Meters {
 /// A counter that is kept elsewhere, as it stands there.
 fn raise(counter: &Counter, to: i64) {
     let to = u64::try_from(to).unwrap_or_default();
-    counter
-        .inner()
-        .fetch_max(to, std::sync::atomic::Ordering::Relaxed);
+    counter.inner().fetch_max(to, std::sync::atomic::Ordering::Relaxed);
 }
 
-fn one(name: &'static str, value: &str) -> One {
+pub(super) fn one(name: &'static str, value: &str) -> One {
     [(name, value.to_owned())]
 }
 

@@ -4,7 +4,9 @@ mod logs;
 mod meters;
 pub mod spans;
 mod traces;
+mod ways;
 
 pub use logs::{LogFormat, start};
 pub use meters::{Exposition, Given, Meters, SourceStanding};
 pub use traces::{Destination, Exporter, Traces};
+pub use ways::{Link, WayFault, WayStanding};

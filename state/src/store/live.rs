@@ -1,6 +1,9 @@
 //! What stands open at this moment, for who watches the daemon; read-only, and cheap enough to be asked every few seconds.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::{Result, Store};
 use crate::model::{CANARY_SOURCE, CaseStatus, Time};
@@ -24,6 +27,23 @@ pub struct Live {
     pub dead_letters: i64,
     /// When the newest canary passed.
     pub canary: Option<Time>,
+    /// What is to be told each way and is not; a way of which nothing waits and nothing failed is not there.
+    pub posts: Vec<WayPosts>,
+}
+
+/// What one way to people has not told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WayPosts {
+    /// Name of the notifier.
+    pub way: String,
+    /// Posts that are to be sent.
+    pub unsent: i64,
+    /// Since when the oldest of them waits: from when it was made, or from when what people see was outdated or tried anew by
+    /// hand. Of a later form that has failed and is of no event of a case, from when the first form was seen: too long
+    /// rather than too short.
+    pub oldest: Option<Time>,
+    /// Posts that were refused for good.
+    pub failed: i64,
 }
 
 impl Store {
@@ -31,6 +51,7 @@ impl Store {
     pub async fn live(&self) -> Result<Live> {
         let mut live = Live {
             dead_letters: self.dead_letter_count().await?,
+            posts: self.untold_posts().await?,
             ..Live::default()
         };
         for status in CaseStatus::ALL {
@@ -71,6 +92,32 @@ impl Store {
         Ok(live)
     }
 
+    /// What each way has not told. What is due stands in an index of its own; what was refused is looked for row by row.
+    async fn untold_posts(&self) -> Result<Vec<WayPosts>> {
+        let mut ways: BTreeMap<String, WayPosts> = BTreeMap::new();
+        let due = sqlx::query(
+            "SELECT notifier, count(*) AS n, min(CASE
+                 WHEN first_sent IS NULL THEN created
+                 WHEN attempts = 0 THEN next
+                 ELSE max(first_sent, coalesce((SELECT t.at FROM timeline_events t
+                      WHERE t.case_id = p.case_id AND t.seq = p.seq), first_sent)) END) AS oldest
+             FROM posts p WHERE state = 'due' GROUP BY notifier",
+        );
+        for row in due.fetch_all(&self.readers).await? {
+            let way = way(&mut ways, &row)?;
+            way.unsent = row.try_get("n")?;
+            way.oldest = time(row.try_get("oldest")?);
+        }
+        // Not by the index over the names: it would fetch the rows in another order than they lie.
+        let failed = sqlx::query(
+            "SELECT notifier, count(*) AS n FROM posts NOT INDEXED WHERE state = 'failed' GROUP BY notifier",
+        );
+        for row in failed.fetch_all(&self.readers).await? {
+            way(&mut ways, &row)?.failed = row.try_get("n")?;
+        }
+        Ok(ways.into_values().collect())
+    }
+
     /// Whether the store takes a write now and its schema is the one of this program. Nothing is left behind.
     ///
     /// # Errors
@@ -84,6 +131,13 @@ impl Store {
         tx.rollback().await?;
         Ok(())
     }
+}
+
+fn way<'w>(ways: &'w mut BTreeMap<String, WayPosts>, row: &SqliteRow) -> Result<&'w mut WayPosts> {
+    let name: String = row.try_get("notifier")?;
+    let way = ways.entry(name.clone()).or_default();
+    way.way = name;
+    Ok(way)
 }
 
 fn time(micros: Option<i64>) -> Option<Time> {

@@ -57,7 +57,7 @@ pub use elicitations::{HeardQuestion, NewElicitation};
 pub use error::{Result, StoreError};
 pub use held::{EffectHold, wait_after};
 pub use list::{Canaries, CaseFilter, CaseLine, Counts};
-pub use live::Live;
+pub use live::{Live, WayPosts};
 pub use mentions::{Candidate, RuleBy, Spread};
 pub use queue::{Claim, Reclaim};
 pub use record::{Intervention, Record, Recorded};

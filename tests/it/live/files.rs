@@ -28,6 +28,7 @@ fn all() -> Meters {
     meters.called("siem", CallOutcome::Ok, Duration::from_secs(1));
     meters.answered(1, 1);
     meters.unanswered("timeout");
+    meters.know_way("slack", Some(now));
     let live = Live {
         cases: vec![(CaseStatus::New, 1)],
         ..Live::default()

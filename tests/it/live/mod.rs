@@ -4,6 +4,8 @@ mod files;
 mod health;
 mod labels;
 mod metrics;
+mod people;
+mod rules;
 mod traces;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
