@@ -85,14 +85,15 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
     Ok(ended?)
 }
 
-/// The ways to people, and the listener on which some of them answer.
+/// The ways to people and back, and the listener for who watches the daemon.
 async fn reachable(
     ctx: &Arc<Ctx>,
     servers: Servers,
 ) -> anyhow::Result<(People, Option<Listening>)> {
     let people = People::open(ctx).await.context("[notify]")?;
+    let people = people.reachable(ctx).await?;
     know_sources(ctx).await?;
-    let listening = http::bind(ctx, servers, people.routes()).await?;
+    let listening = http::bind(ctx, servers).await?;
     Ok((people, listening))
 }
 

@@ -4,12 +4,20 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-/// `[run.http]`: metrics, health, and what else is asked over HTTP. Nobody is asked who they are.
+/// `[run.http]`: metrics and health. Nobody is asked who they are.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     /// Address to listen on.
     pub listen: SocketAddr,
+}
+
+/// Whether two addresses can't both be listened on.
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let all = |a: SocketAddr| a.ip().is_unspecified();
+    let met = one.ip() == other.ip() || all(one) || all(other);
+    // Port 0 is any free one.
+    one.port() != 0 && one.port() == other.port() && met
 }
 
 /// `[run.traces]`: each case as a trace, sent by OTLP over HTTP as JSON.

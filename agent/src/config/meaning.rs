@@ -9,6 +9,7 @@ use state::model::CANARY_SOURCE;
 
 use crate::text::shape;
 
+use super::http::collide;
 use super::places::Places;
 use super::{Config, ConfigFault};
 
@@ -46,11 +47,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     for (key, message) in config.people.notify.faults() {
         faults.push(places.fault(&key, message));
     }
-    let slack = config.people.notify.slack.as_ref();
-    if slack.is_some_and(|s| s.mode == super::SlackMode::Http) && config.run.http.is_none() {
-        let message = "is \"http\" and nothing listens: add [run.http] listen".to_owned();
-        faults.push(places.fault("notify.slack.mode", message));
-    }
+    slack_alone(config, places, faults);
     for message in config.model.iter().flat_map(super::ModelConfig::faults) {
         faults.push(places.fault("model", message));
     }
@@ -82,6 +79,27 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     if !(0.0..=100.0).contains(&config.closing.sample()) {
         let message = "is a percentage: 0 to 100".to_owned();
         faults.push(places.fault("closing.review_sample_percent", message));
+    }
+}
+
+/// What Slack calls is exposed, so nothing else answers there.
+fn slack_alone(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let slack = config.people.notify.slack.as_ref();
+    let Some(own) = slack.and_then(|s| s.listen) else {
+        return;
+    };
+    let http = config.run.http.iter();
+    let http = http.map(|h| ("[run.http]".to_owned(), h.listen));
+    let hooks = config.sources.iter().filter_map(|s| match &s.origin {
+        Origin::Webhook(hook) => Some((format!("source `{}`", s.name), hook.listen)),
+        Origin::Mcp(_) | Origin::File(_) => None,
+    });
+    let mut taken = http.chain(hooks);
+    if let Some((whose, _)) = taken.find(|(_, listen)| collide(own, *listen)) {
+        let message = format!(
+            "is also where {whose} listens; clicks need a listener of their own: write another port"
+        );
+        faults.push(places.fault("notify.slack.listen", message));
     }
 }
 

@@ -1,5 +1,6 @@
 //! One Slack app in one workspace: `[notify.slack]`; it reads no secret and opens no connection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mcp_clients::config::{SecretRef, Span};
@@ -22,6 +23,9 @@ pub struct SlackConfig {
     /// The app's signing secret; needed by `http`.
     #[serde(default)]
     pub signing_secret: Option<SecretRef>,
+    /// Address of a listener that takes clicks and nothing else; needed by `http`. Only it has to be reachable for Slack.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
     /// The one workspace whose clicks count, `T…`.
     #[serde(default)]
     pub team: String,
@@ -52,7 +56,7 @@ pub enum SlackMode {
     /// Over a connection that the daemon opens; nothing listens.
     #[default]
     Socket,
-    /// Slack calls the daemon's listener, signed.
+    /// Slack calls a listener of the daemon's that does nothing else, signed.
     Http,
 }
 
@@ -92,6 +96,16 @@ impl SlackConfig {
             self.mode == SlackMode::Http && self.signing_secret.is_none(),
             "signing_secret",
             "is needed for mode \"http\": it stands under Basic Information of the app; name it, for instance { env = \"SLACK_SIGNING_SECRET\" }",
+        );
+        fault(
+            self.mode == SlackMode::Http && self.listen.is_none(),
+            "listen",
+            "is needed for mode \"http\": name an address of its own, for instance \"127.0.0.1:9465\", and let a proxy or tunnel lead there alone",
+        );
+        fault(
+            self.mode == SlackMode::Socket && self.listen.is_some(),
+            "listen",
+            "is for mode \"http\": over a socket nothing listens; leave it out",
         );
         fault(
             !is_id(&self.team, "T"),

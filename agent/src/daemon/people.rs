@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::SlackMode;
 use crate::ctx::{Ctx, Dice};
+use crate::http::{self, Listening};
 use crate::notify::slack::{self, Clicks, Slack, SocketState};
 use crate::notify::{self, Notifier, Words};
 use crate::telemetry::Link;
@@ -21,6 +21,7 @@ pub struct People {
     notifiers: Vec<Arc<dyn Notifier>>,
     clicks: Option<Arc<Clicks>>,
     mode: SlackMode,
+    listening: Option<Listening>,
 }
 
 impl People {
@@ -44,16 +45,28 @@ impl People {
             notifiers,
             clicks,
             mode,
+            listening: None,
         })
     }
 
-    /// Routes for the daemon's listener.
-    #[must_use]
-    pub fn routes(&self) -> Option<Router> {
-        let clicks = self.clicks.clone();
-        clicks
-            .filter(|_| self.mode == SlackMode::Http)
-            .map(slack::router)
+    /// Binds the listener that Slack calls, when it is to call: nothing else answers there.
+    ///
+    /// # Errors
+    /// When its address is missing or can't be listened on.
+    pub async fn reachable(mut self, ctx: &Ctx) -> anyhow::Result<Self> {
+        let settings = ctx.config.people.notify.slack.as_ref();
+        if let (Some(clicks), Some(settings), SlackMode::Http) = (&self.clicks, settings, self.mode)
+        {
+            let section = "[notify.slack]";
+            let listen = settings
+                .listen
+                .with_context(|| format!("{section} listen is needed for mode \"http\""))?;
+            let router = slack::router(clicks.clone());
+            let listening = http::bind_alone(section, listen, router).await?;
+            tracing::info!(address = %listening.address(), "slack's clicks are taken");
+            self.listening = Some(listening);
+        }
+        Ok(self)
     }
 
     /// Tells people and listens to them until `stop`.
@@ -65,6 +78,7 @@ impl People {
             return;
         };
         let (ctx, mode, stop) = (ctx.clone(), self.mode, stop.clone());
+        let listening = self.listening;
         tasks.spawn(async move {
             match mode {
                 SlackMode::Socket => {
@@ -72,7 +86,10 @@ impl People {
                     let listening = slack::listen(clicks.clone(), state, stop);
                     tokio::join!(listening, follow(&ctx, told));
                 }
-                SlackMode::Http => stop.cancelled().await,
+                SlackMode::Http => match listening {
+                    Some(listening) => listening.serve(stop).await,
+                    None => stop.cancelled().await,
+                },
             }
             clicks.drain().await;
         });

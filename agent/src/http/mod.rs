@@ -1,4 +1,4 @@
-//! What the daemon answers over HTTP: metrics and health, and routes that other rooms bring; nobody is asked who they are, so nothing here says what an alert holds.
+//! What the daemon answers over HTTP: metrics and health, where nobody is asked who they are, so that nothing says what an alert holds; and listeners for what another room answers, alone.
 
 mod accept;
 mod health;
@@ -75,23 +75,15 @@ pub struct Listening {
     address: SocketAddr,
 }
 
-/// Binds the listener of `[run.http]`, if there is one, with routes of other rooms beside our own. A path that two
-/// routers serve ends the program at once, so each room keeps to its own first segment.
+/// Binds the listener of `[run.http]`, if there is one.
 ///
 /// # Errors
 /// When the address can't be listened on.
-pub async fn bind(
-    ctx: &Arc<Ctx>,
-    servers: Servers,
-    more: impl IntoIterator<Item = Router>,
-) -> anyhow::Result<Option<Listening>> {
+pub async fn bind(ctx: &Arc<Ctx>, servers: Servers) -> anyhow::Result<Option<Listening>> {
     let Some(http) = &ctx.config.run.http else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(http.listen).await;
-    let listener = listener
-        .with_context(|| format!("[run.http] listen = \"{}\" can't be had", http.listen))?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener("[run.http]", http.listen).await?;
     know(ctx);
     let looked = Arc::new(Looked {
         ctx: ctx.clone(),
@@ -101,25 +93,37 @@ pub async fn bind(
         store: health::StoreProbe::new(),
     });
     metrics::refresh(&looked).await;
-    let own = Router::new()
+    let router = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .with_state(looked);
-    let router = more
-        .into_iter()
-        .fold(own, Router::merge)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(plain));
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "metrics and health can be asked for from other machines, and nobody is asked who they are");
     }
     tracing::info!(%address, "metrics and health are served");
-    Ok(Some(Listening {
-        listener,
-        router,
-        address,
-    }))
+    Ok(Some(Listening::of(listener, address, router)))
+}
+
+/// Binds a listener that answers these routes and nothing else; `section` is where its `listen` stands.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn bind_alone(
+    section: &str,
+    listen: SocketAddr,
+    router: Router,
+) -> anyhow::Result<Listening> {
+    let (listener, address) = listener(section, listen).await?;
+    Ok(Listening::of(listener, address, router))
+}
+
+async fn listener(section: &str, listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(listen).await;
+    let listener =
+        listener.with_context(|| format!("{section} listen = \"{listen}\" can't be had"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// What is configured has its series from the start: of what was never there no alert rule could see that it is gone.
@@ -140,6 +144,17 @@ fn know(ctx: &Ctx) {
 }
 
 impl Listening {
+    fn of(listener: TcpListener, address: SocketAddr, router: Router) -> Self {
+        let router = router
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .layer(from_fn(plain));
+        Self {
+            listener,
+            router,
+            address,
+        }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -156,7 +171,7 @@ impl Listening {
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
         };
         if let Err(e) = ended {
-            tracing::error!(error = %e, "metrics and health are no longer served");
+            tracing::error!(error = %e, address = %self.address, "nothing is answered there any more");
         }
     }
 }

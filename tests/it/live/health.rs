@@ -1,20 +1,12 @@
 //! Health: alive whatever else is, ready only when work can be done, and a silent source is said.
 
-use std::sync::Arc;
-
-use agent::catalogue::Pins;
-use agent::config::HttpConfig;
-use agent::ctx::Ctx;
-use agent::http::{self, Servers};
 use serde_json::Value;
 use state::store::Store;
 use tests::ask::{self, get};
 use tests::daemon::{Site, until};
-use tests::desk::Desk;
 use tests::workbench::Lab;
-use tokio_util::sync::CancellationToken;
 
-use super::{ANY, PROGRAM};
+use super::{ANY, PROGRAM, listening};
 
 #[tokio::test]
 async fn a_daemon_is_ready_with_its_servers_and_says_which_source_is_silent() {
@@ -65,37 +57,14 @@ async fn a_daemon_is_ready_with_its_servers_and_says_which_source_is_silent() {
     assert_eq!(get(port, "/healthz", None).await.unwrap().status, 200);
 }
 
-/// A route of another room.
-async fn named(axum::extract::Path(name): axum::extract::Path<String>) -> String {
-    format!("here is {name}")
-}
-
-/// The desk's context over a store of its own, listening.
-async fn listening(store: Store) -> (Arc<Ctx>, u16) {
-    let desk = Desk::open("health", |t| t).await.unwrap();
-    let mut config = desk.ctx.config.clone();
-    config.run.http = Some(HttpConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-    });
-    let ctx = Arc::new(desk.ctx.beside(config, store, Pins::default()));
-    let servers: Servers = Arc::new(Vec::new);
-    let more = axum::Router::new().route("/others/{name}", axum::routing::get(named));
-    let listening = http::bind(&ctx, servers, [more]).await.unwrap().unwrap();
-    let port = listening.address().port();
-    tokio::spawn(listening.serve(CancellationToken::new()));
-    (ctx, port)
-}
-
 #[tokio::test]
 async fn a_store_that_takes_no_write_and_a_broken_integrity_are_not_ready() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("s.db").display());
-    let (ctx, port) = listening(Store::open(&url).await.unwrap()).await;
+    let (ctx, _, port) = listening(Store::open(&url).await.unwrap(), |_| ()).await;
     let ready = get(port, "/readyz", None).await.unwrap();
     assert_eq!(ready.status, 200, "{ready:?}");
-    let other = get(port, "/others/ana", None).await.unwrap();
-    assert_eq!((other.status, other.body.as_str()), (200, "here is ana"));
-    assert_eq!(other.headers["x-content-type-options"], "nosniff");
+    assert_eq!(ready.headers["x-content-type-options"], "nosniff");
     ctx.store.close().await;
     let closed = until("the closed store is seen", async || {
         let answer = get(port, "/readyz", None).await?;
@@ -109,7 +78,8 @@ async fn a_store_that_takes_no_write_and_a_broken_integrity_are_not_ready() {
     assert_eq!(get(port, "/metrics", None).await.unwrap().status, 200);
     assert_eq!(get(port, "/healthz", None).await.unwrap().status, 200);
 
-    let (ctx, port) = listening(Store::open("sqlite::memory:").await.unwrap()).await;
+    let memory = Store::open("sqlite::memory:").await.unwrap();
+    let (ctx, _, port) = listening(memory, |_| ()).await;
     assert_eq!(get(port, "/readyz", None).await.unwrap().status, 200);
     ctx.guard
         .integrity

@@ -18,6 +18,7 @@ mod bench;
 mod clicking;
 mod drill;
 mod hostile;
+mod listener;
 mod manifest;
 mod posting;
 mod samples;

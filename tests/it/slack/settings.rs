@@ -41,11 +41,12 @@ fn all_faults_come_at_once_with_their_line_and_fix() {
         );
     }
     let odd = faults(
-        "[run.http]\nlisten = \"127.0.0.1:0\"\n[notify.slack]\nmode = \"http\"\nbot_token = { env = \"X\" }\nteam = \"example\"\napp = \"A0000\"\nchannel = \"#soc\"\n\
+        "[notify.slack]\nmode = \"http\"\nbot_token = { env = \"X\" }\nteam = \"example\"\napp = \"A0000\"\nchannel = \"#soc\"\n\
          on_call = [\"@ana\"]\npace = \"1m\"\napi = \"https://slack.example.com/api/\"\n",
     );
     let wanted = [
         "signing_secret",
+        "listen",
         "team",
         "app",
         "channel",
@@ -59,6 +60,56 @@ fn all_faults_come_at_once_with_their_line_and_fix() {
             fault.contains(&format!("`notify.slack.{key}`: ")),
             "{fault}"
         );
+    }
+}
+
+#[tokio::test]
+async fn clicks_over_http_need_a_listener_of_their_own() {
+    let fake = FakeSlack::start().await.unwrap();
+    let http = fake.settings("http");
+    let socket = fake.settings("socket");
+    let own = |listen: &str| http.replace("127.0.0.1:0", listen);
+    let run = |listen: &str| format!("[run.http]\nlisten = \"{listen}\"\n");
+    let hook = |listen: &str| {
+        format!(
+            "[[sources]]\nname = \"push\"\nkind = \"webhook\"\nmapping = \"guardduty\"\n\
+             listen = \"{listen}\"\nsecret = {{ env = \"X\" }}\n"
+        )
+    };
+    for (text, part) in [
+        (own("127.0.0.1:9465"), ""),
+        (own("127.0.0.1:9465") + &run("127.0.0.1:9464"), ""),
+        (own("127.0.0.1:9465") + &run("127.0.0.2:9465"), ""),
+        (own("127.0.0.1:0") + &run("127.0.0.1:0"), ""),
+        (own("127.0.0.1:9465") + &hook("127.0.0.1:9466"), ""),
+        (
+            http.replace("listen = \"127.0.0.1:0\"\n", ""),
+            "name an address of its own, for instance \"127.0.0.1:9465\"",
+        ),
+        (
+            socket.replace("mode =", "listen = \"127.0.0.1:9465\"\nmode ="),
+            "over a socket nothing listens; leave it out",
+        ),
+        (
+            own("127.0.0.1:9465") + &run("127.0.0.1:9465"),
+            "is also where [run.http] listens; clicks need a listener of their own: write another port",
+        ),
+        (
+            own("127.0.0.1:9465") + &run("0.0.0.0:9465"),
+            "is also where [run.http] listens",
+        ),
+        (
+            own("0.0.0.0:9465") + &hook("127.0.0.1:9465"),
+            "is also where source `push` listens",
+        ),
+    ] {
+        let found = faults(&text);
+        let wanted = usize::from(!part.is_empty());
+        assert_eq!(found.len(), wanted, "{text}: {found:?}");
+        for fault in found {
+            let place = fault.contains(": `notify.slack.listen`: ");
+            assert!(place && fault.contains(part), "{fault}");
+        }
     }
 }
 

@@ -165,11 +165,11 @@ impl FakeSlack {
     pub fn settings(&self, mode: &str) -> String {
         let secret = |text: &str| format!("{{ command = \"printf %s {text}\" }}");
         let listen = match mode {
-            "http" => "[run.http]\nlisten = \"127.0.0.1:0\"\n",
+            "http" => "listen = \"127.0.0.1:0\"\n",
             _ => "",
         };
         format!(
-            "{listen}[notify.slack]\nmode = \"{mode}\"\nbot_token = {}\napp_token = {}\nsigning_secret = {}\n\
+            "[notify.slack]\n{listen}mode = \"{mode}\"\nbot_token = {}\napp_token = {}\nsigning_secret = {}\n\
              team = \"{TEAM}\"\napp = \"{APP}\"\nchannel = \"{CHANNEL}\"\non_call = [\"S00ONCALL1\"]\npace = \"0s\"\napi = \"{}\"\n",
             secret(BOT),
             secret(APP_TOKEN),
