@@ -53,6 +53,14 @@ pub enum AnswerError {
         /// Why.
         why: String,
     },
+    /// The wrong person for a batch.
+    #[error("batch {batch}: {why}")]
+    Batch {
+        /// The batch.
+        batch: i64,
+        /// Why.
+        why: String,
+    },
     /// A batch that is no longer the one that people see.
     #[error("batch {batch} has changed since: look at the newer one")]
     Stale {

@@ -1,5 +1,6 @@
 //! One answer to a batch of equal questions: each question is answered by itself, under all the rules of one.
 
+use serde_json::json;
 use state::model::{Answered, ApprovalState, Time};
 use state::store::{Store, StoreError};
 
@@ -66,13 +67,29 @@ pub async fn answer_all(
     Ok(tally)
 }
 
-/// Takes a batch apart: its cases are asked one by one from then on.
+/// Takes a batch apart: its cases are asked one by one from then on. Who did it stands in the audit log with it, and so does
+/// who may not, whatever way they came.
 ///
 /// # Errors
-/// [`AnswerError::Stale`] as for [`answer_all`].
-pub async fn take_apart(store: &Store, id: i64) -> Result<(), AnswerError> {
-    let batch = current(store, id).await?;
-    Ok(store.split_batch(batch.id).await?)
+/// [`AnswerError::Batch`] when they may not, [`AnswerError::Stale`] as for [`answer_all`].
+pub async fn take_apart(
+    store: &Store,
+    rights: Rights<'_>,
+    (batch, who): (i64, &Who),
+    at: Time,
+) -> Result<(), AnswerError> {
+    let mut record = json!({
+        "kind": "batch", "batch": batch, "answer": "apart", "by": who.name, "channel": who.channel,
+    });
+    if let Err(why) = rights.may_close(who, &[]).await {
+        record["decision"] = json!("deny");
+        record["rule"] = json!(6);
+        record["why"] = json!(why);
+        store.append_audit(at, &record).await?;
+        return Err(AnswerError::Batch { batch, why });
+    }
+    let batch = current(store, batch).await?;
+    Ok(store.split_batch(batch.id, at, &record).await?)
 }
 
 /// The batch, when it is the one that people see.

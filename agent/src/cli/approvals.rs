@@ -33,6 +33,9 @@ pub(super) enum Command {
     Apart {
         /// Number of the batch
         batch: i64,
+        /// Who wants it, as in [approvals] closers; only root may do it for others [default: you]
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Show one question: the exact action with its arguments, and what the approval is bound to
     Show {
@@ -67,7 +70,7 @@ pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Do
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
         Command::Batches => batches(&store, out).await,
-        Command::Apart { batch } => apart(&store, batch, out).await,
+        Command::Apart { batch, by } => apart(&store, &config, (batch, by), out).await,
         Command::Show { id } => show(&store, id, out).await,
         Command::Approve(answer) => give(&store, &config, (answer, Answered::Approved), out).await,
         Command::Deny(answer) => give(&store, &config, (answer, Answered::Denied), out).await,
@@ -137,8 +140,16 @@ async fn batches(store: &Store, out: &Out) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn apart(store: &Store, batch: i64, out: &Out) -> Result<(), Failed> {
-    approvals::take_apart(store, batch).await.map_err(refused)?;
+async fn apart(
+    store: &Store,
+    config: &Config,
+    (batch, by): (i64, Option<String>),
+    out: &Out,
+) -> Result<(), Failed> {
+    let (who, groups) = (person(by)?, groups(config).await);
+    let rights = Rights::new(&config.people.approvals, &*groups);
+    let apart = approvals::take_apart(store, rights, (batch, &who), SystemClock.now());
+    apart.await.map_err(refused)?;
     if out.is_json() {
         out.value(&json!({"batch": batch, "apart": true}));
     } else {

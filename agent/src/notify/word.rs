@@ -148,15 +148,8 @@ impl Words {
     }
 
     async fn apart(&self, id: i64, who: &Who) -> Result<Answered, AnswerError> {
-        if let Err(why) = self.ctx.rights().may_close(who, &[]).await {
-            let record = json!({
-                "kind": "batch", "batch": id, "by": who.name, "channel": who.channel,
-                "decision": "deny", "rule": 6, "why": why,
-            });
-            self.ctx.store.append_audit(self.ctx.now(), &record).await?;
-            return Ok(Answered::Refused { why });
-        }
-        take_apart(&self.ctx.store, id).await?;
+        let at = self.ctx.now();
+        take_apart(&self.ctx.store, self.ctx.rights(), (id, who), at).await?;
         Ok(Answered::Taken {
             said: "each case is asked by itself now".to_owned(),
         })
@@ -245,9 +238,11 @@ impl Words {
         match done {
             Ok(answered) => Ok(answered),
             Err(AnswerError::Stale { .. }) => Ok(Answered::Stale),
-            Err(AnswerError::Refused { why, .. } | AnswerError::Case { why, .. }) => {
-                Ok(Answered::Refused { why })
-            }
+            Err(
+                AnswerError::Refused { why, .. }
+                | AnswerError::Case { why, .. }
+                | AnswerError::Batch { why, .. },
+            ) => Ok(Answered::Refused { why }),
             Err(AnswerError::Store(e)) => Err(e.into()),
         }
     }

@@ -1,7 +1,7 @@
 //! Batches of equal proposed closes, and notices about the daemon itself: what people are told besides single cases.
 
 use super::rows::{self, Fields, micros};
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, audit};
 use crate::model::{Batch, CaseId, Time};
 
 impl Store {
@@ -67,13 +67,22 @@ impl Store {
             .ok_or_else(|| StoreError::not_found(format!("batch {id}")))
     }
 
-    /// A person wants to see each case of a batch by itself: they are told of as if something had happened to them.
-    pub async fn split_batch(&self, id: i64) -> Result<()> {
+    /// A person wants to see each case of a batch by itself: they are told of as if something had happened to them. The audit
+    /// entry is in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when it was taken apart before.
+    pub async fn split_batch(&self, id: i64, now: Time, entry: &serde_json::Value) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE batches SET split = 1 WHERE id = ?1")
+        let split = sqlx::query("UPDATE batches SET split = 1 WHERE id = ?1 AND split = 0")
             .bind(id)
             .execute(&mut *tx)
             .await?;
+        if split.rows_affected() == 0 {
+            let what = format!("taking batch {id} apart: somebody did before");
+            return Err(StoreError::refused(what));
+        }
+        audit::append(&mut tx, now, entry).await?;
         sqlx::query(
             "UPDATE posts SET seq = 0 WHERE place IS NULL AND key IN (
                 SELECT 'case:' || a.case_id FROM batches b, json_each(b.approvals) j

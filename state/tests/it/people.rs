@@ -189,7 +189,23 @@ pub(crate) async fn a_batch_is_the_last_of_its_question(store: &Store) {
     let more = store.add_batch(&more, at(3)).await.unwrap();
     assert_eq!(store.batch_of(first.root).await.unwrap(), more);
     assert_eq!(store.last_batch("l").await.unwrap(), Some(more.clone()));
-    store.split_batch(more.id).await.unwrap();
+    let entry = json!({"kind": "batch", "batch": more.id, "answer": "apart", "by": "ana"});
+    let log = async || store.audit_head().await.unwrap().seq;
+    let before = log().await;
+    store.split_batch(more.id, at(4), &entry).await.unwrap();
+    let on_record = store.audit(before + 1, 10).await.unwrap();
+    assert_eq!(on_record.len(), 1);
+    assert_eq!(on_record[0].entry, entry);
+    let twice = store.split_batch(more.id, at(4), &entry).await;
+    assert!(
+        matches!(twice, Err(StoreError::Refused { .. })),
+        "{twice:?}"
+    );
+    assert_eq!(
+        log().await,
+        before + 1,
+        "what was not done is not on record"
+    );
     assert!(store.batch(more.id).await.unwrap().split);
     assert!(!store.batch(first.id).await.unwrap().split);
     let other = store.add_batch(&batch(&[4], "z", 0), at(4)).await.unwrap();

@@ -220,7 +220,11 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
         2,
         "a settled question is not asked again in its place"
     );
-    take_apart(&desk.ctx.store, third.batch).await.unwrap();
+    let who = Who::at_shell("ana", "test");
+    let (store, at) = (&desk.ctx.store, desk.ctx.now());
+    take_apart(store, desk.ctx.rights(), (third.batch, &who), at)
+        .await
+        .unwrap();
     for _ in 0..2 {
         tell(&desk.ctx, &board).await.unwrap();
     }
