@@ -229,7 +229,9 @@ fn assessment(analyst: Analyst, verdict: VerdictKind) -> Assessment {
     }
 }
 
-fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind, at: Time) -> Verdict {
+/// A verdict on an alert; a harmless one is one that could be closed.
+#[must_use]
+pub fn verdict(case: CaseId, alert: &Alert, kind: VerdictKind, at: Time) -> Verdict {
     Verdict {
         case,
         alert: alert.id,

@@ -23,7 +23,8 @@ pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line; `case` (and `trace`, when it is traced) on every line written while a case is worked.
+    /// One JSON object a line; `case` (and `trace`, when it is traced) on every line written while a case is worked. A field
+    /// of the line's own that has a name of these, or of `timestamp`, `level` and `target`, is told as `field.NAME`.
     Json,
 }
 
@@ -75,6 +76,7 @@ where
         line.insert("level".to_owned(), json!(event.metadata().level().as_str()));
         event.record(&mut Line(&mut line));
         line.insert("target".to_owned(), json!(event.metadata().target()));
+        let mut named = Map::new();
         for span in ctx.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             let Some(fields) = extensions.get::<FormattedFields<N>>() else {
@@ -84,8 +86,15 @@ where
                 serde_json::from_str(&fields.fields).unwrap_or_default();
             for (name, value) in fields {
                 if matches!(name.as_str(), "case" | "trace") {
-                    line.entry(name).or_insert(value);
+                    named.entry(name).or_insert(value);
                 }
+            }
+        }
+        // What is worked on has the name; another one that the line speaks of stands beside it.
+        for (name, value) in named {
+            let own = line.insert(name.clone(), value.clone());
+            if let Some(own) = own.filter(|own| *own != value) {
+                line.insert(format!("field.{name}"), own);
             }
         }
         writeln!(writer, "{}", Value::Object(line))
@@ -131,5 +140,97 @@ impl Visit for Line<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field, json!(format!("{value:?}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::telemetry::spans;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that something logs.
+    fn lines(log: impl FnOnce()) -> Vec<Value> {
+        let kept = Kept::default();
+        let to = kept.clone();
+        let lines = layer()
+            .with_writer(move || to.clone())
+            .with_ansi(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLine);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), log);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let read = text.lines().map(|l| serde_json::from_str(l).unwrap());
+        read.collect()
+    }
+
+    #[test]
+    fn no_field_takes_a_name_of_the_line() {
+        let of_another = state::model::CaseId(9);
+        let said = lines(|| {
+            tracing::warn!(
+                "timestamp" = "never",
+                "level" = 7,
+                "target" = "elsewhere",
+                "said"
+            );
+            tracing::info!(case = %of_another, "trace" = "mine", "outside");
+            spans::case(state::model::CaseId(7), Some("0af7")).in_scope(|| {
+                tracing::info!("plain");
+                tracing::info!(case = %of_another, "trace" = "forged", "joined");
+                tracing::info!(case = %state::model::CaseId(7), "same");
+            });
+        });
+        let [taken, outside, plain, joined, same] = &said[..] else {
+            panic!("{said:?}");
+        };
+        for line in &said {
+            let at = line["timestamp"].as_str().unwrap();
+            assert!(chrono::DateTime::parse_from_rfc3339(at).is_ok(), "{line}");
+            assert_eq!(line["target"], module_path!(), "{line}");
+        }
+        assert_eq!(
+            (&taken["level"], &taken["message"]),
+            (&json!("WARN"), &json!("said"))
+        );
+        for (name, own) in [
+            ("timestamp", json!("never")),
+            ("level", json!(7)),
+            ("target", json!("elsewhere")),
+        ] {
+            assert_eq!(taken[format!("field.{name}")], own, "{taken}");
+        }
+        assert_eq!(
+            (&outside["case"], &outside["trace"]),
+            (&json!("ND-9"), &json!("mine"))
+        );
+        for line in [plain, joined, same] {
+            assert_eq!(
+                (&line["case"], &line["trace"]),
+                (&json!("ND-7"), &json!("0af7")),
+                "{line}"
+            );
+        }
+        assert_eq!(joined["field.case"], "ND-9", "{joined}");
+        assert_eq!(joined["field.trace"], "forged", "{joined}");
+        for line in [plain, same] {
+            assert!(line.get("field.case").is_none(), "{line}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! to that: a tool's server is named only when the catalogue knows it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -107,6 +107,8 @@ pub struct Meters {
     call: Histogram,
     sources: Mutex<BTreeMap<String, SourceStanding>>,
     pub(super) ways: Ways,
+    /// Whether canaries are sent.
+    canaries: AtomicBool,
 }
 
 impl Default for Meters {
@@ -119,6 +121,7 @@ impl Default for Meters {
             call: Histogram::new(CALL),
             sources: Mutex::default(),
             ways: Ways::default(),
+            canaries: AtomicBool::new(false),
         };
         meters.register_counted();
         meters.register_read();
@@ -171,7 +174,7 @@ impl Meters {
         r.register("soc_closes", help, g.closes.clone());
         let help = "Alerts nobody could read";
         r.register("soc_dead_letters", help, g.dead_letters.clone());
-        let help = "When the newest canary passed, or the daemon started while none has, Unix seconds, 0 when none is sent";
+        let help = "When the newest canary passed; while none has, when the first was sent or the daemon started; Unix seconds, 0 when none is sent";
         let name = "soc_canary_last_success_timestamp_seconds";
         r.register(name, help, g.canary.clone());
         let help = "Whether a switch is on";
@@ -288,8 +291,9 @@ impl Meters {
         self.counted.lost_spans.inc_by(n);
     }
 
-    /// Canaries are sent from `began` on: one that never passes is late from then.
+    /// Canaries are sent: until the store knows of one, it counts as late from `began` on. Only then is anything told of them.
     pub fn expect_canaries(&self, began: Time) {
+        self.canaries.store(true, Ordering::Relaxed);
         self.read.canary.set(unix_seconds(began));
     }
 
@@ -307,7 +311,8 @@ impl Meters {
         });
         read.oldest.set(age);
         read.approvals.set(live.approvals);
-        if let Some(passed) = live.canary {
+        let sent = self.canaries.load(Ordering::Relaxed);
+        if let Some(passed) = live.canary.filter(|_| sent) {
             read.canary.set(unix_seconds(passed));
         }
         for (by, n) in [("nightdesk", live.closes), ("person", live.confirmed)] {
@@ -347,7 +352,7 @@ impl Meters {
 /// A counter that is kept elsewhere, as it stands there.
 fn raise(counter: &Counter, to: i64) {
     let to = u64::try_from(to).unwrap_or_default();
-    counter.inner().fetch_max(to, std::sync::atomic::Ordering::Relaxed);
+    counter.inner().fetch_max(to, Ordering::Relaxed);
 }
 
 pub(super) fn one(name: &'static str, value: &str) -> One {

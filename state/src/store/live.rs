@@ -25,7 +25,7 @@ pub struct Live {
     pub confirmed: i64,
     /// Alerts nobody could read, ever.
     pub dead_letters: i64,
-    /// When the newest canary passed.
+    /// When the newest canary passed; while none has, when the first was sent.
     pub canary: Option<Time>,
     /// What is to be told each way and is not; a way of which nothing waits and nothing failed is not there.
     pub posts: Vec<WayPosts>,
@@ -77,8 +77,9 @@ impl Store {
                   WHERE c.canary = 0) AS closes,
                  (SELECT count(*) FROM approvals p JOIN cases c ON c.id = p.case_id
                   WHERE p.state = 'used' AND p.action = 'close' AND c.canary = 0) AS confirmed,
-                 (SELECT max(judged) FROM (SELECT judged FROM canary_runs WHERE state = 'escalated'
-                                           ORDER BY id DESC LIMIT 1)) AS canary",
+                 coalesce(
+                     (SELECT judged FROM canary_runs WHERE state = 'escalated' ORDER BY id DESC LIMIT 1),
+                     (SELECT at FROM canary_runs ORDER BY id LIMIT 1)) AS canary",
         )
         .bind(CANARY_SOURCE)
         .fetch_one(&self.readers)

@@ -1,11 +1,13 @@
 //! How a daemon is looked at from outside while it works: metrics, health, logs, traces.
 
+mod canary;
 mod files;
 mod health;
 mod labels;
 mod metrics;
 mod people;
 mod rules;
+mod silent;
 mod traces;
 
 use std::sync::Arc;

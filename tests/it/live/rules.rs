@@ -28,19 +28,19 @@ fn the_rules_fire_when_they_must_and_only_then() {
 }
 
 #[test]
-fn what_is_said_of_people_is_tested() {
+fn what_is_said_of_people_and_canaries_is_tested() {
     let rules = std::fs::read_to_string(shipped("nightdesk.rules.yml")).unwrap();
     let tests = std::fs::read_to_string(shipped("nightdesk.rules.test.yml")).unwrap();
     let names = rules
         .lines()
         .filter_map(|l| l.trim().strip_prefix("- alert: "));
     let names: BTreeSet<&str> = names.collect();
-    let wanted = ["Posts", "Nobody", "Gone"];
+    let wanted = ["Canary", "Posts", "Nobody", "Gone"];
     let of_them = names
         .iter()
         .filter(|n| wanted.iter().any(|w| n.contains(w)));
     let of_them: Vec<_> = of_them.collect();
-    assert!(of_them.len() >= 4, "{names:?}");
+    assert!(of_them.len() >= 5, "{names:?}");
     for name in of_them {
         let fires = format!("alertname=\"{name}\"");
         assert!(tests.contains(&fires), "nothing makes {name} fire");
