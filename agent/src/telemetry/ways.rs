@@ -59,7 +59,7 @@ pub struct WayStanding {
     pub unsent: i64,
     /// Since when the oldest of them waits.
     pub oldest: Option<Time>,
-    /// Posts that were refused for good.
+    /// Posts that were refused for good, among the newest.
     pub failed: i64,
 }
 
@@ -80,7 +80,7 @@ impl Ways {
         let help = "How long the oldest unsent post has waited, 0 when there is none";
         let name = "soc_posts_oldest_unsent_seconds";
         r.register(name, help, self.oldest.clone());
-        let help = "Posts that were refused for good and that nobody sees";
+        let help = "Posts that were refused for good and that nobody sees, among the newest 10,000";
         r.register("soc_posts_failed", help, self.failed.clone());
         let help = "Whether the connection over which people answer is there";
         r.register("soc_way_connected", help, self.connected.clone());
