@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent::config::PostKind;
-use agent::notify::{At, Notifier, Place, Post, PostError};
+use agent::ctx::Ctx;
+use agent::daemon::{Told, tell_on};
+use agent::notify::{At, Marks, Notifier, Place, Post, PostError};
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -26,6 +28,7 @@ pub struct Pinned {
 pub struct Board {
     pinned: Mutex<Vec<Pinned>>,
     faults: Mutex<VecDeque<PostError>>,
+    marks: tokio::sync::Mutex<Marks>,
 }
 
 impl Board {
@@ -34,9 +37,21 @@ impl Board {
         lock(&self.pinned).clone()
     }
 
+    /// Tells people what has changed since the beat before, as the daemon does beat after beat.
+    pub async fn beat(&self, ctx: &Ctx) -> anyhow::Result<Told> {
+        let mut marks = self.marks.lock().await;
+        tell_on(ctx, self, &mut marks).await
+    }
+
     /// The next attempts fail like this, in this order.
     pub fn fail(&self, faults: impl IntoIterator<Item = PostError>) {
         lock(&self.faults).extend(faults);
+    }
+
+    /// Attempts succeed again; says whether any was still to fail.
+    pub fn heal(&self) -> bool {
+        let left = std::mem::take(&mut *lock(&self.faults));
+        !left.is_empty()
     }
 }
 

@@ -21,6 +21,6 @@ pub use once::{Progress, work_until_empty};
 pub use people::People;
 pub use run::run;
 pub use sources::{Pollable, pollable, webhook};
-pub use telling::tell;
+pub use telling::{Told, tell, tell_on};
 pub use watch::Watch;
 pub use weekly::{Exported, digest, export_due};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
 use crate::notify::card::Notice;
-use crate::notify::{self, Notifier};
+use crate::notify::{self, Looked, Marks, Notifier};
 use crate::text::oneline;
 
 /// How soon people are told of something.
@@ -18,15 +18,16 @@ const BEAT: Duration = Duration::from_secs(2);
 pub(super) async fn keep(ctx: Arc<Ctx>, notifier: Arc<dyn Notifier>, stop: CancellationToken) {
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut marks = Marks::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = beat.tick() => {}
         }
         loop {
-            match tell(&ctx, &*notifier).await {
+            match tell_on(&ctx, &*notifier, &mut marks).await {
                 // There may be more.
-                Ok(told) if told > 0 && !stop.is_cancelled() => {}
+                Ok(told) if told.sent > 0 && !stop.is_cancelled() => {}
                 Ok(_) => break,
                 Err(e) => {
                     tracing::error!(
@@ -41,14 +42,37 @@ pub(super) async fn keep(ctx: Arc<Ctx>, notifier: Arc<dyn Notifier>, stop: Cance
     }
 }
 
-/// Tells people once what they are to be told now.
+/// Tells people once what they are to be told now, looking at everything.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn tell(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize> {
+    let told = tell_on(ctx, notifier, &mut Marks::default()).await?;
+    Ok(told.sent)
+}
+
+/// What a round has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Posts that people see since.
+    pub sent: usize,
+    /// What it has looked at.
+    pub looked: Looked,
+}
+
+/// Tells people once what has changed since the round before, which left these marks, and what has come due.
+///
+/// # Errors
+/// When the store fails; the next round makes up for it.
+pub async fn tell_on(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    marks: &mut Marks,
+) -> anyhow::Result<Told> {
     notify::notice_watches(ctx).await?;
-    notify::compose(ctx, notifier).await?;
-    notify::deliver(ctx, notifier).await
+    let looked = notify::compose(ctx, notifier, marks).await?;
+    let sent = notify::deliver(ctx, notifier, marks).await?;
+    Ok(Told { sent, looked })
 }
 
 /// Failed polls in a row after which people are told: a source that says nothing looks like a quiet day.

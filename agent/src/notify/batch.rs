@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use state::model::{Approval, ApprovalState, Batch, CaseId, CaseStatus, NewPost};
+use state::model::{Approval, ApprovalState, Batch, CaseId, CaseStatus, NewPost, PostState, Time};
 
 use crate::config::PostKind;
 use crate::ctx::Ctx;
@@ -11,7 +11,7 @@ use crate::report::CaseFile;
 
 use super::card::{BatchCard, Post};
 use super::sync::case_key;
-use super::{Notifier, compose as cards};
+use super::{Marks, Notifier, compose as cards};
 
 /// Whether a case asks for nothing but its close and can be asked together with others.
 ///
@@ -73,33 +73,49 @@ fn likeness(file: &CaseFile) -> String {
     sha256_hex(parts.join("\n\n"))
 }
 
-/// Puts candidates that are alike in one post; gives back those that are to be told by themselves.
+/// What became of candidates.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// To be told by themselves.
+    pub(super) alone: Vec<CaseFile>,
+    /// They wait for others like them, until then.
+    pub(super) later: Vec<(CaseId, Time)>,
+    /// In one question with others.
+    pub(super) together: Vec<CaseId>,
+}
+
+/// Puts candidates that are alike in one post, once there are enough of them or they have waited long enough.
 ///
 /// # Errors
 /// When the store fails.
 pub(super) async fn gather(
     ctx: &Ctx,
     notifier: &dyn Notifier,
-    candidates: Vec<CaseFile>,
-) -> anyhow::Result<Vec<CaseFile>> {
+    (candidates, marks): (Vec<CaseFile>, &mut Marks),
+) -> anyhow::Result<Gathered> {
     let rules = &ctx.config.people.notify.batch;
     let wait = chrono::TimeDelta::from_std(rules.gather.0).unwrap_or_default();
     let mut alike: BTreeMap<String, Vec<CaseFile>> = BTreeMap::new();
     for file in candidates {
         alike.entry(likeness(&file)).or_default().push(file);
     }
-    let mut alone = Vec::new();
+    let mut gathered = Gathered::default();
     for (likeness, mut files) in alike {
         let asked = files.iter().filter_map(close_of).map(|a| a.asked).min();
-        let waited = asked.is_none_or(|asked| ctx.now() - asked >= wait);
+        let until = asked.map_or_else(|| ctx.now(), |asked| asked + wait);
+        let waited = ctx.now() >= until;
         let joined = still_open(ctx, &likeness).await?;
+        let ids = files.iter().map(|f| f.case.id);
         if !joined.is_empty() || (waited && files.len() >= rules.from) {
-            batch(ctx, notifier, (&likeness, joined), &files).await?;
+            batch(ctx, notifier, (&likeness, joined, marks), &files).await?;
+            gathered.together.extend(ids);
         } else if waited {
-            alone.append(&mut files);
+            gathered.alone.append(&mut files);
+        } else {
+            gathered.later.extend(ids.map(|id| (id, until)));
         }
     }
-    Ok(alone)
+    Ok(gathered)
 }
 
 /// Questions of the last batch of a likeness that nobody has answered yet; none of one that was taken apart.
@@ -119,7 +135,7 @@ async fn still_open(ctx: &Ctx, likeness: &str) -> anyhow::Result<Vec<Approval>> 
 async fn batch(
     ctx: &Ctx,
     notifier: &dyn Notifier,
-    (likeness, joined): (&str, Vec<Approval>),
+    (likeness, joined, marks): (&str, Vec<Approval>, &mut Marks),
     files: &[CaseFile],
 ) -> anyhow::Result<()> {
     let root = match joined.is_empty() {
@@ -153,6 +169,7 @@ async fn batch(
     });
     let held: Vec<NewPost> = held.collect();
     show(ctx, notifier, &made).await?;
+    marks.ladder.changed(&batch_key(&made));
     Ok(ctx.store.hold_posts(&held, ctx.now()).await?)
 }
 
@@ -168,21 +185,29 @@ fn drawn(ctx: &Ctx, cases: &[CaseId]) -> Vec<CaseId> {
     drawn
 }
 
-/// Brings the cards of open batches up to date with what was answered, one by one or by running out.
+/// Brings the cards of open batches up to date with what was answered, one by one or by running out; gives how many were
+/// drawn.
 ///
 /// # Errors
-/// When the store fails.
-pub(super) async fn refresh(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
-    if !notifier.takes(PostKind::Batch) {
-        return Ok(());
+/// When the store fails; those that are left are drawn in the next round.
+pub(super) async fn refresh(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    marks: &mut Marks,
+) -> anyhow::Result<usize> {
+    let mut drawn = 0;
+    for root in marks.batches() {
+        let key = key_of(root);
+        let post = ctx.store.post(notifier.name(), &key).await?;
+        let open = post.is_some_and(|p| matches!(p.state, PostState::Due | PostState::Sent));
+        if open && notifier.takes(PostKind::Batch) {
+            show(ctx, notifier, &ctx.store.batch_of(root).await?).await?;
+            marks.ladder.changed(&key);
+            drawn += 1;
+        }
+        marks.drawn(root);
     }
-    for open in ctx.store.open_batches(notifier.name()).await? {
-        let Some(Ok(root)) = open.key.strip_prefix("batch:").map(str::parse) else {
-            continue;
-        };
-        show(ctx, notifier, &ctx.store.batch_of(root).await?).await?;
-    }
-    Ok(())
+    Ok(drawn)
 }
 
 /// The post of a batch as it stands.
@@ -252,5 +277,10 @@ fn outcome(batch: &Batch, asked: &[Approval]) -> Option<String> {
 }
 
 fn batch_key(batch: &Batch) -> String {
-    format!("batch:{}", batch.root)
+    key_of(batch.root)
+}
+
+/// Key of the post about a batch.
+fn key_of(root: i64) -> String {
+    format!("batch:{root}")
 }

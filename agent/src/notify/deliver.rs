@@ -7,7 +7,7 @@ use crate::ctx::Ctx;
 use crate::telemetry::WayFault;
 use crate::text::oneline;
 
-use super::{At, Notifier, Place, Post, PostError};
+use super::{At, Marks, Notifier, Place, Post, PostError};
 
 /// Posts of one round: a stop waits for its end, and what is more urgent comes in between.
 const ROUND: i64 = 10;
@@ -23,7 +23,11 @@ const LONGEST: i64 = 300;
 ///
 /// # Errors
 /// When the store fails.
-pub async fn deliver(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize> {
+pub async fn deliver(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    marks: &mut Marks,
+) -> anyhow::Result<usize> {
     let mut sent = 0;
     for post in ctx
         .store
@@ -45,6 +49,7 @@ pub async fn deliver(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<usize
         match told {
             Ok(place) => {
                 ctx.store.post_shown(&post, &place.0, ctx.now()).await?;
+                marks.ladder.changed(&post.key);
                 sent += 1;
             }
             Err(PostError::Later { after, why }) => {

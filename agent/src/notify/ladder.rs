@@ -1,5 +1,8 @@
 //! Reminders of what nobody has answered: first under the card, then rung by rung with mentions; the end of the ladder changes nothing, running out does.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
 use state::model::{ApprovalState, CaseId, NewPost, Severity, Time};
 
 use crate::config::PostKind;
@@ -22,17 +25,76 @@ struct Waiting {
     text: String,
 }
 
-/// Puts the reminders that are due in the outbox.
+/// When which posts are to be looked at for reminders.
+#[derive(Debug, Default)]
+pub(super) struct Ladder {
+    all: bool,
+    changed: BTreeSet<String>,
+    at: BTreeMap<String, Time>,
+    due: BTreeSet<(Time, String)>,
+}
+
+impl Ladder {
+    /// Every post is looked at in the next round.
+    pub(super) fn look_at_all(&mut self) {
+        self.all = true;
+    }
+
+    /// A post is another than before, or is seen for the first time; what is of neither a case nor a batch waits for nobody.
+    pub(super) fn changed(&mut self, key: &str) {
+        if key.starts_with("case:") || key.starts_with("batch:") {
+            self.changed.insert(key.to_owned());
+        }
+    }
+
+    /// Keys of the posts to look at now.
+    fn keys(&self, now: Time) -> Vec<String> {
+        let come = self.due.iter().take_while(|(at, _)| *at <= now);
+        let mut keys = self.changed.clone();
+        keys.extend(come.map(|(_, key)| key.clone()));
+        keys.into_iter().collect()
+    }
+
+    /// These were looked at, and some of them will be again.
+    fn looked(&mut self, keys: Vec<String>, next: Vec<(String, Time)>) {
+        if self.all {
+            (self.at, self.due) = (BTreeMap::new(), BTreeSet::new());
+        }
+        for key in keys {
+            if let Some(at) = self.at.remove(&key) {
+                self.due.remove(&(at, key));
+            }
+        }
+        for (key, at) in next {
+            self.due.insert((at, key.clone()));
+            self.at.insert(key, at);
+        }
+        self.all = false;
+        self.changed.clear();
+    }
+}
+
+/// Puts the reminders that are due in the outbox; gives how many posts were looked at.
 ///
 /// # Errors
-/// When the store fails.
-pub(super) async fn remind(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
+/// When the store fails; then the next round looks at the same.
+pub(super) async fn remind(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    ladder: &mut Ladder,
+) -> anyhow::Result<usize> {
     if !notifier.takes(PostKind::Reminder) {
-        return Ok(());
+        *ladder = Ladder::default();
+        return Ok(0);
     }
-    let mut open = ctx.store.open_posts(notifier.name()).await?;
-    open.extend(ctx.store.open_batches(notifier.name()).await?);
-    let mut posts = Vec::new();
+    let (now, name) = (ctx.now(), notifier.name());
+    let keys = ladder.keys(now);
+    let open = match (ladder.all, keys.is_empty()) {
+        (true, _) => ctx.store.seen_posts(name).await?,
+        (false, true) => return Ok(0),
+        (false, false) => ctx.store.seen_posts_of(name, &keys).await?,
+    };
+    let (looked, mut posts, mut next) = (open.len(), Vec::new(), Vec::new());
     for post in open {
         let Some(first) = post.first_sent else {
             continue;
@@ -43,28 +105,52 @@ pub(super) async fn remind(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result
             _ => None,
         };
         let Some(waiting) = waiting else { continue };
-        let Some(rung) = rung(ctx, &waiting) else {
+        if let Some(at) = next_rung(ctx, &waiting, now) {
+            next.push((post.key.clone(), at));
+        }
+        let Some(rung) = rung(ctx, &waiting, now) else {
             continue;
         };
         let key = format!("reminder:{}:{}:{rung}", post.key, waiting.what);
-        if ctx.store.post(notifier.name(), &key).await?.is_none() {
+        if ctx.store.post(name, &key).await?.is_none() {
             posts.push(reminder(ctx, notifier, (waiting, rung, key, post.key))?);
         }
     }
-    Ok(ctx.store.queue_posts(&posts, ctx.now()).await?)
+    if !posts.is_empty() {
+        ctx.store.queue_posts(&posts, now).await?;
+    }
+    ladder.looked(keys, next);
+    Ok(looked)
+}
+
+/// Rungs with anything on them: one without mentions, then the configured ones.
+fn rungs(ctx: &Ctx) -> i64 {
+    let named = ctx.config.people.notify.ladder.rungs.len();
+    i64::try_from(named).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// Rungs that time alone has reached; the ladder may have fewer.
+fn climbed(ctx: &Ctx, waiting: &Waiting, now: Time) -> (i64, i64) {
+    let rules = &ctx.config.people.notify.ladder;
+    let step = rules.step(waiting.severity).num_seconds().max(1);
+    ((now - waiting.since).num_seconds().max(0) / step, step)
 }
 
 /// The rung that is reached; none before the first.
-fn rung(ctx: &Ctx, waiting: &Waiting) -> Option<u32> {
-    let rules = &ctx.config.people.notify.ladder;
-    let step = rules.step(waiting.severity).num_seconds().max(1);
-    let age = ctx.now() - waiting.since;
-    if age.num_hours() >= LONGEST {
+fn rung(ctx: &Ctx, waiting: &Waiting, now: Time) -> Option<u32> {
+    if (now - waiting.since).num_hours() >= LONGEST {
         return None;
     }
-    let rungs = u32::try_from(rules.rungs.len()).unwrap_or(u32::MAX);
-    let climbed = u32::try_from(age.num_seconds() / step).unwrap_or(0);
-    Some(climbed.min(rungs.saturating_add(1))).filter(|rung| *rung > 0)
+    let (climbed, _) = climbed(ctx, waiting, now);
+    let rung = u32::try_from(climbed.min(rungs(ctx))).ok();
+    rung.filter(|rung| *rung > 0)
+}
+
+/// When the next rung is reached; none after the last.
+fn next_rung(ctx: &Ctx, waiting: &Waiting, now: Time) -> Option<Time> {
+    let (climbed, step) = climbed(ctx, waiting, now);
+    let after = TimeDelta::try_seconds(step.checked_mul(climbed + 1)?)?;
+    (climbed < rungs(ctx) && after.num_hours() < LONGEST).then(|| waiting.since + after)
 }
 
 fn reminder(

@@ -6,6 +6,7 @@ mod compose;
 mod deliver;
 mod ladder;
 pub mod mail;
+mod marks;
 mod plain;
 pub mod slack;
 mod sync;
@@ -25,6 +26,7 @@ use crate::rights::{Groups, NoGroups};
 
 pub use card::Post;
 pub use deliver::deliver;
+pub use marks::{Looked, Marks};
 pub use sync::{compose, note, notice_watches, tell_of};
 pub use word::Words;
 

@@ -7,45 +7,102 @@ use crate::ctx::Ctx;
 use crate::report::CaseFile;
 
 use super::card::{Notice, Post};
-use super::{Notifier, batch, compose as cards, ladder};
+use super::{Looked, Marks, Notifier, batch, compose as cards, ladder};
 
 /// Cases of one round.
-const ROUND: i64 = 100;
+pub(super) const ROUND: i64 = 100;
 
-/// Puts everything that people are to be told by this notifier in its outbox.
+/// Puts everything that people are to be told by this notifier in its outbox; gives what it has looked at.
 ///
-/// It is derived from what is stored, so that a crash or an outage at any point loses nothing.
+/// It is derived from what is stored, so that a crash or an outage at any point loses nothing. Marks that were kept since
+/// the last round spare it what has not changed; new ones make it look at everything.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn compose(ctx: &Ctx, notifier: &dyn Notifier) -> anyhow::Result<()> {
+pub async fn compose(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    marks: &mut Marks,
+) -> anyhow::Result<Looked> {
     let since = ctx.store.told_since(notifier.name(), ctx.now()).await?;
-    news(ctx, notifier, since).await?;
+    news(ctx, notifier, (since, &mut marks.notice)).await?;
+    let mut looked = Looked::default();
     if !notifier.takes(PostKind::Case) {
-        return Ok(());
+        return Ok(looked);
     }
-    let mut gathered = Vec::new();
-    for telling in ctx.store.to_tell(notifier.name(), since, ROUND).await? {
-        let told = match candidate(ctx, notifier, telling).await {
-            Ok((file, true)) => {
-                gathered.push(file);
-                Ok(())
-            }
-            Ok((file, false)) => case(ctx, notifier, (&file, telling)).await,
-            Err(e) => Err(e),
-        };
-        // One case that can't be told holds up no other.
-        untold(told, telling.case);
+    marks.catch_up(ctx, notifier, since).await?;
+    looked.cases = cases(ctx, notifier, (since, marks)).await?;
+    looked.batches = batch::refresh(ctx, notifier, marks).await?;
+    looked.posts = ladder::remind(ctx, notifier, &mut marks.ladder).await?;
+    Ok(looked)
+}
+
+/// Tells of cases that have changed, and of those that have waited long enough for others like them; gives how many were
+/// read. Those that wait are read again only when one like them may have come.
+async fn cases(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    (since, marks): (Time, &mut Marks),
+) -> anyhow::Result<usize> {
+    let changed = marks.changed();
+    let (mut read, mut candidates) = look(ctx, notifier, (since, &changed), marks).await?;
+    if candidates.is_empty() && !marks.is_ripe(ctx.now()) {
+        return Ok(read);
     }
-    for file in batch::gather(ctx, notifier, gathered).await? {
+    let waiting = marks.waiting();
+    let (more, others) = look(ctx, notifier, (since, &waiting), marks).await?;
+    read += more;
+    candidates.extend(others);
+    let gathered = batch::gather(ctx, notifier, (candidates, marks)).await?;
+    for id in gathered.together {
+        marks.done(id);
+    }
+    for file in gathered.alone {
         let telling = Telling {
             case: file.case.id,
             told: None,
         };
-        untold(case(ctx, notifier, (&file, telling)).await, telling.case);
+        told(
+            case(ctx, notifier, (&file, telling)).await,
+            (telling.case, marks),
+        );
     }
-    batch::refresh(ctx, notifier).await?;
-    ladder::remind(ctx, notifier).await
+    for (id, until) in gathered.later {
+        marks.wait(id, until);
+    }
+    Ok(read)
+}
+
+/// Looks at cases and tells of those that are told by themselves; gives how many were read, and those that can be asked
+/// together with others.
+async fn look(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    (since, cases): (Time, &[CaseId]),
+    marks: &mut Marks,
+) -> anyhow::Result<(usize, Vec<CaseFile>)> {
+    if cases.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    let tellings = ctx.store.to_tell_of(notifier.name(), since, cases).await?;
+    for id in cases {
+        if !tellings.iter().any(|t| t.case == *id) {
+            marks.done(*id);
+        }
+    }
+    let mut candidates = Vec::new();
+    for telling in &tellings {
+        let done = match candidate(ctx, notifier, *telling).await {
+            Ok((file, true)) => {
+                candidates.push(file);
+                continue;
+            }
+            Ok((file, false)) => case(ctx, notifier, (&file, *telling)).await,
+            Err(e) => Err(e),
+        };
+        told(done, (telling.case, marks));
+    }
+    Ok((tellings.len(), candidates))
 }
 
 /// A case, and whether it can be asked together with others.
@@ -61,15 +118,27 @@ async fn candidate(
     Ok((file, together))
 }
 
-fn untold(told: anyhow::Result<()>, case: CaseId) {
-    if let Err(e) = told {
-        tracing::error!(%case, error = format!("{e:#}"), "people could not be told of a case; it is tried again");
+/// One case that can't be told holds up no other; it is looked at again in the next round.
+fn told(told: anyhow::Result<()>, (case, marks): (CaseId, &mut Marks)) {
+    match told {
+        Ok(()) => {
+            marks.ladder.changed(&case_key(case));
+            marks.done(case);
+        }
+        Err(e) => {
+            tracing::error!(%case, error = format!("{e:#}"), "people could not be told of a case; it is tried again");
+        }
     }
 }
 
 /// What is not about a case: notices and the week.
-async fn news(ctx: &Ctx, notifier: &dyn Notifier, since: Time) -> anyhow::Result<()> {
-    for (key, body) in ctx.store.notices(notifier.name(), since).await? {
+async fn news(
+    ctx: &Ctx,
+    notifier: &dyn Notifier,
+    (since, last): (Time, &mut i64),
+) -> anyhow::Result<()> {
+    let new = ctx.store.notices(notifier.name(), (since, *last)).await?;
+    for (id, key, body) in new {
         let kind = serde_json::from_value::<Post>(body.clone()).map(|post| post.kind());
         let post = [NewPost {
             notifier: notifier.name().to_owned(),
@@ -84,6 +153,7 @@ async fn news(ctx: &Ctx, notifier: &dyn Notifier, since: Time) -> anyhow::Result
             false => ctx.store.queue_posts(&post, ctx.now()).await?,
             true => ctx.store.hold_posts(&post, ctx.now()).await?,
         }
+        *last = id;
     }
     Ok(())
 }

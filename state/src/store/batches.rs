@@ -111,6 +111,13 @@ impl Store {
 
     /// Notes something about the daemon itself that people are to be told, once for a key.
     pub async fn add_notice(&self, key: &str, body: &serde_json::Value, now: Time) -> Result<()> {
+        let known: Option<i64> = sqlx::query_scalar("SELECT id FROM notices WHERE key = ?1")
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        if known.is_some() {
+            return Ok(());
+        }
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO notices (key, body, at) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
@@ -124,25 +131,27 @@ impl Store {
         Ok(())
     }
 
-    /// Notices since then that this notifier has no post of: their keys and what they say, oldest first.
+    /// Notices after one and since then that this notifier has no post of: number, key and what they say, oldest first, at
+    /// most 100.
     pub async fn notices(
         &self,
         notifier: &str,
-        since: Time,
-    ) -> Result<Vec<(String, serde_json::Value)>> {
+        (since, after): (Time, i64),
+    ) -> Result<Vec<(i64, String, serde_json::Value)>> {
         let found = sqlx::query(
-            "SELECT n.* FROM notices n WHERE n.at >= ?2 AND NOT EXISTS (
+            "SELECT n.* FROM notices n WHERE n.id > ?3 AND n.at >= ?2 AND NOT EXISTS (
                 SELECT 1 FROM posts p WHERE p.notifier = ?1 AND p.key = n.key) ORDER BY n.id LIMIT 100",
         )
         .bind(notifier)
         .bind(micros(since))
+        .bind(after)
         .fetch_all(&self.readers)
         .await?;
         found
             .iter()
             .map(|row| {
                 let row = Fields::new("notices", row);
-                Ok((row.get("key")?, row.json("body")?))
+                Ok((row.get("id")?, row.get("key")?, row.json("body")?))
             })
             .collect()
     }

@@ -9,51 +9,47 @@ use crate::model::{CaseId, NewPost, PostState, StoredPost, Telling, Time};
 impl Store {
     /// Since when a notifier is told; from now on when it is new.
     pub async fn told_since(&self, notifier: &str, now: Time) -> Result<Time> {
+        if let Some(since) = since(&self.readers, notifier).await? {
+            return Ok(since);
+        }
         let mut tx = self.begin().await?;
         sqlx::query("INSERT INTO notifiers (name, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .bind(notifier)
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
-        let found = sqlx::query("SELECT name AS id, since FROM notifiers WHERE name = ?1")
-            .bind(notifier)
-            .fetch_one(&mut *tx)
-            .await?;
-        let since = Fields::new("notifiers", &found).time("since")?;
+        let since = since(&mut *tx, notifier).await?;
         tx.commit().await?;
-        Ok(since)
+        Ok(since.unwrap_or(now))
     }
 
-    /// Cases that need a person since then and have no post, and cases whose post does not tell of their last event;
-    /// the oldest first, at most `most`.
-    pub async fn to_tell(&self, notifier: &str, since: Time, most: i64) -> Result<Vec<Telling>> {
-        let found = sqlx::query(
-            "SELECT c.id AS id, p.seq AS told FROM cases c
-             LEFT JOIN posts p ON p.notifier = ?1 AND p.key = 'case:' || c.id
-             WHERE c.canary = 0 AND c.status IN ('escalated', 'awaiting_approval') AND (
-                (p.id IS NULL AND c.updated >= ?2)
-                OR p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = c.id))
-             UNION
-             SELECT p.case_id, p.seq FROM posts p
-             WHERE p.notifier = ?1 AND p.state IN ('due', 'sent') AND p.case_id IS NOT NULL AND p.under IS NULL
-               AND p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = p.case_id)
-             ORDER BY 1 LIMIT ?3",
+    /// Cases after one that need a person since then and have no post, and such whose post does not tell of their last
+    /// event; by id, at most `most`.
+    pub async fn to_tell_after(
+        &self,
+        notifier: &str,
+        (since, after): (Time, CaseId),
+        most: i64,
+    ) -> Result<Vec<Telling>> {
+        to_tell(self, "> ?3", (notifier, since), (after.0.to_string(), most)).await
+    }
+
+    /// The same of these cases.
+    pub async fn to_tell_of(
+        &self,
+        notifier: &str,
+        since: Time,
+        cases: &[CaseId],
+    ) -> Result<Vec<Telling>> {
+        let ids: Vec<i64> = cases.iter().map(|c| c.0).collect();
+        let one_of = "IN (SELECT value FROM json_each(?3))";
+        to_tell(
+            self,
+            one_of,
+            (notifier, since),
+            (rows::json(&ids)?, i64::MAX),
         )
-        .bind(notifier)
-        .bind(micros(since))
-        .bind(most)
-        .fetch_all(&self.readers)
-        .await?;
-        found
-            .iter()
-            .map(|row| {
-                let row = Fields::new("cases", row);
-                Ok(Telling {
-                    case: row.case("id")?,
-                    told: row.get("told")?,
-                })
-            })
-            .collect()
+        .await
     }
 
     /// Puts posts in the outbox, all or none. One that says what is there already is not due again.
@@ -216,29 +212,117 @@ impl Store {
         Ok(())
     }
 
-    /// Posts of batches that are not settled.
-    pub async fn open_batches(&self, notifier: &str) -> Result<Vec<StoredPost>> {
-        let found = sqlx::query(
-            "SELECT * FROM posts_placed WHERE notifier = ?1 AND key >= 'batch:' AND key < 'batch;'
-               AND state IN ('due', 'sent') ORDER BY id",
+    /// Batches that a notifier shows as open, by their first one. Open posts that are of no case have an index: it costs as
+    /// much as there are of them.
+    pub async fn open_batches(&self, notifier: &str) -> Result<Vec<i64>> {
+        let found = sqlx::query_scalar(
+            "SELECT CAST(substr(key, length('batch:') + 1) AS INTEGER) FROM posts INDEXED BY posts_open
+             WHERE notifier = ?1 AND case_id IS NULL AND state IN ('due', 'sent')
+               AND key >= 'batch:' AND key < 'batch;' ORDER BY id",
         )
         .bind(notifier)
         .fetch_all(&self.readers)
         .await?;
-        rows::all("posts", &found)
+        Ok(found)
     }
 
-    /// Posts of cases that people see and that are not settled.
-    pub async fn open_posts(&self, notifier: &str) -> Result<Vec<StoredPost>> {
-        let found = sqlx::query(
-            "SELECT * FROM posts_placed WHERE notifier = ?1 AND state IN ('due', 'sent')
-               AND case_id IS NOT NULL AND under IS NULL AND first_sent IS NOT NULL ORDER BY id",
+    /// Batches that a notifier shows as open and that ask about one of these cases, by their first one.
+    pub async fn batches_about(&self, notifier: &str, cases: &[CaseId]) -> Result<Vec<i64>> {
+        let ids: Vec<i64> = cases.iter().map(|c| c.0).collect();
+        let found = sqlx::query_scalar(
+            "SELECT DISTINCT b.root FROM posts p INDEXED BY posts_open
+             JOIN batches b ON b.root = CAST(substr(p.key, length('batch:') + 1) AS INTEGER)
+             WHERE p.notifier = ?1 AND p.case_id IS NULL AND p.state IN ('due', 'sent')
+               AND p.key >= 'batch:' AND p.key < 'batch;'
+               AND EXISTS (SELECT 1 FROM json_each(b.approvals) j JOIN approvals a ON a.id = j.value
+                           WHERE a.case_id IN (SELECT value FROM json_each(?2)))",
         )
         .bind(notifier)
+        .bind(rows::json(&ids)?)
         .fetch_all(&self.readers)
         .await?;
-        rows::all("posts", &found)
+        Ok(found)
     }
+
+    /// Posts of cases and batches that people see and that are not settled.
+    pub async fn seen_posts(&self, notifier: &str) -> Result<Vec<StoredPost>> {
+        seen(self, notifier, ("?2 = ''", String::new())).await
+    }
+
+    /// Those of them with these keys.
+    pub async fn seen_posts_of(&self, notifier: &str, keys: &[String]) -> Result<Vec<StoredPost>> {
+        let one_of = "key IN (SELECT value FROM json_each(?2))";
+        seen(self, notifier, (one_of, rows::json(&keys)?)).await
+    }
+}
+
+async fn since(
+    db: impl sqlx::Executor<'_, Database = sqlx::Sqlite>,
+    notifier: &str,
+) -> Result<Option<Time>> {
+    let found = sqlx::query("SELECT since FROM notifiers WHERE name = ?1")
+        .bind(notifier)
+        .fetch_optional(db)
+        .await?;
+    let since = found.map(|row| Fields::new("notifiers", &row).time("since"));
+    since.transpose()
+}
+
+/// `which`: what holds of the case's id, over the third parameter.
+async fn to_tell(
+    store: &Store,
+    which: &'static str,
+    (notifier, since): (&str, Time),
+    (third, most): (String, i64),
+) -> Result<Vec<Telling>> {
+    let sql = format!(
+        "SELECT c.id AS id, p.seq AS told FROM cases c
+         LEFT JOIN posts p ON p.notifier = ?1 AND p.key = 'case:' || c.id
+         WHERE c.id {which} AND c.canary = 0 AND c.status IN ('escalated', 'awaiting_approval') AND (
+            (p.id IS NULL AND c.updated >= ?2)
+            OR p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = c.id))
+         UNION
+         SELECT p.case_id, p.seq FROM posts p
+         WHERE p.notifier = ?1 AND p.state IN ('due', 'sent') AND p.case_id {which} AND p.under IS NULL
+           AND p.seq < (SELECT max(seq) FROM timeline_events t WHERE t.case_id = p.case_id)
+         ORDER BY 1 LIMIT ?4"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(notifier)
+        .bind(micros(since))
+        .bind(third)
+        .bind(most)
+        .fetch_all(&store.readers)
+        .await?;
+    found
+        .iter()
+        .map(|row| {
+            let row = Fields::new("cases", row);
+            Ok(Telling {
+                case: row.case("id")?,
+                told: row.get("told")?,
+            })
+        })
+        .collect()
+}
+
+/// `which`: what holds of the post, over the second parameter.
+async fn seen(
+    store: &Store,
+    notifier: &str,
+    (which, second): (&'static str, String),
+) -> Result<Vec<StoredPost>> {
+    let sql = format!(
+        "SELECT * FROM posts_placed WHERE notifier = ?1 AND {which} AND state IN ('due', 'sent')
+           AND under IS NULL AND first_sent IS NOT NULL
+           AND (case_id IS NOT NULL OR (key >= 'batch:' AND key < 'batch;')) ORDER BY id"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(notifier)
+        .bind(second)
+        .fetch_all(&store.readers)
+        .await?;
+    rows::all("posts", &found)
 }
 
 async fn fail(db: &mut SqliteConnection, id: i64, next: Option<Time>, why: &str) -> Result<()> {

@@ -75,6 +75,7 @@ contract!(
     people::a_takeover_ends_what_was_asked,
     people::a_post_is_due_until_people_see_what_it_says,
     people::a_batch_is_the_last_of_its_question,
+    people::what_has_changed_is_found_from_a_mark_on,
     effects::an_approved_effect_is_begun_once,
     effects::an_approval_counts_for_its_own_action_and_in_time,
     effects::destructive_actions_have_an_hourly_cap,

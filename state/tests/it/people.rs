@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use state::model::{
     Answered, ApprovalState, Batch, CaseEvent, CaseId, CaseStatus, NewPost, PostState, Takeover,
-    VerdictKind,
+    TimelineEvent, TimelineKind, VerdictKind,
 };
 use state::store::{ApprovalAnswer, NewApproval, Store, StoreError};
 
@@ -210,4 +210,41 @@ pub(crate) async fn a_batch_is_the_last_of_its_question(store: &Store) {
     assert!(!store.batch(first.id).await.unwrap().split);
     let other = store.add_batch(&batch(&[4], "z", 0), at(4)).await.unwrap();
     assert_eq!(other.root, other.id, "a new question is a card of its own");
+}
+
+pub(crate) async fn what_has_changed_is_found_from_a_mark_on(store: &Store) {
+    let began = store.mark().await.unwrap();
+    let (case, _) = asked(store, 1).await;
+    let changes = store.changes(began).await.unwrap();
+    assert_eq!(
+        (&changes.cases[..], &changes.apart[..]),
+        (&[case][..], &[][..])
+    );
+    let quiet = store.changes(changes.to).await.unwrap();
+    assert_eq!((quiet.to, quiet.cases.len()), (changes.to, 0));
+
+    let event = TimelineEvent::ours(case, at(9), TimelineKind::Flagged, "something");
+    store.add_events(vec![event.clone(), event]).await.unwrap();
+    let batch = Batch {
+        id: 0,
+        likeness: "changes".to_owned(),
+        root: 0,
+        approvals: vec![1],
+        digest: "d".to_owned(),
+        sample: Vec::new(),
+        split: false,
+    };
+    let batch = store.add_batch(&batch, at(9)).await.unwrap();
+    let refused = json!({"kind": "batch", "batch": 99, "decision": "deny"});
+    store.append_audit(at(9), &refused).await.unwrap();
+    let entry = json!({"kind": "batch", "batch": batch.id});
+    store.split_batch(batch.id, at(9), &entry).await.unwrap();
+    let changes = store.changes(quiet.to).await.unwrap();
+    assert_eq!(
+        (changes.cases, changes.apart),
+        (vec![case], vec![batch.id]),
+        "each once, and what was refused is no change"
+    );
+    let quiet = store.changes(changes.to).await.unwrap();
+    assert_eq!((quiet.cases.len(), quiet.apart.len()), (0, 0));
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use agent::approvals::{Answer, ForAll, answer, answer_all, take_apart, take_over};
-use agent::daemon::tell;
 use agent::notify::{Post, PostError};
 use agent::rights::Who;
 use chrono::TimeDelta;
@@ -33,7 +32,7 @@ async fn desk() -> (Desk, Board) {
         .unwrap();
     let board = Board::default();
     // A notifier is told of nothing that is older than itself.
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     desk.clock.forward(TimeDelta::minutes(30));
     (desk, board)
 }
@@ -68,11 +67,11 @@ async fn a_case_is_one_card_that_follows_it() {
     let [(case, id)] = proposed(&desk, &["backup"]).await[..] else {
         panic!("one case");
     };
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     assert!(board.seen().is_empty(), "others like it may still come");
     desk.clock.forward(TimeDelta::minutes(3));
     for _ in 0..2 {
-        tell(&desk.ctx, &board).await.unwrap();
+        board.beat(&desk.ctx).await.unwrap();
     }
     let seen = board.seen();
     let [
@@ -91,7 +90,7 @@ async fn a_case_is_one_card_that_follows_it() {
     answer(&desk.ctx.store, desk.ctx.rights(), yes(id, "ana", &desk))
         .await
         .unwrap();
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let seen = board.seen();
     let Post::Case(card) = &seen[0].post else {
         panic!("{seen:?}");
@@ -117,9 +116,9 @@ async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
         why: "it is down".to_owned(),
     };
     board.fail([later(Some(Duration::from_secs(600))), later(None)]);
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     desk.clock.forward(TimeDelta::seconds(599));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let due = desk
         .ctx
         .store
@@ -132,7 +131,7 @@ async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
     );
     for _ in 0..2 {
         desk.clock.forward(TimeDelta::seconds(400));
-        tell(&desk.ctx, &board).await.unwrap();
+        board.beat(&desk.ctx).await.unwrap();
     }
     assert_eq!(board.seen().len(), 1);
 
@@ -147,7 +146,7 @@ async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
     board.fail([PostError::Refused {
         why: "there is no such channel".to_owned(),
     }]);
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let failed = desk
         .ctx
         .store
@@ -156,7 +155,7 @@ async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
         .unwrap();
     assert_eq!(failed[0].why, "there is no such channel");
     assert_eq!(desk.ctx.store.retry_posts(desk.ctx.now()).await.unwrap(), 1);
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let last = board.seen().pop().unwrap();
     let Post::Notice(notice) = last.post else {
         panic!("{last:?}");
@@ -169,7 +168,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
     let (desk, board) = desk().await;
     let first = proposed(&desk, &["a", "b", "c"]).await;
     desk.clock.forward(TimeDelta::minutes(3));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let batch = |board: &Board| match cards(board).pop().map(|p| p.post) {
         Some(Post::Batch(card)) => card,
         seen => panic!("{seen:?}"),
@@ -179,7 +178,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
 
     // Another one like them joins the question, and an answer to the smaller one no longer counts.
     proposed(&desk, &["d"]).await;
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let new = batch(&board);
     assert_eq!(new.count, 4);
     let all = |batch: i64| ForAll {
@@ -202,7 +201,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
         .await
         .unwrap();
     assert_eq!((tally.taken, tally.before), (3, 1));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let done = batch(&board);
     assert_eq!(
         done.outcome.as_deref(),
@@ -213,7 +212,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
     desk.clock.forward(TimeDelta::minutes(1));
     let again = proposed(&desk, &["e", "f", "g"]).await;
     desk.clock.forward(TimeDelta::minutes(3));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let third = batch(&board);
     assert_eq!(
         cards(&board).len(),
@@ -226,7 +225,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
         .await
         .unwrap();
     for _ in 0..2 {
-        tell(&desk.ctx, &board).await.unwrap();
+        board.beat(&desk.ctx).await.unwrap();
     }
     let single: Vec<CaseId> = cards(&board)
         .iter()
@@ -252,12 +251,12 @@ async fn people_are_reminded_rung_by_rung_until_somebody_has_it() {
         .await
         .unwrap();
     desk.clock.forward(TimeDelta::minutes(10));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let mut mentions = Vec::new();
     for minutes in [9, 2, 10, 10, 10, 10] {
         desk.clock.forward(TimeDelta::minutes(minutes));
         for _ in 0..2 {
-            tell(&desk.ctx, &board).await.unwrap();
+            board.beat(&desk.ctx).await.unwrap();
         }
         let last = board.seen().pop().unwrap();
         if let Post::Reminder(reminder) = last.post {
@@ -271,7 +270,7 @@ async fn people_are_reminded_rung_by_rung_until_somebody_has_it() {
         .await
         .unwrap();
     desk.clock.forward(TimeDelta::minutes(10));
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let Some(Post::Case(card)) = board.seen().pop().map(|p| p.post) else {
         panic!("{:?}", board.seen());
     };
@@ -283,7 +282,7 @@ async fn people_are_reminded_rung_by_rung_until_somebody_has_it() {
     let before = board.seen().len();
     for _ in 0..3 {
         desk.clock.forward(TimeDelta::minutes(10));
-        tell(&desk.ctx, &board).await.unwrap();
+        board.beat(&desk.ctx).await.unwrap();
     }
     let after = board.seen();
     let reminded = |p: &Pinned| matches!(&p.post, Post::Reminder(_));
@@ -307,7 +306,7 @@ async fn taking_a_case_over_ends_what_was_asked_about_it() {
         store.case(case).await.unwrap().status,
         CaseStatus::Escalated
     );
-    tell(&desk.ctx, &board).await.unwrap();
+    board.beat(&desk.ctx).await.unwrap();
     let seen = board.seen();
     let Some(Post::Case(card)) = seen.first().map(|p| &p.post) else {
         panic!("{seen:?}");
