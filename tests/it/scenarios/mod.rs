@@ -19,5 +19,6 @@ mod selftest;
 mod split;
 mod storm;
 mod tickets;
+mod turns;
 mod watch;
 mod write_back;
