@@ -1,13 +1,13 @@
 //! `nightdesk eval`: labs scored against their labels; a bad verdict is a result, not an error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
 
 use crate::config::{self, Config};
-use crate::eval::{FeedbackUntil, LabReport, Metrics, Rate, run_lab};
+use crate::eval::{Curve, FeedbackUntil, LabReport, Metrics, Point, Rate, run_curve, run_lab};
 
 use super::output::table;
 use super::{DATA, Done, Failed, Out};
@@ -22,9 +22,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Who::Playbook)]
     analyst: Who,
     /// Work the labs in time order and give the labels of the first alerts as a person's verdicts, each once its case is
-    /// done: a share (50%) or a time; the rest is scored apart
-    #[arg(long, value_name = "SHARE|TIME")]
-    feedback_until: Option<FeedbackUntil>,
+    /// done: a share (50%) or a time; the rest is scored apart. Several (0%,25%,50%,75%) give the learning curve: each is
+    /// a run of its own, and the alerts after the last one are scored in each
+    #[arg(long, value_name = "SHARE|TIME", value_delimiter = ',')]
+    feedback_until: Vec<FeedbackUntil>,
     /// Show every alert with its reasons
     #[arg(long)]
     alerts: bool,
@@ -51,9 +52,13 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
     for dir in &args.labs {
         lab::manifest::load(dir).map_err(|e| Failed::new(DATA, e))?;
     }
+    if let cuts @ [_, _, ..] = args.feedback_until.as_slice() {
+        return curves((&program, base), &args.labs, cuts, out).await;
+    }
+    let feedback = args.feedback_until.first().copied();
     let mut reports = Vec::new();
     for lab in &args.labs {
-        let report = run_lab(&program, lab, (base.clone(), args.feedback_until)).await;
+        let report = run_lab(&program, lab, (base.clone(), feedback)).await;
         let report = report.with_context(|| format!("lab {}", lab.display()));
         let report = report.map_err(|e| Failed::new(DATA, e))?;
         if !out.is_json() {
@@ -73,6 +78,89 @@ pub(super) async fn eval(named: Option<&std::path::Path>, args: Args, out: &Out)
         totals(&reports, out);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The learning curve of each lab.
+async fn curves(
+    (program, base): (&Path, Config),
+    labs: &[PathBuf],
+    cuts: &[FeedbackUntil],
+    out: &Out,
+) -> Done {
+    let mut all = Vec::new();
+    for lab in labs {
+        let curve = run_curve(program, lab, (base.clone(), cuts)).await;
+        let curve = curve.with_context(|| format!("lab {}", lab.display()));
+        let curve = curve.map_err(|e| Failed::new(DATA, e))?;
+        if !out.is_json() {
+            show_curve(&curve, out);
+        }
+        all.push(curve);
+    }
+    if out.is_json() {
+        match all.as_slice() {
+            [one] => out.value(one),
+            many => out.value(&json!({"labs": many})),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_curve(curve: &Curve, out: &Out) {
+    out.line(&format!("\n{} ({} analyst)", curve.lab, curve.analyst));
+    for (what, of) in [
+        (
+            "alerts after the cut: other ones in each row",
+            (|p| &p.after) as fn(&Point) -> &Metrics,
+        ),
+        (
+            "alerts after the last cut: the same in each row, never taught",
+            |p| &p.held_out,
+        ),
+    ] {
+        let rows = curve.curve.iter().map(|point| {
+            let m = of(point);
+            let closing = m.closing;
+            vec![
+                point.feedback_until.clone(),
+                point.taught.to_string(),
+                m.labelled.to_string(),
+                short(m.missed_true_positives),
+                short(closing.auto_close_precision),
+                bar(closing.coverage),
+                bar(closing.coverage_with_proposals),
+            ]
+        });
+        out.line(what);
+        out.line(&table(&CURVE, rows.collect()));
+    }
+}
+
+/// What a row of a curve says.
+const CURVE: [&str; 7] = [
+    "feedback until",
+    "taught",
+    "scored",
+    "malicious closed",
+    "close precision",
+    "coverage",
+    "with proposals",
+];
+
+/// A share with a bar of ten places.
+fn bar(rate: Rate) -> String {
+    let Some(value) = rate.value else {
+        return "not measured".to_owned();
+    };
+    let full = (0..10)
+        .filter(|n| f64::from(*n) + 0.5 <= value * 10.0)
+        .count();
+    let (full, rest) = ("#".repeat(full), ".".repeat(10 - full));
+    format!("{full}{rest} {:.0} % ({})", value * 100.0, short(rate))
+}
+
+fn short(rate: Rate) -> String {
+    format!("{}/{}", rate.k, rate.n)
 }
 
 fn show(report: &LabReport, out: &Out) {
@@ -200,7 +288,6 @@ fn interval(rate: Rate) -> String {
 }
 
 fn totals(reports: &[LabReport], out: &Out) {
-    let short = |r: Rate| format!("{}/{}", r.k, r.n);
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut sums = [(0, 0); 6];
     for report in reports {

@@ -44,6 +44,9 @@ pub struct LabReport {
     /// Alerts of the lab that nobody could read, with the reason; not printed when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<String>,
+    /// How many of `alerts`, the first ones, had their labels given as feedback.
+    #[serde(skip)]
+    pub taught: usize,
 }
 
 /// Tool calls that cases took at a tier.
@@ -226,6 +229,7 @@ pub async fn run_lab(
         learning: scores.1,
         effort: worked.effort,
         rejected: worked.rejected,
+        taught: worked.taught,
     })
 }
 

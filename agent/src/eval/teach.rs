@@ -9,6 +9,7 @@ use state::model::{Alert, CaseId, CaseStatus, Time, VerdictKind};
 use crate::config::ApprovalsConfig;
 use crate::ctx::Ctx;
 use crate::feedback::{self, Said, Then};
+use crate::playbook::rfc3339;
 use crate::report::{AlertResult, CaseFile};
 use crate::rights::{NoGroups, Rights, Who};
 
@@ -21,6 +22,15 @@ pub enum FeedbackUntil {
     Share(f64),
     /// Alerts before this.
     Time(Time),
+}
+
+impl std::fmt::Display for FeedbackUntil {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Share(share) => f.pad(&format!("{}%", (share * 1_000.0).round() / 10.0)),
+            Self::Time(time) => f.pad(&rfc3339(*time)),
+        }
+    }
 }
 
 impl FromStr for FeedbackUntil {

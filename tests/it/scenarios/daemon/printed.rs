@@ -77,4 +77,21 @@ async fn what_once_and_eval_print_has_the_shape_others_rely_on() {
     let labs = both["labs"].as_array().unwrap();
     assert_eq!(labs.len(), 2, "{both}");
     labs.iter().for_each(lab_shape);
+    let curve = eval(
+        &[
+            &[site.lab.path().to_str().unwrap()][..],
+            &["--feedback-until", "0%,100%"],
+        ]
+        .concat(),
+    );
+    has_keys(&curve, "lab analyst curve");
+    let points = curve["curve"].as_array().unwrap();
+    let taught: Vec<&Value> = points.iter().map(|p| &p["taught"]).collect();
+    assert_eq!(taught, [0, 1], "{curve}");
+    for point in points {
+        has_keys(point, "feedback_until taught after held_out");
+        for figures in [&point["after"], &point["held_out"]] {
+            assert!(figures["missed_true_positives"]["n"].is_u64(), "{point}");
+        }
+    }
 }
