@@ -67,6 +67,21 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "no query `nothing_like_it`",
     ),
     ("id: $user", "id: $nobody", "is not a slot"),
+    (
+        "args: { id: $user }",
+        "baseline: 24h, args: { id: $user }",
+        "goes with a query",
+    ),
+    (
+        "tool: intel.lookup_indicator, args: { value: $src_ip }",
+        "query: history_of, baseline: 24h, args: { value: $src_ip, until: 2h }",
+        "`value` and nothing else",
+    ),
+    (
+        "tool: intel.lookup_indicator,",
+        "query: history_of, baseline: 1m,",
+        "lies between 1h and 7d",
+    ),
     ("[T1078]", "[T9999]", "not in attack/techniques.csv"),
     (
         "weight: 1.0, when: any",

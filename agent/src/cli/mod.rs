@@ -4,6 +4,7 @@ mod approvals;
 mod assurance;
 mod audit;
 mod backtest;
+mod baseline;
 mod case;
 mod check;
 mod demo;
@@ -90,6 +91,9 @@ enum Command {
     Playbook(playbook::Command),
     /// Measure verdict quality of labs against their labels.jsonl
     Eval(eval::Args),
+    /// List, show and make anew what is kept about entities, so that alerts need not ask each time what is usual
+    #[command(subcommand)]
+    Baseline(baseline::Command),
     /// Judge stored cases with people's verdicts again under the settings of now, and score them
     Backtest(backtest::Args),
     /// Show how far the shadow of [run.shadow] agrees with the live verdicts
@@ -255,6 +259,7 @@ async fn dispatch(cli: Cli, traces: Traces, out: &Out) -> Done {
         Command::Drift(command) => drift::drift(configured()?, command, out).await,
         Command::Playbook(command) => playbook::playbook(cli.config.as_deref(), command, out).await,
         Command::Eval(args) => eval::eval(cli.config.as_deref(), args, out).await,
+        Command::Baseline(command) => baseline::baseline(configured()?, command, out).await,
         Command::Backtest(args) => backtest::backtest(configured()?, args, out).await,
         Command::Shadow(args) => shadow::shadow(configured()?, args, out).await,
         Command::Learn(args) => learn::learn(configured()?, args, out).await,

@@ -126,12 +126,13 @@ pub fn from_text(text: &str, name: &str) -> Result<Config, ConfigFaults> {
 }
 
 /// Sections of the file; environment variables that are not settings (`NIGHTDESK_CONFIG`, …) are left out.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "store",
     "run",
     "sources",
     "servers",
     "queries",
+    "baselines",
     "model",
     "tiers",
     "closing",
@@ -167,6 +168,7 @@ fn sections(root: Value, places: &Places, faults: &mut Vec<ConfigFault>) -> Conf
         )+ };
     }
     section!(config => store, run, queries, model, tiers, closing, effects, protection, paths);
+    section!(config.queries => baselines);
     section!(config.people => approvals, notify, metrics);
     match take("sources").map(|v| v.kind) {
         Some(ValueKind::Array(items)) => {

@@ -70,6 +70,9 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     super::outward::write_backs(config, places, faults);
     super::outward::servers(config, places, faults);
     assurance(config, places, faults);
+    for (key, message) in config.queries.baselines.faults() {
+        faults.push(places.fault(&format!("baselines.{key}"), message));
+    }
     for (key, message) in config.people.metrics.faults() {
         faults.push(places.fault(&format!("metrics.{key}"), message));
     }

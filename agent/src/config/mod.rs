@@ -12,6 +12,7 @@ use state::model::{Budget, Tier, Time};
 
 mod acting;
 mod approvals;
+mod baselines;
 mod http;
 mod load;
 mod meaning;
@@ -28,6 +29,7 @@ pub use acting::{
     PrecedentsConfig, ProtectionConfig, matching,
 };
 pub use approvals::{ApprovalsConfig, GROUP, PersonConfig, SLACK};
+pub use baselines::BaselinesConfig;
 pub use http::{HttpConfig, TracesConfig};
 pub use load::{ConfigFault, ConfigFaults, find, from_text, load, overrides};
 pub use metrics::{MetricsConfig, MetricsFormat, ServiceLevel, Zone};
@@ -167,6 +169,9 @@ pub struct QueriesConfig {
     pub arguments: serde_json::Map<String, serde_json::Value>,
     /// Tables or indices by family of events; they replace the dialect's.
     pub tables: BTreeMap<String, Vec<String>>,
+    /// Answers that are kept: `[baselines]`, a section of its own in the file.
+    #[serde(skip)]
+    pub baselines: BaselinesConfig,
 }
 
 impl Default for QueriesConfig {
@@ -177,6 +182,7 @@ impl Default for QueriesConfig {
             dialect: "lab-sql".to_owned(),
             arguments: serde_json::Map::new(),
             tables: BTreeMap::new(),
+            baselines: BaselinesConfig::default(),
         }
     }
 }

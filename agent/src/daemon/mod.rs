@@ -1,6 +1,7 @@
 //! Puts the parts together and keeps them running: assemble, work the queue, stop cleanly; no room's work is done here.
 
 mod assemble;
+mod baselines;
 mod canary;
 mod definitions;
 mod effects;
@@ -14,6 +15,7 @@ mod watch;
 mod weekly;
 
 pub use assemble::{Assembled, Data, assemble, assemble_at, context, data};
+pub use baselines::{Round, Share};
 pub use canary::beat;
 pub use effects::{carry_out, take_stock};
 pub use off_pattern::look;

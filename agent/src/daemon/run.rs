@@ -15,7 +15,7 @@ use crate::{pipeline, triage};
 use super::sources::{Pollable, pollable, webhook};
 use super::telling::Silence;
 use super::watch::Watch;
-use super::{People, canary, effects, off_pattern, weekly};
+use super::{People, baselines, canary, effects, off_pattern, weekly};
 
 /// How long a worker rests when the queue is empty and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -60,6 +60,9 @@ pub async fn run(
     people.spawn(&ctx, &tasks, &stop);
     if ctx.config.people.metrics.enabled {
         tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
+    }
+    if ctx.config.queries.baselines.enabled {
+        tasks.spawn(baselines::keep(ctx.clone(), stop.clone()));
     }
     tasks.spawn(effects::keep_acting(ctx.clone(), stop.clone()));
     tasks.spawn(effects::keep_telling(ctx.clone(), stop.clone()));

@@ -43,6 +43,15 @@ const NO: [&str; 6] = ["deny", "denied", "refused", "rejected", "blocked", "veto
 /// Ends of a call or effect that are as hoped.
 const WELL: [&str; 4] = ["ok", "done", "closed", "confirmed"];
 
+/// Kinds of entries that daily work leaves.
+const ROUTINE: [&str; 5] = [
+    "tool_call",
+    "tool_result",
+    "poll",
+    "baseline",
+    "baseline_asked",
+];
+
 /// A view of one entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
@@ -130,7 +139,7 @@ impl<'a> Record<'a> {
             Grade::Refused
         } else if outcome.is_some_and(|o| !WELL.contains(&o.as_ref())) {
             Grade::Failed
-        } else if matches!(self.kind(), "tool_call" | "tool_result" | "poll") {
+        } else if ROUTINE.contains(&self.kind()) {
             Grade::Routine
         } else {
             Grade::Notable

@@ -111,6 +111,22 @@ fn activities(ctx: &Ctx, rows: &[Value]) -> Vec<Activity> {
     activities
 }
 
+/// The rows of a tool's answer, where its catalogue entry says they stand.
+#[must_use]
+pub fn answer_rows(ctx: &Ctx, tool: &str, value: &Value) -> Vec<Value> {
+    let entry = ctx.catalogue.get(tool);
+    rows(value, entry.map_or("", |e| e.spec.answer.rows.as_str()))
+}
+
+/// Rows as an answer of the tool would bring them.
+#[must_use]
+pub fn as_answered(ctx: &Ctx, tool: &str, rows: Vec<Value>) -> Value {
+    let place = ctx.catalogue.get(tool).map(|e| e.spec.answer.rows.as_str());
+    let keys = place.unwrap_or_default().rsplit('.');
+    keys.filter(|k| !k.is_empty() && *k != "*")
+        .fold(Value::Array(rows), |inner, key| json!({key: inner}))
+}
+
 /// The rows of an answer at a dotted path; an answer without it is its own only row.
 fn rows(value: &Value, path: &str) -> Vec<Value> {
     let at = path.split('.').try_fold(value, |at, key| at.get(key));

@@ -7,6 +7,7 @@ mod close;
 mod effect;
 mod evidence;
 mod interrupted;
+mod kept;
 mod permit;
 mod poll;
 mod refusal;
@@ -35,8 +36,9 @@ pub use effect::{
     carry_out, carry_out_of, close_binding, comment, propose, propose_again, raise_marker, sayings,
     take_stock, verify,
 };
-pub use evidence::evidence;
+pub use evidence::{answer_rows, as_answered, evidence};
 pub use interrupted::end_interrupted;
+pub use kept::{ask_baseline, permit_baseline};
 pub use permit::{Permit, permit};
 pub use poll::PollBox;
 pub use refusal::{Refusal, Unsent};
@@ -167,16 +169,7 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
         .toolbox
         .call(&ready.server, &ready.tool, ready.arguments)
         .await;
-    let (outcome, reason, reply) = match answer {
-        Ok(reply) => {
-            let why = match &reply.kind {
-                ReplyKind::Answer => None,
-                ReplyKind::BackendError(why) | ReplyKind::Unknown(why) => Some(why.clone()),
-            };
-            (outcome_of_reply(&reply.kind), why, Some(reply))
-        }
-        Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
-    };
+    let (outcome, reason, reply) = ended(answer);
     let took = began.elapsed();
     ctx.guard.meters.called(&ready.server, outcome, took);
     let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
@@ -203,6 +196,22 @@ async fn send(ctx: &Ctx, row: &ToolCall, id: i64, ready: Permit, began: Instant)
             reply: None,
             digest: None,
         },
+    }
+}
+
+/// How an answer counts, why where it does not count as one, and what came back.
+fn ended(
+    answer: Result<ToolReply, ToolFailure>,
+) -> (CallOutcome, Option<String>, Option<ToolReply>) {
+    match answer {
+        Ok(reply) => {
+            let why = match &reply.kind {
+                ReplyKind::Answer => None,
+                ReplyKind::BackendError(why) | ReplyKind::Unknown(why) => Some(why.clone()),
+            };
+            (outcome_of_reply(&reply.kind), why, Some(reply))
+        }
+        Err(failure) => (outcome_of(&failure), Some(failure.to_string()), None),
     }
 }
 

@@ -57,7 +57,7 @@ pub async fn permit(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<P
         taint::endorsed(&request.arguments, request.origin, &request.subject.known)?;
         taint::no_secret_was_read(ctx, request.subject.case).await?;
     }
-    by_policy(ctx, entry, request).await?;
+    by_policy(ctx, entry, request)?;
     ctx.catalogue.take_rate(entry, ctx.now()).map_err(|who| {
         let why = format!("`{who}` has used up its calls of this minute");
         Refusal::new(10, why)
@@ -70,7 +70,7 @@ pub async fn permit(ctx: &Ctx, meter: &Meter, request: &Request<'_>) -> Result<P
 }
 
 /// Rule 11: the policy may forbid a reading call; one that wants an approval for it can't have one, so that is a refusal.
-async fn by_policy(ctx: &Ctx, entry: &Entry, request: &Request<'_>) -> Result<(), Refusal> {
+pub(super) fn by_policy(ctx: &Ctx, entry: &Entry, request: &Request<'_>) -> Result<(), Refusal> {
     let input = CallInput {
         tool: request.tool.to_owned(),
         server: entry.server.clone(),

@@ -1,4 +1,4 @@
-//! The door for polling: the alert sources' calls pass the same catalogue, pins, schemas and audit, but belong to no case.
+//! The door for calls that belong to no case: alert sources and baselines pass the same catalogue, pins, schemas and audit.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,13 +16,21 @@ use super::Refusal;
 /// A tool box that only lets catalogued, internal reading tools through and audits each call.
 pub struct PollBox {
     ctx: Arc<Ctx>,
+    /// What it is for, in the audit record.
+    kind: &'static str,
 }
 
 impl PollBox {
     /// Wraps the daemon's own tool box.
     #[must_use]
     pub fn new(ctx: Arc<Ctx>) -> Self {
-        Self { ctx }
+        Self { ctx, kind: "poll" }
+    }
+
+    /// The same for questions about entities.
+    pub(super) fn for_baselines(ctx: Arc<Ctx>) -> Self {
+        let kind = "baseline_asked";
+        Self { ctx, kind }
     }
 }
 
@@ -41,7 +49,7 @@ impl ToolBox for PollBox {
         let name = format!("{server}.{tool}");
         let decision = self.decide(&name, &arguments).await;
         let entry = json!({
-            "kind": "poll",
+            "kind": self.kind,
             "tool": name,
             "arguments": super::audit::redacted(&Value::Object(arguments.clone())),
             "decision": if decision.is_ok() { "allow" } else { "deny" },

@@ -14,6 +14,8 @@ use crate::precedent::History;
 use crate::scan::Scan;
 use crate::tier::{Dossier, Plan, Unasked};
 
+use super::baseline;
+
 /// Works all steps up to a tier that are not done, as far as the graph allows.
 ///
 /// # Errors
@@ -49,8 +51,8 @@ pub async fn investigate(
             .iter()
             .map(|(step, wish)| begin(ctx, plan, step, wish, meter));
         for (begun, (step, wish)) in join_all(runs).await.into_iter().zip(&asked) {
-            let (run, called) = begun?;
-            let (found, scan) = finish(ctx, plan, (step, wish), run, called).await?;
+            let (run, ended) = begun?;
+            let (found, scan) = finish(ctx, plan, (step, wish), run, ended).await?;
             dossier.add_step(&step.id, found, scan);
         }
     }
@@ -81,7 +83,7 @@ async fn recall(ctx: &Ctx, plan: &Plan<'_>, dossier: &mut Dossier) -> anyhow::Re
     Ok(())
 }
 
-/// Puts on the desk what people said of earlier alerts of the rule; what was read once for an alert stays.
+/// Puts on the desk how often the rule fired and what people said of its alerts; what was read once for an alert stays.
 async fn remember(
     ctx: &Ctx,
     plan: &Plan<'_>,
@@ -114,13 +116,20 @@ fn history_evidence(
     history: &History,
 ) -> anyhow::Result<Evidence> {
     let value = serde_json::to_value(history)?;
+    let counts = History::counts(Some(history));
+    let told = |harmless: usize, harmful: usize| {
+        format!("{harmless} cases harmless and {harmful} harmful")
+    };
     let summary = format!(
-        "how earlier alerts of the rule ended: in 30 days {} fired, {} of them for this principal; people called {} cases \
-         harmless and {} harmful",
-        history.fired,
-        history.fired_for_principal,
-        history.harmless_of_rule,
-        history.harmful_of_rule
+        "how earlier alerts of the rule ended: in 30 days {} fired, {} of them for this principal; people called {}; \
+         of this principal {}",
+        counts.fired,
+        counts.fired_for_principal,
+        told(counts.said.harmless_of_rule, counts.said.harmful_of_rule),
+        told(
+            counts.said.harmless_for_principal,
+            counts.said.harmful_for_principal
+        )
     );
     Ok(Evidence {
         case: plan.case,
@@ -256,7 +265,7 @@ async fn begin(
     step: &Step,
     wish: &Wish,
     meter: &Meter,
-) -> anyhow::Result<(StepRun, Called)> {
+) -> anyhow::Result<(StepRun, Ended)> {
     let run = StepRun {
         case: plan.case,
         alert: plan.alert.id,
@@ -282,26 +291,33 @@ async fn begin(
             untrusted: &wish.untrusted,
         },
     };
-    Ok((run, gate::call(ctx, meter, request).await))
+    if let Some(kept) = baseline::kept(ctx, plan, step, &request).await? {
+        return Ok((run, Ended::Kept(Box::new(kept))));
+    }
+    let called = gate::call(ctx, meter, request).await;
+    Ok((run, Ended::Called(called)))
+}
+
+/// How a step's question ended.
+enum Ended {
+    /// It was asked.
+    Called(Called),
+    /// A kept answer stands in its place.
+    Kept(Box<Evidence>),
 }
 
 /// The answer to a named query with its rows where the catalogue says they stand; one that can't be read is no answer.
-fn in_rows(ctx: &Ctx, query: &str, tool: &str, mut called: Called) -> Called {
+pub(super) fn in_rows(ctx: &Ctx, query: &str, tool: &str, mut called: Called) -> Called {
     let (Some(reply), CallOutcome::Ok) = (&mut called.reply, called.outcome) else {
         return called;
     };
     match ctx.library.dialect().rows(query, &reply.value) {
         None => {}
         Some(Ok(found)) => {
-            let place = ctx.catalogue.get(tool).map(|e| e.spec.answer.rows.clone());
-            let mut value = json!(found.rows);
-            for key in place.unwrap_or_default().rsplit('.').filter(|k| *k != "*") {
-                value = json!({key: value});
-            }
             if found.more {
                 reply.cut.get_or_insert_default();
             }
-            reply.value = value;
+            reply.value = gate::as_answered(ctx, tool, found.rows);
         }
         Some(Err(why)) => {
             called.outcome = CallOutcome::Unknown;
@@ -316,14 +332,19 @@ async fn finish(
     plan: &Plan<'_>,
     asked: (&Step, &Wish),
     run: StepRun,
-    called: Called,
+    ended: Ended,
 ) -> anyhow::Result<(Evidence, Scan)> {
     let (step, wish) = asked;
-    let called = match &step.target {
-        StepTarget::Query(name) => in_rows(ctx, name, &wish.tool, called),
-        StepTarget::Tool(_) => called,
+    let mut evidence = match (ended, &step.target) {
+        (Ended::Kept(evidence), _) => *evidence,
+        (Ended::Called(called), target) => {
+            let called = match target {
+                StepTarget::Query(name) => in_rows(ctx, name, &wish.tool, called),
+                StepTarget::Tool(_) => called,
+            };
+            gate::evidence(ctx, plan.case, &step.id, &wish.tool, called)
+        }
     };
-    let mut evidence = gate::evidence(ctx, plan.case, &step.id, &wish.tool, called);
     if evidence.answer.is_complete() {
         evidence.summary = format!("{} {}", step.asks, evidence.summary);
     }
@@ -337,7 +358,7 @@ async fn finish(
             true => format!("{} {}", found.reference, found.summary),
             false => format!("{} {}: {}", found.reference, step.asks, found.summary),
         };
-        let data = json!({"step": step.id, "tool": wish.tool, "evidence": found.reference, "answer": found.answer});
+        let data = json!({"step": step.id, "tool": found.tool, "evidence": found.reference, "answer": found.answer});
         let mut events = vec![TimelineEvent::ours(plan.case, ctx.now(), kind, message).with(data)];
         events.extend(gate::flagged(ctx, found, &scan));
         events

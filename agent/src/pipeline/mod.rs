@@ -1,6 +1,7 @@
 //! The rooms an alert goes through, one file and one public function each; their order is `triage`.
 
 mod act;
+mod baseline;
 mod claim;
 mod intake;
 mod investigate;
@@ -13,6 +14,7 @@ mod tell;
 mod ticket;
 
 pub use act::{Acted, act};
+pub use baseline::{Renewed, questions, recorded, renew};
 pub use claim::{Held, claim};
 pub use intake::{intake, principal, title};
 pub use investigate::investigate;

@@ -1,6 +1,9 @@
 //! What a playbook may not say; the graph's own faults are found by `graph`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mcp_clients::config::Span;
 
 use crate::data::DataFile;
 
@@ -160,6 +163,30 @@ fn step_faults(step: &Step, dialect: &Dialect, found: &mut Vec<String>) {
     for arg in step.args.values() {
         slot_fault(&format!("step `{}`", step.id), arg, found);
     }
+    if let Some(why) = step
+        .baseline
+        .and_then(|age| baseline_fault(step, age, dialect))
+    {
+        found.push(format!("step `{}`: `baseline` {why}", step.id));
+    }
+}
+
+/// Why a kept answer can't stand in the place of a step's question.
+fn baseline_fault(step: &Step, age: Span, dialect: &Dialect) -> Option<String> {
+    let (least, most) = (Duration::from_secs(3600), Duration::from_secs(7 * 86_400));
+    if age.0 < least || age.0 > most {
+        let bounds = format!("lies between {} and {}", Span(least), Span(most));
+        return Some(bounds);
+    }
+    let StepTarget::Query(query) = &step.target else {
+        return Some("goes with a query".to_owned());
+    };
+    let slot = |v: &serde_json::Value| v.as_str().is_some_and(|t| t.starts_with('$'));
+    let alone = step.args.len() == 1 && step.args.get("value").is_some_and(slot);
+    let spans = ["before", "until"].iter().all(|s| dialect.takes(query, s));
+    (!(alone && spans)).then(|| {
+        "goes with a query from `before` to `until` that is given a slot as `value` and nothing else".to_owned()
+    })
 }
 
 fn slot_fault(place: &str, arg: &serde_json::Value, found: &mut Vec<String>) {

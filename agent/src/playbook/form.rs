@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mcp_clients::config::Span;
 use serde::Deserialize;
 use serde_json::Value;
 use state::model::{Impact, Tier, VerdictKind, VerdictReason};
@@ -110,6 +111,8 @@ pub struct Step {
     pub needs: Vec<String>,
     /// CEL over `any`; when it does not hold the step is left out.
     pub when: Option<Condition>,
+    /// How old a kept answer may be that stands in the place of asking; absent: it is always asked.
+    pub baseline: Option<Span>,
     /// Whether the rows belong to the reconstructed timeline.
     #[serde(default)]
     pub timeline: bool,

@@ -21,6 +21,8 @@ pub struct Scene<'a> {
     pub intel: Vec<&'a str>,
     /// Steps whose rows are read; none carried for the others.
     pub reads: Reads,
+    /// How earlier alerts of the rule ended, for the two views; nothing before that is known.
+    pub history: (Value, Value),
 }
 
 impl<'a> Scene<'a> {
@@ -33,6 +35,7 @@ impl<'a> Scene<'a> {
             steps: Vec::new(),
             intel: Vec::new(),
             reads: Reads::default(),
+            history: (Value::Null, Value::Null),
         }
     }
 }
@@ -94,6 +97,10 @@ impl Scene<'_> {
             "act": acts.first().cloned().unwrap_or_else(|| json!({"schema": "none"})),
             "acts": acts,
             "steps": steps,
+            "history": match depth {
+                Depth::Trusted => &self.history.0,
+                Depth::Any => &self.history.1,
+            },
         })
     }
 

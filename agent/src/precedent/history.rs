@@ -42,6 +42,31 @@ pub struct History {
     pub alike_needed: usize,
 }
 
+/// How often a rule fired in the 30 days before an alert, and how that ended by people's word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Alerts.
+    pub fired: i64,
+    /// Alerts in cases of the same principal.
+    pub fired_for_principal: i64,
+    /// What people said.
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+/// Cases of a rule by what people called them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Harmless, any principal.
+    pub harmless_of_rule: usize,
+    /// Malicious or suspicious, any principal.
+    pub harmful_of_rule: usize,
+    /// Harmless, the same principal; of the fifty words that are kept.
+    pub harmless_for_principal: usize,
+    /// Malicious or suspicious, the same principal; those are kept first.
+    pub harmful_for_principal: usize,
+}
+
 /// What the words amount to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
@@ -67,7 +92,7 @@ pub struct Support {
 }
 
 impl History {
-    /// What people said of earlier alerts of this rule; none when they said nothing.
+    /// How often this rule fired, and what people said of its alerts; none when it did not and they said nothing.
     ///
     /// # Errors
     /// When the store fails.
@@ -81,12 +106,12 @@ impl History {
         let (since, until) = (alert.time - rules.oldest(), alert.time + rules.oldest());
         let mut words = store.precedents(rule, since, until).await?;
         words.retain(|w| w.alert != alert.id);
-        if words.is_empty() {
-            return Ok(None);
-        }
         let likeness = likeness(alert);
         let month = (alert.time - COUNTED, alert.time);
         let (fired, fired_for_principal) = store.fired(rule, &likeness.principal, month).await?;
+        if words.is_empty() && fired == 0 {
+            return Ok(None);
+        }
         let harmless_of_rule = cases(words.iter().filter(|w| w.kind.is_benign())).len();
         let harmful_of_rule = cases(words.iter().filter(|w| is_harmful(w.kind))).len();
         words.retain(|w| {
@@ -105,6 +130,26 @@ impl History {
             equal_needed: rules.equal,
             alike_needed: rules.alike,
         }))
+    }
+
+    /// The counts, as conditions read them. How often a rule fires is for whoever may make it fire to say: benign signals do
+    /// not read that.
+    #[must_use]
+    pub fn counts(known: Option<&Self>) -> Counts {
+        let Some(known) = known else {
+            return Counts::default();
+        };
+        let of = |is: fn(VerdictKind) -> bool| cases(known.words.iter().filter(|w| is(w.kind)));
+        Counts {
+            fired: known.fired,
+            fired_for_principal: known.fired_for_principal,
+            said: Said {
+                harmless_of_rule: known.harmless_of_rule,
+                harmful_of_rule: known.harmful_of_rule,
+                harmless_for_principal: of(VerdictKind::is_benign).len(),
+                harmful_for_principal: of(is_harmful).len(),
+            },
+        }
     }
 
     /// What it amounts to for an alert for which these signals speak for malicious.

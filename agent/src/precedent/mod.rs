@@ -3,6 +3,8 @@
 
 mod history;
 mod likeness;
+mod usual;
 
-pub use history::{History, Support, Word};
+pub use history::{Counts, History, Said, Support, Word};
 pub use likeness::likeness;
+pub use usual::{AROUND, Habit, concerned, habits, unsuspected};

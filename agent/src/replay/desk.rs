@@ -39,6 +39,7 @@ impl Desk {
         config.closing.cap_per_hour = Some(i64::MAX);
         config.closing.pause_file = std::path::PathBuf::new();
         config.effects.live = false;
+        config.queries.baselines.enabled = true;
         config.paths.manifest = None;
         config.paths.file = None;
         for server in config.servers.values_mut() {
@@ -82,6 +83,9 @@ impl Desk {
         ctx.toolbox = Arc::new(recorded);
         let ctx = Arc::new(ctx);
         let known = store.evidence_of(case).await?;
+        for kept in known.iter().filter_map(pipeline::recorded) {
+            ctx.store.keep_baseline(&kept).await?;
+        }
         let mut cases = Vec::new();
         for alert in store.alerts_of(case).await? {
             ctx.store

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use state::model::{Alert, Answer, CaseId, Entity, Evidence, EvidenceRef, Gap, Tier, Time};
 
 use crate::gate::{SPEAKING, Subject};
@@ -126,6 +127,7 @@ impl Dossier {
     #[must_use]
     pub fn scene<'s>(&'s self, plan: &'s Plan<'_>) -> Scene<'s> {
         let steps = &plan.entry.playbook.steps;
+        let counts = History::counts(self.history.as_ref().map(|(_, history)| history));
         Scene {
             alert: &plan.alert,
             evidence: self
@@ -146,6 +148,7 @@ impl Dossier {
                 .map(|s| s.id.as_str())
                 .collect(),
             reads: plan.entry.reads.clone(),
+            history: (json!(counts.said), json!(counts)),
         }
     }
 

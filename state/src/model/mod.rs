@@ -14,6 +14,7 @@
 //! | [`Assessment`] | `assessment` | what an analyst says of an alert at a tier |
 //! | [`Verdict`] | `verdict` | the accepted judgement of an alert; append-only |
 //! | [`Precedent`], [`Feedback`] | `precedent` | a person's word on an earlier alert |
+//! | [`Baseline`], [`Suspect`] | `baseline` | what a log query answered about an entity, kept; what speaks against it |
 //! | [`ShadowVerdict`] | `shadow` | what other settings would have said; decides nothing |
 //! | [`Approval`], [`Vote`] | `approval` | a question about exactly one action, and what each person said to it |
 //! | [`StoredPost`], [`Batch`] | `post` | what people see of it, and equal questions that one answer settles |
@@ -68,6 +69,7 @@ pub mod alert;
 pub mod approval;
 pub mod assessment;
 pub mod assurance;
+mod baseline;
 pub mod budget;
 pub mod canary;
 pub mod case;
@@ -94,6 +96,7 @@ pub use alert::{Alert, AlertId, NewAlert, Rule, Severity};
 pub use approval::{Answered, Approval, ApprovalState, Takeover, Vote};
 pub use assessment::{Assessment, Claim, Gap, Reason};
 pub use assurance::AssuranceRun;
+pub use baseline::{Baseline, BaselineAnswer, BaselineOf, Suspect};
 pub use budget::{Budget, Spent};
 pub use canary::{CANARY_SOURCE, CanaryRun, CanaryState};
 pub use case::{Case, CaseEvent, CaseId, CaseStatus, IllegalMove, Outcome, next};

@@ -64,6 +64,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         12,
         "review",
         include_str!("../../migrations/0012_review.sql"),
+    (
+        13,
+        "baselines",
+        include_str!("../../migrations/0013_baselines.sql"),
     ),
 ];
 

@@ -5,6 +5,7 @@ mod acts;
 mod approvals;
 mod assurance;
 mod audit;
+mod baselines;
 mod crash;
 mod effects;
 mod feedback;
@@ -103,6 +104,8 @@ contract!(
     watch::patterns_count_what_the_daemon_judged,
     watch::a_finding_is_open_once_and_accepted_once,
     feedback::the_last_word_on_an_alert_counts,
+    baselines::an_attempt_that_failed_leaves_the_last_whole_answer,
+    baselines::open_and_malicious_cases_are_suspect,
     metrics::a_period_is_counted,
     metrics::exports_are_on_record,
 );

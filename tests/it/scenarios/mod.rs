@@ -2,6 +2,7 @@
 
 mod acting;
 mod audit;
+mod baselines;
 mod daemon;
 mod demo;
 mod effects;
