@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError};
-use crate::model::{Alert, AlertId, Case, Mention, Mentions, Part, Time, VerdictKind};
+use crate::model::{Alert, AlertId, Case, Mention, Mentions, Time, VerdictKind};
 
 /// How many an entity joins within a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -182,11 +182,5 @@ impl Candidate {
     #[must_use]
     pub fn is_incident(&self) -> bool {
         self.worst == Some(VerdictKind::TruePositive)
-    }
-
-    /// Parts that an entity plays in the case.
-    pub fn parts<'c>(&'c self, key: &'c str) -> impl Iterator<Item = Part> + 'c {
-        let same = self.shared.iter().filter(move |m| m.key == key);
-        same.map(|m| m.part)
     }
 }
