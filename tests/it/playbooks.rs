@@ -374,3 +374,28 @@ fn every_kind_of_alert_gets_the_playbook_of_its_family() {
         assert_eq!(chosen, want, "{}", alert.rule.name);
     }
 }
+
+#[test]
+fn every_function_of_conditions_is_taught_and_used() {
+    let text = |path: &str| std::fs::read_to_string(crate::tidy::root().join(path)).unwrap();
+    let source = text("agent/src/playbook/functions.rs");
+    let calls = source.split("overload(").skip(1);
+    let named = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    let declared: Vec<&str> = named.collect();
+    assert!(declared.len() >= 7, "{declared:?}");
+    let taught = text("playbooks/README.md");
+    let mut files = Vec::new();
+    crate::tidy::files(&crate::tidy::root().join("playbooks"), ".yaml", &mut files);
+    let playbooks: String = files
+        .iter()
+        .map(|f| std::fs::read_to_string(f).unwrap())
+        .collect();
+    for name in declared {
+        let call = format!("{name}(");
+        assert!(
+            taught.contains(&call) || taught.contains(&format!("`{name}`")),
+            "playbooks/README.md does not teach {name}"
+        );
+        assert!(playbooks.contains(&call), "no playbook uses {name}");
+    }
+}

@@ -41,8 +41,6 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
         vec![LIST_TYPE, text()],
         distinct,
     )?;
-    let seen_takes = vec![LIST_TYPE, text(), text(), DOUBLE_TYPE];
-    env.add_overload("seen", "seen(list,string,string,double)", seen_takes, seen)?;
     let within_takes = vec![LIST_TYPE, DOUBLE_TYPE, DOUBLE_TYPE];
     env.add_overload("within", "within(list,double,double)", within_takes, within)
 }
@@ -124,20 +122,6 @@ fn distinct<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
         );
     })?;
     Ok(CowVal::owned(count(values.len())))
-}
-
-/// `seen(rows, "src_ip", value, 24.0)`: rows at least that many hours before the alert whose field equals the value.
-fn seen<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
-    let (name, wanted) = (string(&args, 1)?, string(&args, 2)?.to_lowercase());
-    let min_age = double(&args, 3)?;
-    let mut n = 0;
-    each(value(&args, 0)?, |row| {
-        let old = age(row).is_some_and(|h| h >= min_age);
-        let same =
-            !wanted.is_empty() && field(row, name).is_some_and(|v| v.to_lowercase() == wanted);
-        n += usize::from(old && same);
-    })?;
-    Ok(CowVal::owned(count(n)))
 }
 
 /// `within(rows, from_h, to_h)`: rows whose age in hours lies between; negative ages are after the alert.
