@@ -250,13 +250,14 @@ fn each(report: &LabReport, out: &Out) {
     for a in &report.alerts {
         let j = &a.judgement;
         out.line(&format!(
-            "  {} {} {} {}% {} tier {}",
+            "  {} {} {} {}% {} tier {} playbook {}",
             a.subject.case_id,
             a.subject.source_alert_id,
             j.verdict,
             j.confidence,
             j.outcome,
-            j.tier
+            j.tier,
+            j.playbook.as_deref().unwrap_or("none")
         ));
         for reason in &a.reasons {
             out.line(&format!("      {}", crate::text::oneline(reason, 220)));

@@ -61,6 +61,8 @@ pub struct Judged {
     pub tier: Tier,
     /// Who judged.
     pub analyst: Analyst,
+    /// Id of the playbook by which it was judged; none without a verdict of the daemon's.
+    pub playbook: Option<String>,
     /// The predicate over trusted facts alone.
     pub close_allowed: bool,
 }
@@ -239,6 +241,9 @@ impl AlertResult {
                 outcome: file.case.outcome.unwrap_or(Outcome::Escalated),
                 tier: verdict.map_or(Tier::One, |v| v.provenance.tier),
                 analyst: verdict.map_or(Analyst::Playbook, |v| v.provenance.analyst),
+                playbook: verdict
+                    .map(|v| v.provenance.playbook.clone())
+                    .filter(|id| !id.is_empty()),
                 close_allowed: verdict.is_some_and(|v| v.close_allowed),
             },
             techniques: verdict.map_or_else(Vec::new, |v| v.basis.techniques.clone()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, USUAL, nightdesk, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, USUAL, data, nightdesk, stderr, stdout};
 
 use super::PROGRAM;
 
@@ -22,7 +22,7 @@ fn has_keys(object: &Value, keys: &str) {
 fn has_alert_shape(alert: &Value) {
     has_keys(
         alert,
-        "source_alert_id case_id verdict confidence probability outcome tier analyst close_allowed duplicate_of techniques \
+        "source_alert_id case_id verdict confidence probability outcome tier analyst playbook close_allowed duplicate_of techniques \
          timeline effects scanner_hits reasons gaps tool_calls model_turns seconds",
     );
     for line in alert["timeline"].as_array().unwrap() {
@@ -94,4 +94,21 @@ async fn what_once_and_eval_print_has_the_shape_others_rely_on() {
             assert!(figures["missed_true_positives"]["n"].is_u64(), "{point}");
         }
     }
+}
+
+#[test]
+fn an_eval_names_the_playbook_that_judged() {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let dir = lab.path().to_str().unwrap();
+    std::fs::write(
+        lab.path().join("nightdesk.toml"),
+        format!("[paths]\nplaybooks = {}\n", json!(data("playbooks"))),
+    )
+    .unwrap();
+    let output = nightdesk(PROGRAM, lab.path(), &["eval", "--alerts", dir]).unwrap();
+    let told = stdout(&output);
+    assert!(told.contains("tier 1 playbook scenario"), "{told}");
+    let output = nightdesk(PROGRAM, lab.path(), &["eval", "--json", dir]).unwrap();
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(report["alerts"][0]["playbook"], "scenario", "{report}");
 }
