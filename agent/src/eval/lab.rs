@@ -243,14 +243,11 @@ async fn measure(
     let worked = work(ctx, feedback.map(|until| (until, &labels))).await?;
     let attack = ctx.library.attack();
     let (first, rest) = worked.results.split_at(worked.taught);
-    let of = |results: &[AlertResult]| {
-        let all = worked.taught == 0;
-        let here = |id: &String| all || results.iter().any(|r| r.subject.source_alert_id == *id);
-        let labels = labels.clone().into_iter().filter(|(id, _)| here(id));
-        score(results, &labels.collect(), attack)
-    };
-    let learning = (worked.taught > 0).then(|| of(first));
-    let metrics = of(rest);
+    let taught = |id: &String| first.iter().any(|r| r.subject.source_alert_id == *id);
+    // A label without a result is told with the rest.
+    let (early, late): (Labels, Labels) = labels.into_iter().partition(|(id, _)| taught(id));
+    let learning = (worked.taught > 0).then(|| score(first, &early, attack));
+    let metrics = score(rest, &late, attack);
     Ok((worked, (metrics, learning)))
 }
 

@@ -3,7 +3,7 @@
 use agent::eval::{FeedbackUntil, run_lab};
 use serde_json::{Value, json};
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, scenario_config, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, USUAL, scenario_config, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
@@ -260,6 +260,25 @@ async fn labels_teach_after_their_case_is_done_and_the_rest_is_scored_apart() {
     assert_eq!(none.metrics.closing.coverage.k, 0, "no label was given");
     for wrong in ["", "110%", "-1%", "x%", "yesterday"] {
         assert!(wrong.parse::<FeedbackUntil>().is_err(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_label_without_a_result_is_told_once_also_when_labels_teach() {
+    let lab = Lab::scenario(&[USUAL, USUAL, USUAL, USUAL]).unwrap();
+    let ids = ["alert-0", "alert-1", "alert-2", "alert-3", "gone"];
+    let labels = ids.map(|id| json!({"source_alert_id": id, "verdict": "benign_positive"}));
+    lab.lines("labels.jsonl", &labels).unwrap();
+    for until in [None, Some("0%"), Some("50%"), Some("100%")] {
+        let feedback = until.map(|u| u.parse::<FeedbackUntil>().unwrap());
+        let ran = run_lab(PROGRAM.as_ref(), lab.path(), (scenario_config(), feedback));
+        let report = ran.await.unwrap();
+        assert_eq!(report.metrics.unmatched, ["gone"], "{until:?}");
+        let learning = report.learning.map_or(0, |l| {
+            assert_eq!(l.unmatched, Vec::<String>::new(), "{until:?}");
+            l.labelled
+        });
+        assert_eq!(learning + report.metrics.labelled, 4, "{until:?}");
     }
 }
 
