@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{AssuranceFloor, CloseMode, Config};
 use crate::ctx::{Clock, Ctx};
-use crate::eval::{LabReport, Metrics, Rate, run_lab};
+use crate::eval::{LabReport, Rate, run_lab};
 
 /// How often the schedule is looked at; it goes by the stored time of the last run.
 const GLANCE: Duration = Duration::from_secs(30);
@@ -84,7 +84,7 @@ pub async fn run(config: &Config, program: &Path, clock: &dyn Clock) -> Assuranc
     let at = clock.now();
     match worked {
         Ok(report) => {
-            let verdict = judge(&report.metrics, config.closing.assurance.floor);
+            let verdict = judge(&report, config.closing.assurance.floor);
             let (passed, why) = match verdict {
                 Ok(why) => (true, why),
                 Err(why) => (false, format!("assurance: {why}")),
@@ -132,7 +132,9 @@ async fn work(config: &Config, program: &Path) -> anyhow::Result<LabReport> {
 }
 
 /// Whether the figures lie above the floor, in a sentence that names the alerts at fault.
-fn judge(metrics: &Metrics, floor: AssuranceFloor) -> Result<String, String> {
+fn judge(report: &LabReport, floor: AssuranceFloor) -> Result<String, String> {
+    all_judged(report)?;
+    let metrics = &report.metrics;
     let missed = metrics.missed_true_positives;
     let closing = &metrics.closing;
     if missed.n == 0 || closing.coverage.n == 0 {
@@ -167,4 +169,18 @@ fn judge(metrics: &Metrics, floor: AssuranceFloor) -> Result<String, String> {
         closing.coverage.k,
         closing.coverage.n
     ))
+}
+
+/// Whether every alert of the lab was read and every label has its alert: what is not judged is not proven.
+fn all_judged(report: &LabReport) -> Result<(), String> {
+    let lost = |what: &str, of: &[String]| match of {
+        [] => Ok(()),
+        some => Err(format!(
+            "{} {what}: {}",
+            some.len(),
+            crate::text::oneline(&some.join(", "), LONGEST)
+        )),
+    };
+    lost("labels have no result", &report.metrics.unmatched)?;
+    lost("alerts of the lab could not be read", &report.rejected)
 }

@@ -108,6 +108,28 @@ async fn what_comes_out_below_the_floor_fails_and_says_why() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_judged_is_not_proven() {
+    let unreadable = golden();
+    let good = unreadable.read("alerts.jsonl").unwrap();
+    let broken = json!({"id": "no-time"});
+    let alerts = [&good[..], &[broken]].concat();
+    unreadable.lines("alerts.jsonl", &alerts).unwrap();
+    let lost = golden();
+    let labels = lost.read("labels.jsonl").unwrap();
+    let label = json!({"source_alert_id": "alert-9", "verdict": "true_positive"});
+    lost.lines("labels.jsonl", &[&labels[..], &[label]].concat())
+        .unwrap();
+    for (lab, part) in [
+        (&unreadable, "1 alerts of the lab could not be read: "),
+        (&lost, "1 labels have no result: alert-9"),
+    ] {
+        let ran = run(&config(lab), PROGRAM.as_ref(), &SystemClock).await;
+        assert!(!ran.passed, "{ran:?}");
+        assert!(ran.why.contains(part), "{}", ran.why);
+    }
+}
+
+#[tokio::test]
 async fn it_is_worked_when_it_is_due_and_switches_closing_off() {
     let lab = golden();
     let careless = sabotaged();
