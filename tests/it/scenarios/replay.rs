@@ -186,3 +186,18 @@ fn a_shadow_judges_beside_the_live_verdicts_and_changes_nothing() {
         stderr(&refused)
     );
 }
+
+#[test]
+fn a_case_that_is_not_there_is_not_judged_again() {
+    let site = Site::new(PROGRAM, Lab::scenario(&[USUAL]).unwrap()).unwrap();
+    site.once().unwrap();
+    for args in [
+        &["case", "replay", "ND-999"][..],
+        &["case", "replay", "--json", "ND-1", "ND-999"],
+    ] {
+        let output = site.run(args).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+        assert_eq!(stdout(&output), "");
+        assert!(stderr(&output).contains("ND-999"), "{}", stderr(&output));
+    }
+}

@@ -23,6 +23,10 @@ pub(in crate::cli) struct Replay {
 }
 
 pub(super) async fn again(store: &Store, config: Config, asked: Replay, out: &Out) -> Done {
+    // Whoever names a case that is not there is told so before any is judged again.
+    for id in &asked.ids {
+        store.case(*id).await?;
+    }
     let desk = Desk::open(asked.under.over(config)?).await?;
     let mut cases = Vec::new();
     for id in asked.ids {
