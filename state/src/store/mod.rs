@@ -27,6 +27,7 @@ mod list;
 mod live;
 pub mod mentions;
 pub mod metrics;
+mod migrations;
 mod open;
 pub mod patterns;
 pub mod posts;

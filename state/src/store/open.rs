@@ -6,70 +6,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqlSafeStr};
+use sqlx::Connection;
 
+use super::migrations::{latest, migrator};
 use super::{Result, Store, StoreError};
 
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 /// Below this SQLite can damage a WAL database that two processes write (fixed in 3.51.3).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-
-/// Every schema change, oldest first; a file that was released is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "init", include_str!("../../migrations/0001_init.sql")),
-    (2, "watch", include_str!("../../migrations/0002_watch.sql")),
-    (
-        3,
-        "feedback",
-        include_str!("../../migrations/0003_feedback.sql"),
-    ),
-    (
-        4,
-        "correlate",
-        include_str!("../../migrations/0004_correlate.sql"),
-    ),
-    (
-        5,
-        "shadow",
-        include_str!("../../migrations/0005_shadow.sql"),
-    ),
-    (
-        6,
-        "assurance",
-        include_str!("../../migrations/0006_assurance.sql"),
-    ),
-    (
-        7,
-        "people",
-        include_str!("../../migrations/0007_people.sql"),
-    ),
-    (8, "acts", include_str!("../../migrations/0008_acts.sql")),
-    (
-        9,
-        "metrics",
-        include_str!("../../migrations/0009_metrics.sql"),
-    ),
-    (
-        10,
-        "sources",
-        include_str!("../../migrations/0010_sources.sql"),
-    ),
-    (11, "held", include_str!("../../migrations/0011_held.sql")),
-    (
-        12,
-        "review",
-        include_str!("../../migrations/0012_review.sql"),
-    (
-        13,
-        "baselines",
-        include_str!("../../migrations/0013_baselines.sql"),
-    ),
-];
 
 #[derive(Debug, PartialEq, Eq)]
 enum Address {
@@ -259,27 +207,6 @@ fn one_writer() -> SqlitePoolOptions {
         // SQLite ends a transaction by itself when the disk fails or is full; sqlx then still
         // counts it as open and could never begin another one on that connection.
         .before_acquire(|db, _| Box::pin(async move { Ok(!db.is_in_transaction()) }))
-}
-
-fn latest() -> i64 {
-    MIGRATIONS.last().map_or(0, |m| m.0)
-}
-
-fn migrator() -> Migrator {
-    Migrator::with_migrations(
-        MIGRATIONS
-            .iter()
-            .map(|(version, name, sql)| {
-                Migration::new(
-                    *version,
-                    (*name).into(),
-                    MigrationType::Simple,
-                    sql.into_sql_str(),
-                    false,
-                )
-            })
-            .collect(),
-    )
 }
 
 fn make_parent(path: &Path) -> Result<()> {
