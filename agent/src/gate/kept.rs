@@ -45,7 +45,9 @@ pub async fn ask_baseline(
     };
     match ctx.guard.policy.call(&input) {
         CallDecision::Allow => {}
-        CallDecision::Approval(why) | CallDecision::Deny(why) => return Err(Refusal::new(11, why)),
+        CallDecision::Approval(why) | CallDecision::Deny(why) | CallDecision::CannotTell(why) => {
+            return Err(Refusal::new(11, why));
+        }
     }
     ctx.catalogue.take_rate(entry, ctx.now()).map_err(|who| {
         let why = format!("`{who}` has used up its calls of this minute");
