@@ -1,11 +1,11 @@
 //! People's verdicts on alerts: who may give one is checked, and it counts from then on; what it carries is `precedent`'s.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use state::model::{
     Alert, AlertId, Analyst, Basis, CaseEvent, CaseId, CaseStatus, Feedback, Impact, Outcome,
     Provenance, Tier, Time, TimelineEvent, TimelineKind, Verdict, VerdictKind, VerdictReason,
 };
-use state::store::{Intervention, Store, StoreError, StoredVerdict};
+use state::store::{Intervention, Seen, Store, StoreError, StoredVerdict};
 
 use crate::precedent::likeness;
 use crate::rights::{Rights, Who};
@@ -79,7 +79,7 @@ pub async fn give(store: &Store, rights: Rights<'_>, said: Said) -> Result<Taken
         .iter()
         .filter(|a| said.alerts.is_empty() || said.alerts.contains(&a.id))
         .collect();
-    let mut record = json!({
+    let record = json!({
         "kind": "feedback",
         "case": said.case,
         "alerts": about.iter().map(|a| a.source_alert_id.as_str()).collect::<Vec<_>>(),
@@ -99,24 +99,51 @@ pub async fn give(store: &Store, rights: Rights<'_>, said: Said) -> Result<Taken
     });
     let event = match checked {
         Ok(event) => event,
-        Err(why) => {
-            record["decision"] = json!("deny");
-            record["rule"] = json!(6);
-            record["why"] = json!(why);
-            store.append_audit(said.at, &record).await?;
-            let case = said.case;
-            return Err(FeedbackError::Refused { case, why });
-        }
+        Err(why) => return refuse(store, &said, record, why).await,
     };
     store.append_audit(said.at, &record).await?;
     let count = about.len();
-    store
-        .intervene(intervention(&said, event, (&about, &known)))
-        .await?;
+    let mut done = intervention(&said, event, (&about, &known));
+    done.seen = seen(event, case.status, (&alerts, &known));
+    match store.intervene(done).await {
+        Err(StoreError::Refused { why }) => return refuse(store, &said, record, why).await,
+        done => done?,
+    }
     let status = store.case(said.case).await?.status;
     Ok(Taken {
         alerts: count,
         status,
+    })
+}
+
+/// Puts a word on record that does not count.
+async fn refuse(
+    store: &Store,
+    said: &Said,
+    mut record: Value,
+    why: String,
+) -> Result<Taken, FeedbackError> {
+    record["decision"] = json!("deny");
+    record["rule"] = json!(6);
+    record["why"] = json!(why);
+    store.append_audit(said.at, &record).await?;
+    let case = said.case;
+    Err(FeedbackError::Refused { case, why })
+}
+
+/// What a close is decided on: who may close was asked meanwhile, and an alert may have joined or been judged.
+fn seen(
+    event: Option<CaseEvent>,
+    status: CaseStatus,
+    (alerts, known): (&[Alert], &[StoredVerdict]),
+) -> Option<Seen> {
+    let in_force = |id: AlertId| {
+        let mut of = known.iter().filter(|v| v.verdict.alert == id);
+        of.find(|v| !v.superseded).map(|v| v.verdict.kind)
+    };
+    (event == Some(CaseEvent::Closed)).then(|| Seen {
+        status,
+        judged: alerts.iter().map(|a| (a.id, in_force(a.id))).collect(),
     })
 }
 
@@ -223,6 +250,7 @@ fn intervention(
         case: said.case,
         event,
         outcome: (event == Some(CaseEvent::Closed)).then_some(Outcome::Closed),
+        seen: None,
         verdicts: verdicts.collect(),
         feedback: feedback.collect(),
         events,

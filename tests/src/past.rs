@@ -128,6 +128,24 @@ pub async fn leave_word(
     Ok(case)
 }
 
+/// Another alert joins a case that people have, is judged, and they have it again.
+pub async fn join(
+    store: &Store,
+    of: &RuleAt,
+    (case, kind): (CaseId, VerdictKind),
+    at: Time,
+) -> anyhow::Result<()> {
+    let received = store.store_alerts(&[alert(of, at)], &[], None, at).await?;
+    let alert = store.alert(received[0].alert).await?;
+    store.join_case(case, &alert, at, vec![]).await?;
+    let lease = std::time::Duration::from_secs(60);
+    let claimed = store.claim("past", at, lease).await?;
+    let (claim, _) = claimed.ok_or_else(|| anyhow::anyhow!("{case} is not in the queue"))?;
+    let verdicts = vec![verdict(case, &alert, kind, at)];
+    store.record(record(claim, verdicts, at)).await?;
+    Ok(())
+}
+
 /// A new alert in a case of its own, claimed.
 async fn taken(store: &Store, of: &RuleAt, at: Time) -> anyhow::Result<(CaseId, Alert, Claim)> {
     let new = alert(of, at);

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use state::model::Severity;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Carried, Lane};
-use crate::pipeline;
+use crate::notify::{self, card::Notice};
+use crate::pipeline::{self, Stuck};
+use crate::text::oneline;
 
 /// How soon an approved effect is seen.
 const BEAT: Duration = Duration::from_secs(2);
@@ -30,7 +33,7 @@ pub async fn take_stock(ctx: &Ctx) -> anyhow::Result<()> {
 pub async fn carry_out(ctx: &Ctx) -> anyhow::Result<()> {
     let approved = send(ctx, Lane::Approved).await;
     let again = gate::propose_again(ctx).await;
-    let told = pipeline::tell(ctx).await;
+    let told = stuck(ctx, pipeline::tell(ctx).await).await;
     let said = send(ctx, Lane::Said).await;
     let verified = gate::verify(ctx).await;
     approved?;
@@ -61,11 +64,32 @@ pub(super) async fn keep_telling(ctx: Arc<Ctx>, stop: CancellationToken) {
     while next(&mut beat, &stop).await {
         let again = gate::propose_again(&ctx).await;
         noted("proposing again", again.map_err(Into::into));
-        noted("telling", pipeline::tell_some(&ctx).await);
+        let told = pipeline::tell_some(&ctx).await;
+        noted("telling", stuck(&ctx, told).await);
         noted("saying", send(&ctx, Lane::Said).await);
         let verified = gate::verify(&ctx).await;
         noted("reading back", verified.map(drop).map_err(Into::into));
     }
+}
+
+/// Tells people of cases that could not be told outside for long, once for each change of theirs.
+async fn stuck(ctx: &Ctx, told: anyhow::Result<Vec<Stuck>>) -> anyhow::Result<()> {
+    for Stuck { untold, why } in told? {
+        let notice = Notice {
+            severity: Severity::Medium,
+            title: format!(
+                "{} is not told at its sources or in its ticket",
+                untold.case
+            ),
+            text: format!(
+                "{}. It is tried again, every half an hour at the latest.",
+                oneline(&why, 300)
+            ),
+        };
+        let key = format!("untold:{}:{}", untold.case, untold.rev);
+        notify::note(ctx, &key, notice).await?;
+    }
+    Ok(())
 }
 
 fn beat() -> Interval {

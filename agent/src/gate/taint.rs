@@ -54,6 +54,15 @@ impl Origin<'_> {
         }
     }
 
+    /// Names of the arguments that hold what an outsider may have written; none where the daemon chose them all.
+    pub(super) fn untrusted(self, arguments: &Map<String, Value>) -> Option<Vec<String>> {
+        match self {
+            Self::Playbook { untrusted } => Some(untrusted.to_vec()),
+            Self::Model => Some(arguments.keys().cloned().collect()),
+            Self::Daemon => None,
+        }
+    }
+
     fn taints(self, argument: &str) -> bool {
         match self {
             Self::Playbook { untrusted } => untrusted.iter().any(|u| u == argument),

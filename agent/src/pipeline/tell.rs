@@ -4,18 +4,32 @@
 use state::model::{
     Alert, Case, CaseStatus, Effect, EffectDecision, Switch, TimelineEvent, TimelineKind,
 };
-use state::store::{NewApproval, Telling, Untold, wait_after};
+use state::store::{Telling, Untold, wait_after};
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Origin, Proposal, Saying, Speaks, Subject, Unsent};
 use crate::text::oneline;
 
-use super::ticket;
+use super::{bare, hang, ticket};
 
 /// Cases told at once.
 const MOST: i64 = 50;
 /// Cases told in a beat of the daemon.
 const SHARE: i64 = 10;
+
+/// So many attempts at telling a case must have failed before people are told of it.
+const STUCK: i64 = 6;
+/// So often a ticket that was made is looked for.
+const LOOKS: i64 = 10;
+
+/// A case that could not be told outside for long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// The change of the case that is not told.
+    pub untold: Untold,
+    /// Why.
+    pub why: String,
+}
 
 /// What was said before and stays said: where it stands there.
 const SAID: [EffectDecision; 5] = [
@@ -26,25 +40,30 @@ const SAID: [EffectDecision; 5] = [
     EffectDecision::Unknown,
 ];
 
-/// Proposes what is to be said of every case that has changed. One that can't be told now is tried again later.
+/// Proposes what is to be said of every case that has changed. One that can't be told now is tried again later; gives those
+/// that were tried often.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn tell(ctx: &Ctx) -> anyhow::Result<()> {
-    while share(ctx, MOST).await? {}
-    Ok(())
+pub async fn tell(ctx: &Ctx) -> anyhow::Result<Vec<Stuck>> {
+    let mut stuck = Vec::new();
+    while share(ctx, MOST, &mut stuck).await? {}
+    Ok(stuck)
 }
 
-/// Proposes what is to be said of some cases that have changed, those that wait longest first.
+/// Proposes what is to be said of some cases that have changed, those that wait longest first; gives those that were tried
+/// often.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn tell_some(ctx: &Ctx) -> anyhow::Result<()> {
-    share(ctx, SHARE).await.map(drop)
+pub async fn tell_some(ctx: &Ctx) -> anyhow::Result<Vec<Stuck>> {
+    let mut stuck = Vec::new();
+    share(ctx, SHARE, &mut stuck).await?;
+    Ok(stuck)
 }
 
 /// Tells `most` cases; whether there may be more.
-async fn share(ctx: &Ctx, most: i64) -> anyhow::Result<bool> {
+async fn share(ctx: &Ctx, most: i64, stuck: &mut Vec<Stuck>) -> anyhow::Result<bool> {
     let mut sources = ctx.config.sources.iter();
     // Without live effects there is no ticket that could be told anything.
     if !ctx.config.effects.live && !sources.any(|s| ctx.config.write_back(&s.name).is_some()) {
@@ -53,32 +72,39 @@ async fn share(ctx: &Ctx, most: i64) -> anyhow::Result<bool> {
     }
     let untold = ctx.store.untold(ctx.now(), most).await?;
     let more = untold.len() >= usize::try_from(most)?;
-    tell_each(ctx, untold).await?;
+    for untold in untold {
+        // A fault of one case is not one of the others.
+        let late = match tell_one(ctx, untold).await {
+            Ok(late) => late,
+            Err(e) => Some(format!("{e:#}")),
+        };
+        let Some(why) = late else { continue };
+        let due = ctx.now() + wait_after(untold.tries.saturating_add(1));
+        tracing::warn!(case = %untold.case, %why, %due, "a case can't be told at its source; it is tried again");
+        ctx.store.tell_later(untold, due).await?;
+        if untold.tries >= STUCK {
+            stuck.push(Stuck { untold, why });
+        }
+    }
     Ok(more)
 }
 
-async fn tell_each(ctx: &Ctx, untold: Vec<Untold>) -> anyhow::Result<()> {
-    for untold in untold {
-        let told = match plan(ctx, untold).await {
-            Ok(Ok(telling)) => ctx.store.tell(&telling).await.map_err(|e| e.to_string()),
-            Ok(Err(why)) => Err(why),
-            // A fault of one case is not one of the others.
-            Err(e) => Err(format!("{e:#}")),
-        };
-        match told {
-            Ok(()) => {}
-            Err(why) => {
-                let due = ctx.now() + wait_after(untold.tries.saturating_add(1));
-                tracing::warn!(case = %untold.case, %why, %due, "a case can't be told at its source; it is tried again");
-                ctx.store.tell_later(untold, due).await?;
-            }
+/// Stores what can be said of a case now; gives why the rest can't be, if so.
+async fn tell_one(ctx: &Ctx, untold: Untold) -> anyhow::Result<Option<String>> {
+    let (mut telling, late) = plan(ctx, untold).await?;
+    if late.is_some() {
+        // It stays in the outbox, and what is told once it is out is told then.
+        telling.untold.rev = 0;
+        if telling.effects.is_empty() {
+            return Ok(late);
         }
     }
-    Ok(())
+    ctx.store.tell(&telling).await?;
+    Ok(late)
 }
 
-/// What is to be said, or why it can't be now.
-async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, String>> {
+/// What is to be said, and why something else can't be now.
+async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<(Telling, Option<String>)> {
     let case = ctx.store.case(untold.case).await?;
     let mut telling = Telling {
         untold,
@@ -94,19 +120,25 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
         .collect();
     // A case in work is told when it has come to its end.
     if matches!(case.status, CaseStatus::New | CaseStatus::Triaging) {
-        return Ok(Ok(telling));
+        return Ok((telling, None));
     }
     if ctx.config.effects.live
         && let Some(why) = gate::stopped(ctx, Switch::Effects).await
     {
-        return Ok(Err(why));
+        return Ok((telling, Some(why)));
     }
     let subject = Subject::read(&ctx.store, case.id).await?;
     let verdicts = ctx.store.current_verdicts(case.id).await?;
+    let (mut late, mut refused) = (None, Vec::new());
     match ticket::change(ctx, &case, &subject, &verdicts).await? {
         Ok(None) => {}
         Ok(Some(change)) => tell_ticket(ctx, (&case, &subject), change, &mut telling).await?,
-        Err(why) => return Ok(Err(why)),
+        Err(ticket::Unfound::Absent(why)) if untold.tries >= LOOKS => {
+            let why = format!("nothing is told to the case's ticket: {why}");
+            let kind = TimelineKind::EffectProposed;
+            refused.push(TimelineEvent::ours(case.id, ctx.now(), kind, why));
+        }
+        Err(ticket::Unfound::Absent(why) | ticket::Unfound::Unread(why)) => late = Some(why),
     }
     for alert in alerts {
         match gate::sayings(ctx, &subject, alert).await {
@@ -115,17 +147,27 @@ async fn plan(ctx: &Ctx, untold: Untold) -> anyhow::Result<Result<Telling, Strin
                     say(ctx, (&subject, alert), saying, &mut telling).await?;
                 }
             }
-            Err(Unsent::CannotTell(gap)) => return Ok(Err(gap.to_string())),
+            Err(Unsent::CannotTell(gap)) => late = late.or_else(|| Some(gap.to_string())),
             Err(Unsent::Refused(refusal)) => {
-                let why = format!(
-                    "nothing is said of {} at its source: {refusal}",
-                    name(alert)
-                );
-                telling.events.push(event(ctx, alert, &subject, why));
+                let name = name(alert);
+                let why = format!("nothing is said of {name} at its source: {refusal}");
+                refused.push(event(ctx, alert, &subject, why));
             }
         }
     }
-    Ok(Ok(telling))
+    if late.is_none() {
+        telling.events.append(&mut refused);
+    }
+    Ok((telling, late))
+}
+
+/// Whether a new ruling says what an earlier attempt at telling the same has left behind.
+fn is_old_news(telling: &Telling, earlier: &[Effect], new: &Effect) -> bool {
+    let same = |e: &Effect| {
+        (&e.tool, &e.arguments, e.decision, &e.reason)
+            == (&new.tool, &new.arguments, new.decision, &new.reason)
+    };
+    telling.untold.tries > 0 && earlier.iter().any(same)
 }
 
 /// Proposes what the case's ticket is to be told, unless it was told so before.
@@ -136,6 +178,17 @@ async fn tell_ticket(
     telling: &mut Telling,
 ) -> anyhow::Result<()> {
     let (case, subject) = of;
+    let earlier = ctx.store.effects_of(case.id).await?;
+    let wanted = bare(ctx, &change.tool, change.arguments.clone());
+    let told = |e: &Effect| {
+        let arguments = e.arguments.as_object().cloned().unwrap_or_default();
+        e.tool == change.tool
+            && SAID.contains(&e.decision)
+            && bare(ctx, &e.tool, arguments) == wanted
+    };
+    if earlier.iter().any(told) {
+        return Ok(());
+    }
     let proposal = Proposal {
         subject,
         tool: &change.tool,
@@ -147,13 +200,7 @@ async fn tell_ticket(
         speaks: None,
     };
     let (effect, question) = gate::propose(ctx, proposal).await?;
-    let earlier = ctx.store.effects_of(case.id).await?;
-    let told = |e: &&Effect| e.tool == effect.tool && SAID.contains(&e.decision);
-    if earlier
-        .iter()
-        .filter(told)
-        .any(|e| e.arguments == effect.arguments)
-    {
+    if is_old_news(telling, &earlier, &effect) {
         return Ok(());
     }
     let why = format!(
@@ -165,16 +212,11 @@ async fn tell_ticket(
     telling
         .events
         .push(TimelineEvent::ours(case.id, ctx.now(), kind, why));
-    keep(telling, effect, question);
+    hang(
+        (&mut telling.effects, &mut telling.approvals),
+        (effect, question),
+    );
     Ok(())
-}
-
-fn keep(telling: &mut Telling, effect: Effect, question: Option<NewApproval>) {
-    if let Some(mut question) = question {
-        question.effect = Some(telling.effects.len());
-        telling.approvals.push(question);
-    }
-    telling.effects.push(effect);
 }
 
 /// Proposes one saying, unless it was the last one of its kind.
@@ -214,6 +256,9 @@ async fn say(
         }),
     };
     let (effect, question) = gate::propose(ctx, proposal).await?;
+    if is_old_news(telling, &earlier, &effect) {
+        return Ok(());
+    }
     let what = match &saying.wanted {
         Some(status) => format!("status `{}`", oneline(status, 60)),
         None => "a comment".to_owned(),
@@ -225,7 +270,10 @@ async fn say(
         effect.reason
     );
     telling.events.push(event(ctx, alert, subject, why));
-    keep(telling, effect, question);
+    hang(
+        (&mut telling.effects, &mut telling.approvals),
+        (effect, question),
+    );
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The one ticket of a case: how it is made, found again by its marker, told what has changed, and closed; proposals through
 //! the gate.
 
-use mcp_clients::config::{Said, Slots, fill};
+use mcp_clients::config::{Read, Said, Slots, fill};
 use serde_json::{Map, Value, json};
 use state::model::{
     Alert, Budget, CallOutcome, Case, CaseStatus, Effect, EffectDecision, Tier, Verdict,
@@ -70,6 +70,14 @@ fn call(said: &Said, slots: &Slots) -> Option<Call> {
     })
 }
 
+/// Why the ticket of a case is not told now.
+pub(super) enum Unfound {
+    /// Its server did not say.
+    Unread(String),
+    /// It was made, and its server does not find it: an index may be behind.
+    Absent(String),
+}
+
 /// What is to be told to the ticket of a case, if it has one and something has changed since it was made.
 ///
 /// # Errors
@@ -79,7 +87,7 @@ pub(super) async fn change(
     case: &Case,
     subject: &Subject,
     verdicts: &[Verdict],
-) -> anyhow::Result<Result<Option<Call>, String>> {
+) -> anyhow::Result<Result<Option<Call>, Unfound>> {
     let Some(tickets) = ctx.config.tickets() else {
         return Ok(Ok(None));
     };
@@ -109,30 +117,18 @@ pub(super) async fn change(
     let Some(said) = said else {
         return Ok(Ok(None));
     };
-    let marker = gate::raise_marker(create, case.id);
-    let slots = Slots::from([("marker".to_owned(), json!(marker))]);
-    let Ok(arguments) = fill(&find.arguments, &slots) else {
-        return Ok(Ok(None));
-    };
-    let request = Request {
-        subject,
-        tier: Tier::Three,
-        asked_by: "ticket",
-        tool: &find.tool,
-        arguments,
-        as_of: ctx.now(),
-        origin: Origin::Daemon,
-    };
-    let called = gate::call(ctx, &Meter::new(Budget::default()), request).await;
-    let answer = match (called.outcome, called.reply) {
-        (CallOutcome::Ok, Some(reply)) => reply.value,
-        _ => {
-            let why = called.reason.unwrap_or_default();
-            return Ok(Err(format!("its ticket can't be looked for: {why}")));
+    let id = match found(ctx, (subject, create), find).await {
+        Ok(Some(id)) => id,
+        // One that nobody knows to have been made may not be there.
+        Ok(None) if made.decision == EffectDecision::Executed => {
+            let why = format!("its ticket was made and `{}` does not find it", find.tool);
+            return Ok(Err(Unfound::Absent(why)));
         }
-    };
-    let Some(id) = gate::at(&answer, &find.path).and_then(id) else {
-        return Ok(Ok(None));
+        Ok(None) => return Ok(Ok(None)),
+        Err(why) => {
+            let why = format!("its ticket can't be looked for: {why}");
+            return Ok(Err(Unfound::Unread(why)));
+        }
     };
     let rev = ctx.store.verdicts_of(case.id).await?.len();
     let slots = Slots::from([
@@ -144,6 +140,33 @@ pub(super) async fn change(
         ),
     ]);
     Ok(Ok(call(said, &slots)))
+}
+
+/// The id of the ticket that this tool made for a case, found by its marker.
+async fn found(
+    ctx: &Ctx,
+    (subject, create): (&Subject, &str),
+    find: &Read,
+) -> Result<Option<Value>, String> {
+    let marker = gate::raise_marker(create, subject.case);
+    let slots = Slots::from([("marker".to_owned(), json!(marker))]);
+    let Ok(arguments) = fill(&find.arguments, &slots) else {
+        return Ok(None);
+    };
+    let request = Request {
+        subject,
+        tier: Tier::Three,
+        asked_by: "ticket",
+        tool: &find.tool,
+        arguments,
+        as_of: ctx.now(),
+        origin: Origin::Daemon,
+    };
+    let called = gate::call(ctx, &Meter::new(Budget::default()), request).await;
+    match (called.outcome, called.reply) {
+        (CallOutcome::Ok, Some(reply)) => Ok(gate::at(&reply.value, &find.path).and_then(id)),
+        _ => Err(called.reason.unwrap_or_default()),
+    }
 }
 
 /// An id as ticketing systems write them; what else stands there is none.

@@ -27,6 +27,17 @@ words! {
     }
 }
 
+impl EffectDecision {
+    /// Whether it is due, was sent or may have been: the same call is not proposed again.
+    #[must_use]
+    pub fn is_under_way(self) -> bool {
+        matches!(
+            self,
+            Self::Due | Self::Started | Self::Executed | Self::Unknown
+        )
+    }
+}
+
 words! {
     /// How well it is known that an effect took.
     pub enum Proof {
@@ -111,6 +122,9 @@ pub struct EffectAbout {
     pub looks: i64,
     /// How it is held, when it is: a due one before it is sent, a denied one before it counts as denied.
     pub held: Option<Held>,
+    /// Names of its arguments that hold what an outsider may have written; none when the daemon chose them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untrusted: Option<Vec<String>>,
 }
 
 impl Effect {

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use sqlx::SqliteConnection;
 
 use super::rows::{self, micros};
-use super::{NewApproval, Result, Store, StoreError, approvals, effects, elicitations, timeline};
-use crate::model::{AlertId, CaseId, Effect, EffectDecision, Proof, Time, TimelineEvent};
+use super::{NewApproval, Result, Store, asking, elicitations, timeline};
+use crate::model::{AlertId, CaseId, Effect, Proof, Time, TimelineEvent};
 
 /// A case that is not told outside as it stands now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Store {
     /// Stores what is proposed to tell and takes the case out of the outbox, unless it has changed meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for an effect of another case or one that waits for no question.
+    /// [`StoreError::Refused`](super::StoreError::Refused) for an effect of another case or one that waits for no question.
     pub async fn tell(&self, telling: &Telling) -> Result<()> {
         let mut tx = self.begin().await?;
         tell(&mut tx, telling).await?;
@@ -148,30 +148,13 @@ impl Store {
 
 async fn tell(db: &mut SqliteConnection, telling: &Telling) -> Result<()> {
     let case = telling.untold.case;
-    put(db, case, telling).await?;
+    let proposed = (telling.effects.as_slice(), telling.approvals.as_slice());
+    asking::keep(db, case, proposed, telling.now).await?;
     timeline::append_all(db, case, &telling.events).await?;
     sqlx::query("DELETE FROM untold_cases WHERE case_id = ?1 AND rev = ?2")
         .bind(case.0)
         .bind(telling.untold.rev)
         .execute(db)
         .await?;
-    Ok(())
-}
-
-async fn put(db: &mut SqliteConnection, case: CaseId, telling: &Telling) -> Result<()> {
-    let mut asked = Vec::with_capacity(telling.approvals.len());
-    for new in &telling.approvals {
-        asked.push(approvals::ask(db, case, new, telling.now).await?);
-    }
-    for (i, effect) in telling.effects.iter().enumerate() {
-        let own = telling.approvals.iter().position(|a| a.effect == Some(i));
-        let approval = own.map(|at| asked[at]).or(effect.approval);
-        if approval.is_none() && effect.decision == EffectDecision::AwaitingApproval {
-            return Err(StoreError::refused(format!(
-                "letting an effect of {case} wait for an answer to no question"
-            )));
-        }
-        effects::put(db, case, effect, approval).await?;
-    }
     Ok(())
 }

@@ -1,48 +1,17 @@
 //! Questions to people and their answers, each answered once and used once; who may answer is checked elsewhere.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::cases::{move_case, status_of};
 use super::rows::{self, Fields, micros};
 use super::{
-    Result, Store, StoreError, digest, effects, feedback, record, standing, timeline, votes,
+    Result, Store, StoreError, binding_digest, effects, feedback, record, standing, timeline, votes,
 };
 use crate::model::{
     Answered, Approval, ApprovalState, CaseEvent, CaseId, CaseStatus, Feedback, Outcome, Time,
     TimelineEvent, TimelineKind,
 };
-
-/// A question still without an id.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewApproval {
-    /// What is asked: `close` or `server.tool`.
-    pub action: String,
-    /// One line for people.
-    pub summary: String,
-    /// What exactly is asked; the digest that people see is over its canonical form.
-    pub binding: Value,
-    /// After this it counts as denied.
-    pub expires: Time,
-    /// Place, in the effects of the same record, of the effect that waits for the answer.
-    pub effect: Option<usize>,
-    /// How many people must say yes, at least one.
-    pub needed: i64,
-}
-
-impl NewApproval {
-    /// SHA-256 over the canonical JSON of the binding, hex.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        binding_digest(&self.binding)
-    }
-}
-
-/// SHA-256 over the canonical JSON of a binding, hex.
-#[must_use]
-pub fn binding_digest(binding: &Value) -> String {
-    digest::sha256_hex(digest::canonical(binding).as_bytes())
-}
 
 /// A person's answer and what follows for the case.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +77,8 @@ impl Store {
     /// An approved `close` that closes the case is used up by it.
     ///
     /// # Errors
-    /// [`StoreError::NotOpen`] when it was answered before or has run out (it is then stored as expired),
+    /// [`StoreError::NotOpen`] when it was answered before, has run out, or is about nothing any more (it is then stored as
+    /// expired),
     /// [`StoreError::Refused`] when the answer would close a case without approving just that, or the person has answered
     /// before,
     /// [`StoreError::IllegalMove`], [`StoreError::NotFound`].
@@ -118,11 +88,10 @@ impl Store {
         if asked.state != ApprovalState::Pending {
             return Err(not_open(&asked));
         }
-        let yes_to_close = asked.action == "close" && answer.answered == Answered::Approved;
-        let ended = match answer.at > asked.expires {
-            true => Some(LATE),
-            false if yes_to_close && !standing::is_as_asked(&mut tx, &asked).await? => Some(OTHER),
-            false => None,
+        let ended = match (answer.at > asked.expires, answer.answered) {
+            (true, _) => Some(LATE),
+            (false, Answered::Approved) => no_longer(&mut tx, &asked).await?,
+            (false, Answered::Denied) => None,
         };
         if let Some(why) = ended {
             expire(&mut tx, &asked, why, answer.at).await?;
@@ -212,42 +181,6 @@ pub(super) async fn spend(
     write(db, &asked, now).await
 }
 
-/// Asks a question, or finds it when the same one is open.
-pub(super) async fn ask(
-    db: &mut SqliteConnection,
-    case: CaseId,
-    new: &NewApproval,
-    now: Time,
-) -> Result<i64> {
-    let open: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM approvals
-         WHERE case_id = ?1 AND action = ?2 AND digest = ?3 AND state = 'pending' AND expires >= ?4",
-    )
-    .bind(case.0)
-    .bind(&new.action)
-    .bind(new.digest())
-    .bind(micros(now))
-    .fetch_optional(&mut *db)
-    .await?;
-    if let Some(id) = open {
-        return Ok(id);
-    }
-    Ok(sqlx::query_scalar(
-        "INSERT INTO approvals (case_id, action, summary, digest, binding, state, asked, expires, needed)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8) RETURNING id",
-    )
-    .bind(case.0)
-    .bind(&new.action)
-    .bind(&new.summary)
-    .bind(new.digest())
-    .bind(digest::canonical(&new.binding))
-    .bind(micros(now))
-    .bind(micros(new.expires))
-    .bind(new.needed)
-    .fetch_one(db)
-    .await?)
-}
-
 /// Why questions lapse when their case goes back to work.
 pub(super) const WORKED: &str = "the case is worked again";
 
@@ -262,14 +195,23 @@ pub(super) async fn lapse_of_case(
         .bind(case.0)
         .fetch_all(&mut *db)
         .await?;
-    for mut asked in rows::all::<Approval>("approvals", &found)? {
-        asked.state = ApprovalState::Expired;
-        write(db, &asked, now).await?;
-        effects::answered(db, &asked).await?;
-        let message = format!("approval {} ({}) lapsed: {why}", asked.id, asked.action);
-        tell(db, &asked, now, message).await?;
+    for asked in rows::all::<Approval>("approvals", &found)? {
+        lapse(db, asked.id, why, now).await?;
     }
     Ok(())
+}
+
+/// Ends a question, if it is open, without a word on its case.
+pub(super) async fn lapse(db: &mut SqliteConnection, id: i64, why: &str, now: Time) -> Result<()> {
+    let mut asked = read(db, id).await?;
+    if asked.state != ApprovalState::Pending {
+        return Ok(());
+    }
+    asked.state = ApprovalState::Expired;
+    write(db, &asked, now).await?;
+    effects::answered(db, &asked).await?;
+    let message = format!("approval {id} ({}) lapsed: {why}", asked.action);
+    tell(db, &asked, now, message).await
 }
 
 /// Why a question ends that nobody answered.
@@ -277,6 +219,17 @@ const LATE: &str = "was not answered in time and counts as denied";
 /// Why a close ends that is no longer the one that was asked.
 const OTHER: &str =
     "lapsed: the alerts of the case or their verdicts are not as they were when it was asked";
+
+/// Why a question ends on which no action hangs.
+const NOTHING: &str = "lapsed: no action waits for it any more";
+
+/// Why a question can't be answered with yes any more, if so.
+async fn no_longer(db: &mut SqliteConnection, asked: &Approval) -> Result<Option<&'static str>> {
+    Ok(match asked.action.as_str() {
+        "close" => (!standing::is_as_asked(db, asked).await?).then_some(OTHER),
+        _ => (!effects::wait_for(db, asked.id).await?).then_some(NOTHING),
+    })
+}
 
 /// Ends the questions about closing a case of which somebody has said something else since. A case that waits for nothing
 /// else goes to a person.

@@ -1,18 +1,32 @@
 //! Batches of equal proposed closes, and notices about the daemon itself: what people are told besides single cases.
 
+use sqlx::SqliteConnection;
+
 use super::rows::{self, Fields, micros};
 use super::{Result, Store, StoreError, audit};
 use crate::model::{Batch, CaseId, Time};
 
 impl Store {
-    /// Stores a batch; gives its id. The same questions of the same likeness are the same batch.
+    /// Stores a batch; gives it as it stands. The same questions of the same likeness, or some of them, are the same batch,
+    /// and one that has some of them goes on as the same question.
     pub async fn add_batch(&self, batch: &Batch, now: Time) -> Result<Batch> {
-        if let Some(last) = self.last_batch(&batch.likeness).await?
-            && last.digest == batch.digest
-        {
-            return Ok(last);
-        }
+        // Read under the lock of the write: every notifier composes by itself, and all in the same moment.
         let mut tx = self.begin().await?;
+        let last = last_of(&mut tx, &batch.likeness).await?;
+        let mut root = batch.root;
+        if let Some(last) = last {
+            let of_it = batch
+                .approvals
+                .iter()
+                .filter(|id| last.approvals.contains(id));
+            let shared = of_it.count();
+            if last.digest == batch.digest || (!last.split && shared == batch.approvals.len()) {
+                return Ok(last);
+            }
+            if root == 0 && shared > 0 && !last.split {
+                root = last.root;
+            }
+        }
         let cases: Vec<i64> = batch.sample.iter().map(|c| c.0).collect();
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO batches (likeness, root, approvals, digest, sample, at)
@@ -20,7 +34,7 @@ impl Store {
                 ?3, ?4, ?5, ?6) RETURNING id",
         )
         .bind(&batch.likeness)
-        .bind(batch.root)
+        .bind(root)
         .bind(rows::json(&batch.approvals)?)
         .bind(&batch.digest)
         .bind(rows::json(&cases)?)
@@ -33,12 +47,7 @@ impl Store {
 
     /// The batch of a likeness that an answer may be given to.
     pub async fn last_batch(&self, likeness: &str) -> Result<Option<Batch>> {
-        let found =
-            sqlx::query("SELECT * FROM batches WHERE likeness = ?1 ORDER BY id DESC LIMIT 1")
-                .bind(likeness)
-                .fetch_optional(&self.readers)
-                .await?;
-        rows::one("batches", found.as_ref())
+        last_of(&mut *self.readers.acquire().await?, likeness).await
     }
 
     /// The last batch of a question.
@@ -155,6 +164,14 @@ impl Store {
             })
             .collect()
     }
+}
+
+async fn last_of(db: &mut SqliteConnection, likeness: &str) -> Result<Option<Batch>> {
+    let found = sqlx::query("SELECT * FROM batches WHERE likeness = ?1 ORDER BY id DESC LIMIT 1")
+        .bind(likeness)
+        .fetch_optional(db)
+        .await?;
+    rows::one("batches", found.as_ref())
 }
 
 impl<'r> TryFrom<Fields<'r>> for Batch {

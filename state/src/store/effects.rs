@@ -281,6 +281,60 @@ pub(super) async fn answered(db: &mut SqliteConnection, asked: &Approval) -> Res
     Ok(())
 }
 
+/// By what an effect is told from the others of its case and tool.
+fn call_digest(effect: &Effect) -> String {
+    let arguments = digest::canonical(&effect.arguments);
+    let told = match effect.about.round {
+        0 => arguments,
+        round => format!("{arguments}\n{round}"),
+    };
+    digest::sha256_hex(told.as_bytes())
+}
+
+/// Where the stored effect of the same case, tool and arguments stands, and the approval it has.
+async fn stored(
+    db: &mut SqliteConnection,
+    effect: &Effect,
+) -> Result<Option<(EffectDecision, Option<i64>)>> {
+    let found = sqlx::query(
+        "SELECT id, decision, approval_id FROM effects WHERE case_id = ?1 AND tool = ?2 AND arguments_digest = ?3",
+    )
+    .bind(effect.case.0)
+    .bind(&effect.tool)
+    .bind(call_digest(effect))
+    .fetch_optional(db)
+    .await?;
+    let read = |row| {
+        let row = Fields::new("effects", row);
+        Ok((row.word("decision")?, row.get("approval_id")?))
+    };
+    found.as_ref().map(read).transpose()
+}
+
+/// Whether the same effect is due, was sent or may have been: a proposal of it changes nothing.
+pub(super) async fn is_under_way(db: &mut SqliteConnection, effect: &Effect) -> Result<bool> {
+    let found = stored(db, effect).await?;
+    Ok(found.is_some_and(|(decision, _)| decision.is_under_way()))
+}
+
+/// The question that the same effect waits for, if it waits for one.
+pub(super) async fn waits_for(db: &mut SqliteConnection, effect: &Effect) -> Result<Option<i64>> {
+    let found = stored(db, effect).await?;
+    let waits = found.filter(|(decision, _)| *decision == EffectDecision::AwaitingApproval);
+    Ok(waits.and_then(|(_, approval)| approval))
+}
+
+/// Whether an effect waits for this question.
+pub(super) async fn wait_for(db: &mut SqliteConnection, approval: i64) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM effects WHERE approval_id = ?1 AND decision = ?2)",
+    )
+    .bind(approval)
+    .bind(EffectDecision::AwaitingApproval.as_str())
+    .fetch_one(db)
+    .await?)
+}
+
 /// Stores an effect once for a case, tool and arguments; a later word on it replaces the earlier one.
 ///
 /// What is due, was sent or may have been stays as it is.
@@ -296,18 +350,13 @@ pub(super) async fn put(
             effect.case
         )));
     }
-    let arguments = digest::canonical(&effect.arguments);
-    let told = match effect.about.round {
-        0 => arguments.clone(),
-        round => format!("{arguments}\n{round}"),
-    };
     sqlx::query(
         "INSERT INTO effects (case_id, tool, class, target, arguments, arguments_digest, decision, reason,
              approval_id, raises, d3fend, at, alert_id, wanted, round, held_since, held_tries, held_next,
-             held_for)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+             held_for, untrusted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (case_id, tool, arguments_digest) DO UPDATE SET decision = excluded.decision,
-             reason = excluded.reason, approval_id = coalesce(excluded.approval_id, approval_id),
+             reason = excluded.reason, approval_id = excluded.approval_id, untrusted = excluded.untrusted,
              held_since = iif(excluded.held_since IS NULL, NULL, coalesce(held_since, excluded.held_since)),
              held_tries = excluded.held_tries, held_next = excluded.held_next, held_for = excluded.held_for
          WHERE effects.decision IN ('dry_run', 'denied', 'failed', 'awaiting_approval')",
@@ -316,8 +365,8 @@ pub(super) async fn put(
     .bind(&effect.tool)
     .bind(effect.class.as_str())
     .bind(&effect.target)
-    .bind(&arguments)
-    .bind(digest::sha256_hex(told.as_bytes()))
+    .bind(digest::canonical(&effect.arguments))
+    .bind(call_digest(effect))
     .bind(effect.decision.as_str())
     .bind(&effect.reason)
     .bind(approval)
@@ -331,6 +380,7 @@ pub(super) async fn put(
     .bind(effect.about.held.map_or(0, |h| h.tries))
     .bind(effect.about.held.map(|h| micros(h.next)))
     .bind(effect.about.held.map(|h| h.asked_by.as_str()))
+    .bind(effect.about.untrusted.as_ref().map(rows::json).transpose()?)
     .execute(db)
     .await?;
     Ok(())
@@ -359,6 +409,7 @@ impl<'r> TryFrom<Fields<'r>> for Effect {
                 proof: row.opt_word("proof")?,
                 looks: row.get("looks")?,
                 held: held(&row)?,
+                untrusted: row.opt_json("untrusted")?,
             },
         })
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::SqliteConnection;
 
 use super::rows::{self, Fields, micros};
-use super::{NewApproval, Result, Store, StoreError, approvals, audit, digest, effects, timeline};
+use super::{NewApproval, Result, Store, StoreError, asking, audit, digest, timeline};
 use crate::model::{
     CaseId, Effect, EffectDecision, Elicitation, Time, TimelineEvent, TimelineKind,
 };
@@ -59,8 +59,8 @@ impl Store {
         }
         let case = new.effect.case;
         let mut tx = self.begin().await?;
-        let approval = approvals::ask(&mut tx, case, &new.approval, now).await?;
-        effects::put(&mut tx, case, &new.effect, Some(approval)).await?;
+        let approval = asking::ask(&mut tx, case, &new.approval, now).await?;
+        asking::keep_one(&mut tx, case, (&new.effect, Some(approval)), now).await?;
         let effect: Option<i64> =
             sqlx::query_scalar("SELECT id FROM effects WHERE approval_id = ?1")
                 .bind(approval)

@@ -47,6 +47,14 @@ pub enum StoreError {
         /// What was looked for, for instance `case ND-7`.
         what: String,
     },
+    /// No daemon has made the store that is asked for.
+    #[error(
+        "there is no store at {path}: name the configuration of the daemon with --config, or let `nightdesk run` make it"
+    )]
+    Absent {
+        /// Where it is looked for.
+        path: String,
+    },
     /// A newer nightdesk has written this store.
     #[error(
         "the store has schema {found} and this nightdesk knows up to {known}; use the newer nightdesk, or a backup from before its upgrade"

@@ -54,6 +54,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "baselines",
         include_str!("../../migrations/0013_baselines.sql"),
     ),
+    (
+        14,
+        "origins",
+        include_str!("../../migrations/0014_origins.sql"),
+    ),
 ];
 
 /// Number of the newest one.

@@ -5,8 +5,10 @@
 //! SQL stays inside this folder.
 
 pub mod acts;
+mod address;
 pub mod alerts;
 pub mod approvals;
+pub mod asking;
 pub mod assurance;
 pub mod audit;
 mod baselines;
@@ -51,7 +53,8 @@ use sqlx::{Sqlite, Transaction};
 
 pub use acts::{Telling, Untold};
 pub use alerts::{DeadLetter, Received, StoredDeadLetter};
-pub use approvals::{ApprovalAnswer, NewApproval, binding_digest};
+pub use approvals::ApprovalAnswer;
+pub use asking::{NewApproval, binding_digest};
 pub use audit::{AuditEntry, AuditFault, AuditMark, AuditReport};
 pub use baselines::NewBaseline;
 pub use calls::CallEnd;
@@ -67,6 +70,7 @@ pub use mentions::{Candidate, RuleBy, Spread};
 pub use queue::{Claim, Reclaim};
 pub use record::{Intervention, Record, Recorded};
 pub use split::Split;
+pub use standing::Seen;
 pub use verdicts::StoredVerdict;
 
 /// A handle on the store; clones share it.

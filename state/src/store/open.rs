@@ -11,6 +11,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::address::Address;
 use super::migrations::{latest, migrator};
 use super::{Result, Store, StoreError};
 
@@ -19,32 +20,6 @@ const READERS: u32 = 4;
 /// Below this SQLite can damage a WAL database that two processes write (fixed in 3.51.3).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
-#[derive(Debug, PartialEq, Eq)]
-enum Address {
-    Memory,
-    File(PathBuf),
-}
-
-impl Address {
-    fn parse(url: &str) -> Result<Self> {
-        let rest = url
-            .strip_prefix("sqlite://")
-            .or(url.strip_prefix("sqlite:"));
-        let place = rest.unwrap_or(url);
-        if place == ":memory:" {
-            return Ok(Self::Memory);
-        }
-        if place.is_empty() || place.contains("://") || url.starts_with("postgres:") {
-            return Err(StoreError::Unsupported {
-                what: format!(
-                    "this nightdesk keeps its store in SQLite only; write [store] url as \"sqlite:PATH\" instead of `{}`",
-                    url.split(':').next().unwrap_or_default()
-                ),
-            });
-        }
-        Ok(Self::File(PathBuf::from(place)))
-    }
-}
 
 impl Store {
     /// Opens the store for a command that runs beside a daemon, creating it when it is not there.
@@ -61,6 +36,22 @@ impl Store {
         }
     }
 
+    /// Opens the store that a daemon or an earlier command has made, for a command that can say nothing of an empty one.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StoreError::Absent`] when there is none: none is made.
+    pub async fn open_existing(url: &str) -> Result<Self> {
+        match Address::parse(url)? {
+            Address::File(path) if !path.is_file() => Err(StoreError::Absent {
+                path: std::path::absolute(&path)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string(),
+            }),
+            _ => Self::open(url).await,
+        }
+    }
+
     /// Opens the store for a daemon: no second daemon can open it until this one is closed.
     ///
     /// # Errors
@@ -72,15 +63,6 @@ impl Store {
                 let lock = lock(&path)?;
                 Self::open_file(&path, Some(lock)).await
             }
-        }
-    }
-
-    /// The file that an address names; none when the store is in memory or the address is not one of ours.
-    #[must_use]
-    pub fn file(url: &str) -> Option<PathBuf> {
-        match Address::parse(url) {
-            Ok(Address::File(path)) => Some(path),
-            Ok(Address::Memory) | Err(_) => None,
         }
     }
 
@@ -273,23 +255,6 @@ fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-
-    #[test]
-    fn addresses_are_sqlite_or_refused() {
-        for (url, path) in [
-            ("sqlite:a/b.db", "a/b.db"),
-            ("sqlite:///x/b.db", "/x/b.db"),
-            ("b.db", "b.db"),
-        ] {
-            assert_eq!(Address::parse(url).unwrap(), Address::File(path.into()));
-        }
-        assert_eq!(Address::parse("sqlite::memory:").unwrap(), Address::Memory);
-        for url in ["postgres://user:secret@h/db", "mysql://h/db", "", "sqlite:"] {
-            let error = Address::parse(url).unwrap_err();
-            assert!(matches!(error, StoreError::Unsupported { .. }), "{url}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-    }
 
     #[tokio::test]
     async fn a_full_disk_is_said_and_ends_when_there_is_room() {

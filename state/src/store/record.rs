@@ -7,8 +7,8 @@ use super::cases::move_case;
 use super::queue::{self, Claim};
 use super::rows::{Fields, micros, whole};
 use super::{
-    NewApproval, Result, Store, StoreError, approvals, effects, feedback, switches, timeline,
-    verdicts,
+    NewApproval, Result, Seen, Store, StoreError, approvals, asking, feedback, standing, switches,
+    timeline, verdicts,
 };
 use crate::model::{
     CaseEvent, CaseId, Effect, EffectDecision, Feedback, Outcome, Spent, Switch, Time,
@@ -45,7 +45,7 @@ pub struct Record {
 pub struct Recorded {
     /// True when an alert joined during the run and has no verdict: the case is in the queue again and has no outcome.
     pub requeued: bool,
-    /// Ids of the questions, in the order of the record; none when requeued.
+    /// Ids of the questions, in the order of the record, without those about effects under way; none when requeued.
     pub approvals: Vec<i64>,
 }
 
@@ -58,6 +58,8 @@ pub struct Intervention {
     pub event: Option<CaseEvent>,
     /// What is thereby done with it.
     pub outcome: Option<Outcome>,
+    /// How the person saw the case, when what they do holds for just that.
+    pub seen: Option<Seen>,
     /// The person's verdicts.
     pub verdicts: Vec<Verdict>,
     /// Their words on alerts, for later ones like them.
@@ -100,7 +102,7 @@ impl Store {
     /// Stores what a person did with a case: verdicts, a move, or both.
     ///
     /// # Errors
-    /// [`StoreError::IllegalMove`], [`StoreError::NotFound`], [`StoreError::Refused`].
+    /// [`StoreError::IllegalMove`], [`StoreError::NotFound`], [`StoreError::Refused`], also when the case is not as they saw it.
     pub async fn intervene(&self, done: Intervention) -> Result<()> {
         if let Some(event) = done.event
             && !matches!(
@@ -114,6 +116,14 @@ impl Store {
             )));
         }
         let mut tx = self.begin().await?;
+        if let Some(seen) = &done.seen
+            && !standing::is_as_seen(&mut tx, done.case, seen).await?
+        {
+            return Err(StoreError::refused(format!(
+                "deciding on {}, whose alerts or verdicts have changed since: look at it again",
+                done.case
+            )));
+        }
         for verdict in &done.verdicts {
             verdicts::give(&mut tx, done.case, verdict).await?;
         }
@@ -201,20 +211,8 @@ async fn finish(db: &mut SqliteConnection, record: &Record) -> Result<Recorded> 
             .execute(&mut *db)
             .await?;
     }
-    let mut asked = Vec::with_capacity(record.approvals.len());
-    for new in &record.approvals {
-        asked.push(approvals::ask(db, case, new, now).await?);
-    }
-    for (i, effect) in record.effects.iter().enumerate() {
-        let own = record.approvals.iter().position(|a| a.effect == Some(i));
-        let approval = own.map(|at| asked[at]).or(effect.approval);
-        if approval.is_none() && effect.decision == EffectDecision::AwaitingApproval {
-            return Err(StoreError::refused(format!(
-                "letting an effect of {case} wait for an answer to no question"
-            )));
-        }
-        effects::put(db, case, effect, approval).await?;
-    }
+    let proposed = (record.effects.as_slice(), record.approvals.as_slice());
+    let asked = asking::keep(db, case, proposed, now).await?;
     timeline::append_all(db, case, &record.events).await?;
     move_case(db, case, record.event, now).await?;
     set_outcome(db, case, Some(record.outcome)).await?;
@@ -233,7 +231,7 @@ async fn requeue(db: &mut SqliteConnection, record: &Record) -> Result<Recorded>
         );
         // What this run called for is proposed anew by the next one.
         if !waits && effect.about.held.is_none() {
-            effects::put(db, case, effect, effect.approval).await?;
+            asking::keep_one(db, case, (effect, effect.approval), now).await?;
         }
     }
     for event in &record.events {

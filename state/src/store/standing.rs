@@ -1,11 +1,48 @@
-//! Whether what a person was asked to close still is what they were asked about: its alerts and their verdicts, as the answer finds them.
+//! Whether what a person decides on still is what they were asked about or have seen: its alerts and their verdicts, as the answer finds them.
 
 use std::collections::BTreeSet;
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Result;
-use crate::model::Approval;
+use super::cases::status_of;
+use super::rows::Fields;
+use crate::model::{AlertId, Approval, CaseId, CaseStatus, VerdictKind};
+
+/// A case as a person saw it when they decided on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Where it stood.
+    pub status: CaseStatus,
+    /// Its alerts, each with its verdict in force.
+    pub judged: BTreeSet<(AlertId, Option<VerdictKind>)>,
+}
+
+/// Whether a case still is as a person saw it.
+pub(super) async fn is_as_seen(
+    db: &mut SqliteConnection,
+    case: CaseId,
+    seen: &Seen,
+) -> Result<bool> {
+    if status_of(db, case).await? != seen.status {
+        return Ok(false);
+    }
+    let found = sqlx::query(
+        "SELECT a.id, v.kind FROM alerts a
+         LEFT JOIN verdicts v ON v.alert_id = a.id AND v.superseded = 0 WHERE a.case_id = ?1",
+    )
+    .bind(case.0)
+    .fetch_all(db)
+    .await?;
+    let now: Result<BTreeSet<(AlertId, Option<VerdictKind>)>> = found
+        .iter()
+        .map(|row| {
+            let row = Fields::new("alerts", row);
+            Ok((AlertId(row.get("id")?), row.opt_word("kind")?))
+        })
+        .collect();
+    Ok(now? == seen.judged)
+}
 
 /// Source, id there and verdict of an alert.
 type Judged = (String, String, Option<String>);

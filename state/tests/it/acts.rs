@@ -53,6 +53,7 @@ pub(crate) async fn a_case_is_told_until_it_is_told_as_it_stands(store: &Store) 
     word.provenance.analyst = Analyst::Human;
     let said = Intervention {
         case,
+        seen: None,
         event: None,
         outcome: Some(Outcome::Closed),
         verdicts: vec![word],

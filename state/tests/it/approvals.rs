@@ -1,10 +1,13 @@
 //! Questions to people: once answered, in time; using them is the effects' part.
 
 use serde_json::json;
-use state::model::{Answered, ApprovalState, CaseEvent, CaseId, CaseStatus, Outcome, VerdictKind};
+use state::model::{
+    Answered, ApprovalState, CaseEvent, CaseId, CaseStatus, Effect, EffectDecision, Outcome,
+    VerdictKind,
+};
 use state::store::{ApprovalAnswer, Intervention, NewApproval, Store, StoreError};
 
-use crate::make::{at, claimed, ending, kinds, question};
+use crate::make::{at, claimed, effect, ending, kinds, question};
 
 /// A case that waits for answers to these questions.
 async fn asked(store: &Store, n: i64, actions: &[(&str, &str)]) -> (CaseId, Vec<i64>) {
@@ -21,11 +24,21 @@ async fn asked(store: &Store, n: i64, actions: &[(&str, &str)]) -> (CaseId, Vec<
             json!({"alert": alert.source_alert_id, "source": alert.source, "verdict": verdict});
         json!({"nonce": nonce, "alerts": [of]})
     };
-    let asks = actions.iter().map(|(action, nonce)| NewApproval {
-        binding: binding(nonce),
-        ..question(action, nonce)
-    });
-    record.approvals = asks.collect();
+    for (action, nonce) in actions {
+        let mut ask = NewApproval {
+            binding: binding(nonce),
+            ..question(action, nonce)
+        };
+        if *action != "close" {
+            let waits = EffectDecision::AwaitingApproval;
+            ask.effect = Some(record.effects.len());
+            record.effects.push(Effect {
+                tool: (*action).to_owned(),
+                ..effect(claim.case, json!({"nonce": nonce}), waits)
+            });
+        }
+        record.approvals.push(ask);
+    }
     let recorded = store.record(record).await.unwrap();
     assert!(!recorded.requeued);
     (claim.case, recorded.approvals)
@@ -165,6 +178,7 @@ pub(crate) async fn a_close_is_of_what_was_asked(store: &Store) {
     verdict.kind = VerdictKind::TruePositive;
     let said = Intervention {
         case,
+        seen: None,
         verdicts: vec![verdict],
         feedback: Vec::new(),
         event: None,

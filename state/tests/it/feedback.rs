@@ -8,6 +8,7 @@ use crate::make::{at, opened};
 pub(crate) fn word(case: CaseId, alert: AlertId, kind: VerdictKind, seconds: i64) -> Intervention {
     Intervention {
         case,
+        seen: None,
         event: None,
         outcome: None,
         verdicts: Vec::new(),

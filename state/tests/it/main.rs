@@ -3,6 +3,7 @@
 
 mod acts;
 mod approvals;
+mod asked;
 mod assurance;
 mod audit;
 mod baselines;
@@ -77,6 +78,11 @@ contract!(
     people::a_post_is_due_until_people_see_what_it_says,
     people::a_batch_is_the_last_of_its_question,
     people::what_has_changed_is_found_from_a_mark_on,
+    people::a_batch_is_one_however_many_gather_it,
+    asked::an_effect_hangs_on_one_question,
+    asked::an_effect_under_way_is_not_asked_again,
+    asked::an_effect_proposed_anew_forgets_its_approval,
+    asked::a_person_decides_on_what_they_saw,
     effects::an_approved_effect_is_begun_once,
     effects::an_approval_counts_for_its_own_action_and_in_time,
     effects::destructive_actions_have_an_hourly_cap,

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use state::model::{
-    Answered, ApprovalState, Batch, CaseEvent, CaseId, CaseStatus, NewPost, PostState, Takeover,
+    Answered, ApprovalState, Batch, CaseEvent, CaseId, CaseStatus, EffectDecision, NewPost, PostState, Takeover,
     TimelineEvent, TimelineKind, VerdictKind,
 };
 use state::store::{ApprovalAnswer, NewApproval, Store, StoreError};
 
-use crate::make::{at, claimed, ending, question};
+use crate::make::{at, claimed, effect, ending, question};
 
 /// A case that waits for one question with so many yeses.
 async fn asked(store: &Store, needed: i64) -> (CaseId, i64) {
@@ -18,8 +18,11 @@ async fn asked(store: &Store, needed: i64) -> (CaseId, i64) {
         VerdictKind::BenignPositive,
         CaseEvent::Asked,
     );
+    let waits = EffectDecision::AwaitingApproval;
+    record.effects = vec![effect(claim.case, json!({}), waits)];
     record.approvals = vec![NewApproval {
         needed,
+        effect: Some(0),
         ..question("edr.isolate", "n")
     }];
     let recorded = store.record(record).await.unwrap();
@@ -247,4 +250,39 @@ pub(crate) async fn what_has_changed_is_found_from_a_mark_on(store: &Store) {
     );
     let quiet = store.changes(changes.to).await.unwrap();
     assert_eq!((quiet.cases.len(), quiet.apart.len()), (0, 0));
+}
+
+pub(crate) async fn a_batch_is_one_however_many_gather_it(store: &Store) {
+    let batch = Batch {
+        id: 0,
+        likeness: "many".to_owned(),
+        root: 0,
+        approvals: vec![1, 2],
+        digest: "x".to_owned(),
+        sample: vec![CaseId(1)],
+        split: false,
+    };
+    let mut gathering = Vec::new();
+    for _ in 0..16 {
+        let (store, batch) = (store.clone(), batch.clone());
+        gathering.push(tokio::spawn(
+            async move { store.add_batch(&batch, at(1)).await },
+        ));
+    }
+    let mut ids = Vec::new();
+    for one in gathering {
+        ids.push(one.await.unwrap().unwrap().id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    // One who has found fewer, or more, asks the same question.
+    let of = |approvals: &[i64], digest: &str| Batch {
+        approvals: approvals.to_vec(),
+        digest: digest.to_owned(),
+        ..batch.clone()
+    };
+    let fewer = store.add_batch(&of(&[2], "y"), at(2)).await.unwrap();
+    assert_eq!(fewer.id, ids[0]);
+    let more = store.add_batch(&of(&[2, 3], "z"), at(3)).await.unwrap();
+    assert_eq!((more.id > ids[0], more.root), (true, ids[0]));
 }

@@ -86,6 +86,7 @@ pub(crate) async fn people_move_cases_only_where_they_may(store: &Store) {
     let (other, _) = opened(store, 2, "bob").await;
     let person = |event| Intervention {
         case: other,
+        seen: None,
         event: Some(event),
         outcome: None,
         verdicts: vec![],
@@ -213,6 +214,7 @@ pub(crate) async fn verdicts_supersede_and_stay(store: &Store) {
     };
     let done = Intervention {
         case: claim.case,
+        seen: None,
         event: None,
         outcome: None,
         verdicts: vec![human.clone()],
@@ -337,6 +339,7 @@ pub(crate) async fn people_move_cases_too(store: &Store) {
     let (claim, alert) = claimed(store, 1, "ann").await;
     let step = |event, outcome| Intervention {
         case: claim.case,
+        seen: None,
         event: Some(event),
         outcome,
         verdicts: vec![],

@@ -67,6 +67,18 @@ async fn one_daemon_a_store_and_readers_beside_it() {
     assert_eq!(next.counts().await.unwrap().alerts, 1);
 }
 
+#[tokio::test]
+async fn a_store_that_is_not_there_is_made_only_when_it_may_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Store::open_existing(&url(&dir)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Absent { .. }), "{error}");
+    let place = dir.path().join("deep/nd.db");
+    assert!(error.to_string().contains(&*place.to_string_lossy()));
+    assert!(!dir.path().join("deep").exists(), "nothing is left behind");
+    file_store(&dir).await.close().await;
+    Store::open_existing(&url(&dir)).await.unwrap();
+}
+
 /// What the schema does not hold out: damage, the table it is in, a word of the reason.
 const DAMAGE: &[(&str, &str, &str)] = &[
     (

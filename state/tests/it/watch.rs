@@ -261,6 +261,7 @@ async fn corrected(store: &Store, case: CaseId, alert: &Alert) {
     own.provenance.analyst = Analyst::Human;
     let done = Intervention {
         case,
+        seen: None,
         event: None,
         outcome: None,
         verdicts: vec![own],

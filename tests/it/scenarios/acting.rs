@@ -1,6 +1,9 @@
 //! Countermeasures against an identity provider that asks back: from the D3FEND id of a playbook to what is read back, and
 //! who answers what the server asks.
 
+mod retried;
+mod votes;
+
 use std::path::PathBuf;
 use std::process::Output;
 

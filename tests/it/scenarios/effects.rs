@@ -190,6 +190,46 @@ fn an_approved_effect_is_done_once_and_strangers_approve_nothing() {
 }
 
 #[test]
+fn alerts_of_one_story_want_a_countermeasure_once_and_not_again_when_it_is_done() {
+    let lab = Lab::scenario(&[STRANGE, STRANGE, STRANGE]).unwrap();
+    let dir = site(&lab, LIVE);
+    accept(&dir);
+    json_of(&dir, &["run", "--once", "--json"]);
+    let open = || json_of(&dir, &["approvals", "list", "--json"])["approvals"].clone();
+    let asked = open();
+    assert_eq!(asked.as_array().unwrap().len(), 1, "{asked}");
+    let id = question(&dir);
+    json_of(
+        &dir,
+        &[&answering("approve", &id, "ana")[..], &["--json"]].concat(),
+    );
+    json_of(&dir, &["run", "--once", "--json"]);
+    assert_eq!(effect(&dir)["decision"], "executed");
+
+    // The case is worked again: what was done is not asked again, and the case that left it asks for its own.
+    json_of(
+        &dir,
+        &["case", "split", "ND-1", "--alert", "alert-2", "--json"],
+    );
+    json_of(&dir, &["run", "--once", "--json"]);
+    let asked = open();
+    let of: Vec<&Value> = asked
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| &a["case"])
+        .collect();
+    assert_eq!(of, ["ND-2"], "{asked}");
+    let case = json_of(&dir, &["case", "show", "ND-1", "--json"]);
+    let locks = case["effects"].as_array().unwrap().iter();
+    assert_eq!(locks.filter(|e| e["target"] == USER).count(), 1, "{case}");
+    assert_eq!(effect(&dir)["decision"], "executed");
+    let told = stdout(&run(&dir, &["case", "timeline", "ND-1"]));
+    assert!(told.contains("not proposed again"), "{told}");
+    assert_eq!(ledger(&dir).len(), 1);
+}
+
+#[test]
 fn what_changed_after_the_approval_is_refused_when_it_would_be_sent() {
     let forget_ana = |text: String| text.replace("[\"ana\", \"bo\"]", "[\"bo\"]");
     let narrow = |text: String| text.replace("*@corp.example", "*@other.example");

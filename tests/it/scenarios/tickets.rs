@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tests::daemon::Site;
+use tests::daemon::{Site, until};
 use tests::workbench::{Lab, STRANGE, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
@@ -112,4 +112,25 @@ fn a_ticket_is_left_open_where_the_operator_says_so() {
             .unwrap()
             .contains("status=closed")
     );
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_made_is_looked_for_until_it_is_found() {
+    let desk = Desk::new("");
+    desk.once();
+    assert_eq!(desk.book().len(), 1);
+    // The search does not know it yet.
+    let book = desk.site.lab.path().join("tickets.out.jsonl");
+    let hidden = desk.site.lab.path().join("tickets.hidden");
+    std::fs::rename(&book, &hidden).unwrap();
+    desk.says("suspicious", &[]);
+    assert_eq!(desk.book().len(), 0);
+    std::fs::rename(&hidden, &book).unwrap();
+    until("the ticket is told", async || {
+        desk.site.once()?;
+        Ok((desk.book().len() > 1).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(desk.book()[1]["op"], "update");
 }

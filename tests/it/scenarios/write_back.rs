@@ -1,6 +1,8 @@
 //! What is said of alerts at their source, against a product that keeps statuses and comments: what stands there in the
 //! end, how often it was said, and that what people set stays.
 
+mod late;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use state::store::{NewApproval, StoreError, Telling, Untold};
 
 use crate::ctx::Ctx;
 
-use super::super::{Origin, Refusal, Subject, Unsent, audit};
+use super::super::{Origin, Refusal, Subject, Unsent, audit, taint};
 use super::checks::{self, Ruling, Wish};
 use super::propose::{EARLIER, ask};
 use super::write_back::Speaks;
@@ -112,12 +112,21 @@ async fn rule(ctx: &Ctx, effect: &Effect) -> Result<Ruling, Unsent> {
         still_called_for(ctx, effect).await?;
     }
     let speaks = Speaks::of(effect);
-    // Its arguments were endorsed when it was first proposed; the policy is still told who wants it.
-    let origin = match effect.about.held.map(|h| h.asked_by) {
-        Some(AskedBy::Model) => Origin::Model,
-        Some(AskedBy::Playbook) => Origin::Playbook { untrusted: &[] },
-        Some(AskedBy::Daemon) | None => Origin::Daemon,
+    // Who wanted it, and which of its arguments an outsider may have written, are kept with it.
+    let origin = match (
+        effect.about.held.map(|h| h.asked_by),
+        &effect.about.untrusted,
+    ) {
+        (Some(AskedBy::Model), _) => Origin::Model,
+        (_, Some(untrusted)) => Origin::Playbook { untrusted },
+        // Kept before that was: why it was refused is all that is known.
+        (_, None) if effect.reason.starts_with("rule 8") => Origin::Model,
+        (Some(AskedBy::Playbook), None) => Origin::Playbook { untrusted: &[] },
+        (_, None) => Origin::Daemon,
     };
+    if speaks.is_none() && !effect.about.raise {
+        taint::endorsed(arguments, origin, &subject.known)?;
+    }
     let wish = Wish {
         subject: &subject,
         tool: &effect.tool,

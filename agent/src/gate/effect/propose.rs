@@ -129,6 +129,7 @@ fn about(entry: Option<&Entry>, proposal: &Proposal<'_>) -> EffectAbout {
         alert: speaks.map(|s| s.alert),
         wanted: speaks.and_then(|s| s.wanted.clone()),
         round: speaks.map_or(0, |s| s.round),
+        untrusted: proposal.origin.untrusted(&proposal.arguments),
         ..EffectAbout::default()
     }
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use state::model::{Alert, Effect, TimelineEvent, TimelineKind, Verdict, VerdictKind};
-use state::store::NewApproval;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Closable, Origin, Proposal};
 use crate::playbook::{Filled, Response, Scene, Slots};
 use crate::tier::sentence;
 
-use super::super::ticket;
+use super::super::{bare, hang, ticket};
 use super::Acted;
 
 /// Proposes what follows from the true positives of a case.
@@ -43,81 +42,108 @@ pub(super) async fn propose(
             as_of: alert.time,
             speaks: None,
         };
-        keep(acted, gate::propose(ctx, proposal).await?);
+        let proposed = gate::propose(ctx, proposal).await?;
+        hang((&mut acted.effects, &mut acted.approvals), proposed);
     }
+    let earlier = ctx.store.effects_of(case.subject.case).await?;
+    let mut wished = Vec::new();
     for (alert, verdict) in judged {
-        responses(ctx, case, (alert, verdict), acted).await?;
+        for wanted in countermeasures(ctx, (alert, verdict)) {
+            respond(ctx, case, (wanted, &earlier), (&mut wished, acted)).await?;
+        }
     }
     Ok(())
 }
 
-fn keep(acted: &mut Acted, proposed: (Effect, Option<NewApproval>)) {
-    let (effect, question) = proposed;
-    if let Some(mut question) = question {
-        question.effect = Some(acted.effects.len());
-        acted.approvals.push(question);
-    }
-    acted.effects.push(effect);
+/// What a playbook wants to be done about an alert, and the calls that do it.
+struct Countermeasure<'a> {
+    does: String,
+    d3fend: &'a str,
+    target: String,
+    calls: Vec<(String, Filled)>,
+    alert: &'a Alert,
 }
 
-/// Countermeasures of the playbook.
-async fn responses(
-    ctx: &Ctx,
-    case: Closable<'_>,
-    judged: (&Alert, &Verdict),
-    acted: &mut Acted,
-) -> anyhow::Result<()> {
-    let (alert, verdict) = judged;
+/// Countermeasures of the playbook; what the conditions read is let go before anything is awaited.
+fn countermeasures<'a>(
+    ctx: &'a Ctx,
+    (alert, verdict): (&'a Alert, &Verdict),
+) -> Vec<Countermeasure<'a>> {
     let Some(entry) = ctx.library.get(&verdict.provenance.playbook) else {
-        return Ok(());
+        return Vec::new();
     };
     let slots = Slots::of(alert);
-    // What the conditions read is let go before anything is awaited.
-    let proposals: Vec<(String, Filled, String, &str)> =
-        {
-            let any = Scene::bare(alert).any();
-            let mut proposals = Vec::new();
-            for response in &entry.playbook.responses {
-                let calls: Vec<(String, Filled)> = calls(ctx, response)
-                    .into_iter()
-                    .filter_map(|(tool, args)| Some((tool, slots.fill(&args).ok()?)))
-                    .collect();
-                if calls.is_empty() {
-                    continue;
-                }
-                let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
-                let target = target.and_then(|(value, _)| value.as_str().map(str::to_owned));
-                let does = sentence(&response.does, &any);
-                let event = TimelineEvent::ours(
-                    case.subject.case,
-                    ctx.now(),
-                    TimelineKind::EffectProposed,
-                    does,
-                );
-                acted.events.push(event);
-                let target = target.unwrap_or_default();
-                proposals.extend(calls.into_iter().map(|(tool, filled)| {
-                    (tool, filled, target.clone(), response.d3fend.as_str())
-                }));
-            }
-            proposals
-        };
-    for (tool, filled, target, d3fend) in proposals {
+    let any = Scene::bare(alert).any();
+    let of = |response: &'a Response| {
+        let calls = calls(ctx, response).into_iter();
+        let calls = calls.filter_map(|(tool, args)| Some((tool, slots.fill(&args).ok()?)));
+        let calls: Vec<(String, Filled)> = calls.collect();
+        if calls.is_empty() {
+            return None;
+        }
+        let target = response.target.as_ref().and_then(|t| slots.slot(t).ok());
+        let target = target.and_then(|(value, _)| value.as_str().map(str::to_owned));
+        Some(Countermeasure {
+            does: sentence(&response.does, &any),
+            d3fend: response.d3fend.as_str(),
+            target: target.unwrap_or_default(),
+            calls,
+            alert,
+        })
+    };
+    entry.playbook.responses.iter().filter_map(of).collect()
+}
+
+/// Proposes the calls of a countermeasure, each once in a case: alerts of one story want the same, and what is under way
+/// is not asked again.
+async fn respond(
+    ctx: &Ctx,
+    case: Closable<'_>,
+    (wanted, earlier): (Countermeasure<'_>, &[Effect]),
+    (wished, acted): (&mut Vec<(String, Value)>, &mut Acted),
+) -> anyhow::Result<()> {
+    let id = case.subject.case;
+    let told = |said| TimelineEvent::ours(id, ctx.now(), TimelineKind::EffectProposed, said);
+    let mut said = false;
+    for (tool, filled) in wanted.calls {
+        let wish = (tool.clone(), bare(ctx, &tool, filled.arguments.clone()));
+        if wished.contains(&wish) {
+            continue;
+        }
+        if let Some(stands) = earlier.iter().find(|e| is_it(ctx, e, &wish)) {
+            let (does, effect, word) = (&wanted.does, stands.id, stands.word());
+            let again = format!("{does}: not proposed again, effect {effect} is {word}");
+            acted.events.push(told(again));
+            wished.push(wish);
+            continue;
+        }
+        wished.push(wish);
+        if !said {
+            acted.events.push(told(wanted.does.clone()));
+            said = true;
+        }
         let proposal = Proposal {
             subject: case.subject,
             tool: &tool,
             arguments: filled.arguments,
-            target: &target,
-            d3fend: Some(d3fend),
+            target: &wanted.target,
+            d3fend: Some(wanted.d3fend),
             origin: Origin::Playbook {
                 untrusted: &filled.untrusted,
             },
-            as_of: alert.time,
+            as_of: wanted.alert.time,
             speaks: None,
         };
-        keep(acted, gate::propose(ctx, proposal).await?);
+        let proposed = gate::propose(ctx, proposal).await?;
+        hang((&mut acted.effects, &mut acted.approvals), proposed);
     }
     Ok(())
+}
+
+/// Whether an effect is this call, and is due, was sent or may have been.
+fn is_it(ctx: &Ctx, effect: &Effect, (tool, arguments): &(String, Value)) -> bool {
+    let of = effect.arguments.as_object().cloned().unwrap_or_default();
+    effect.tool == *tool && effect.decision.is_under_way() && bare(ctx, tool, of) == *arguments
 }
 
 /// The calls that do a countermeasure: the playbook's own, else what the operator or a preset names for it.

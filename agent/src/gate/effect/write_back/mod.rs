@@ -21,7 +21,7 @@ use super::super::{Refusal, Subject, Unsent};
 
 pub(super) use read::seen;
 use read::{Standing, standing};
-pub use words::{Stands, told as comment};
+pub use words::{Stands, comment};
 
 /// An alert of which an effect speaks at its source.
 #[derive(Debug, Clone, PartialEq, Eq)]

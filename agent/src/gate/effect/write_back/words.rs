@@ -20,12 +20,6 @@ pub struct Stands {
     pub rev: usize,
 }
 
-/// A verdict in words for where it is told, such as a ticket.
-#[must_use]
-pub fn told(verdict: &Verdict, stands: Stands) -> String {
-    comment(verdict, stands)
-}
-
 /// Values for the slots of a call.
 pub(super) fn slots(
     judged: (&Alert, &Verdict),
@@ -54,7 +48,9 @@ fn first_line(verdict: &Verdict, stands: Stands) -> String {
     )
 }
 
-fn comment(verdict: &Verdict, stands: Stands) -> String {
+/// A verdict in words for where it is told: an alert at its source, a ticket.
+#[must_use]
+pub fn comment(verdict: &Verdict, stands: Stands) -> String {
     let mut lines = vec![
         first_line(verdict, stands),
         inert(&verdict.basis.sentence, 500),
