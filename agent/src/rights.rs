@@ -163,6 +163,12 @@ impl<'a> Rights<'a> {
             return Ok(());
         }
         let mut failed = None;
+        if name.starts_with(SLACK) {
+            // Nobody knows which accounts in a case are theirs; who lists them by this very id has decided so.
+            return Err(format!(
+                "`{name}` is nobody in [[approvals.people]] and not listed in [approvals] {setting} as such; a member of a group must be known by name"
+            ));
+        }
         if let Some(slack) = self.rules.slack_of(name) {
             for group in list.iter().filter_map(|e| e.strip_prefix(GROUP)) {
                 match self.groups.members(group).await {

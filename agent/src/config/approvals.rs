@@ -13,6 +13,9 @@ pub const GROUP: &str = "group:";
 /// Prefix of a Slack user whom nobody has named: `slack:U0123`.
 pub const SLACK: &str = "slack:";
 
+/// No question waits shorter than this.
+const LEAST: Duration = Duration::from_secs(60);
+
 /// `[approvals]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,8 +65,8 @@ impl ApprovalsConfig {
     pub fn expire_after(&self, severity: Severity) -> TimeDelta {
         let span = match (self.expires_by_severity.get(&severity), severity) {
             (Some(given), _) => given.0,
-            (None, Severity::Critical | Severity::Fatal) => self.expires.0 / 4,
-            (None, Severity::High) => self.expires.0 / 2,
+            (None, Severity::Critical | Severity::Fatal) => (self.expires.0 / 4).max(LEAST),
+            (None, Severity::High) => (self.expires.0 / 2).max(LEAST),
             (None, _) => self.expires.0,
         };
         TimeDelta::from_std(span).unwrap_or_else(|_| TimeDelta::hours(1))

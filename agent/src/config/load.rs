@@ -1,11 +1,14 @@
 //! Reads the configuration file and reports every fault at once with its place; it does not look at the world.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use config::{Value, ValueKind};
 use mcp_clients::config::ServerConfig;
 use mcp_clients::sources::SourceConfig;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use state::store::Store;
 
 use super::Config;
 use super::meaning::meaning;
@@ -70,8 +73,20 @@ pub fn load(path: &Path) -> Result<Config, ConfigFaults> {
         }])
     })?;
     let mut config = from_text(&text, &shown)?;
+    config.store.url = beside(&config.store.url, path);
     config.paths.file = Some(path.to_owned());
     Ok(config)
+}
+
+/// Where the store is: a relative path is meant from the folder of the configuration file, so that every command with this
+/// configuration opens the same one.
+fn beside(url: &str, file: &Path) -> String {
+    match (Store::file(url), file.parent()) {
+        (Some(place), Some(folder)) if place.is_relative() => {
+            format!("sqlite:{}", folder.join(place).display())
+        }
+        _ => url.to_owned(),
+    }
 }
 
 /// Names and values, as bytes, of the environment variables that stand over the file, sorted.
@@ -218,6 +233,7 @@ fn read<T: DeserializeOwned>(
     places: &Places,
     faults: &mut Vec<ConfigFault>,
 ) -> Option<T> {
+    let mut taken = Taken::default();
     for _ in 0..50 {
         let error = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
             Ok(read) => return Some(read),
@@ -226,7 +242,10 @@ fn read<T: DeserializeOwned>(
         let mut path: Vec<String> = error
             .path()
             .iter()
-            .map(ToString::to_string)
+            .map(|segment| match segment {
+                Segment::Seq { index } => index.to_string(),
+                other => other.to_string(),
+            })
             .filter(|segment| segment != "?")
             .collect();
         let message = plain(&error.inner().to_string());
@@ -236,17 +255,57 @@ fn read<T: DeserializeOwned>(
                 path.push(name);
             }
         }
-        let key = [vec![section.to_owned()], path.clone()].concat().join(".");
+        let whole = taken.place(&path);
+        let key = [vec![section.to_owned()], whole.clone()].concat().join(".");
         let fault = places.fault(&key, message);
         if faults.contains(&fault) {
             return None;
         }
         faults.push(fault);
-        if !remove(&mut value, &path) {
-            return None;
+        match remove(&mut value, &path) {
+            Some(Gone::Item) => taken.note(whole),
+            Some(Gone::Key) => {}
+            None => return None,
         }
     }
     None
+}
+
+/// Items that were dropped from lists, by the list: those behind them have moved up since.
+#[derive(Default)]
+struct Taken(BTreeMap<Vec<String>, BTreeSet<usize>>);
+
+impl Taken {
+    /// Where something stands in the file.
+    fn place(&self, path: &[String]) -> Vec<String> {
+        let mut whole: Vec<String> = Vec::with_capacity(path.len());
+        for segment in path {
+            let own = match (self.0.get(&whole), segment.parse::<usize>()) {
+                (Some(taken), Ok(at)) => {
+                    let behind = |at, gone: &usize| if *gone <= at { at + 1 } else { at };
+                    taken.iter().fold(at, behind).to_string()
+                }
+                _ => segment.clone(),
+            };
+            whole.push(own);
+        }
+        whole
+    }
+
+    /// Notes an item that is dropped, by its place in the file.
+    fn note(&mut self, mut whole: Vec<String>) {
+        if let Some(Ok(at)) = whole.pop().map(|last| last.parse()) {
+            self.0.entry(whole).or_default().insert(at);
+        }
+    }
+}
+
+/// What was dropped.
+enum Gone {
+    /// A setting.
+    Key,
+    /// An item of a list.
+    Item,
 }
 
 /// The message without the parts that repeat the key and the origin.
@@ -260,29 +319,32 @@ fn plain(message: &str) -> String {
         .split(" in the environment")
         .next()
         .unwrap_or(message);
-    message.trim().to_owned()
+    // It names the place among the items that are left.
+    match message
+        .trim()
+        .strip_prefix("missing configuration field \"")
+    {
+        Some(place) => {
+            let name = place.trim_end_matches('"').rsplit([']', '.']).next();
+            format!("has no `{}`", name.unwrap_or_default())
+        }
+        None => message.trim().to_owned(),
+    }
 }
 
-fn remove(value: &mut Value, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else {
-        return false;
-    };
+fn remove(value: &mut Value, path: &[String]) -> Option<Gone> {
+    let (first, rest) = path.split_first()?;
     match &mut value.kind {
-        ValueKind::Table(table) if rest.is_empty() => table.remove(first).is_some(),
-        ValueKind::Table(table) => table.get_mut(first).is_some_and(|v| remove(v, rest)),
+        ValueKind::Table(table) if rest.is_empty() => table.remove(first).map(|_| Gone::Key),
+        ValueKind::Table(table) => remove(table.get_mut(first)?, rest),
         ValueKind::Array(items) => {
-            let Ok(index) = first.parse::<usize>() else {
-                return false;
-            };
-            if index >= items.len() {
-                return false;
-            }
+            let index = first.parse::<usize>().ok()?;
             if rest.is_empty() {
-                items.remove(index);
-                return true;
+                (index < items.len()).then(|| items.remove(index))?;
+                return Some(Gone::Item);
             }
-            remove(&mut items[index], rest)
+            remove(items.get_mut(index)?, rest)
         }
-        _ => false,
+        _ => None,
     }
 }

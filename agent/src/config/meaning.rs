@@ -154,8 +154,30 @@ fn names_apart(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) 
     }
 }
 
+/// How long people are waited for: never so short that nobody can answer.
+fn waits(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3600));
+    for (severity, span) in &config.people.approvals.expires_by_severity {
+        if span.0 < least || span.0 > most {
+            let key = format!("approvals.expires_by_severity.{severity}");
+            let message = format!("must lie between {} and {}", Span(least), Span(most));
+            faults.push(places.fault(&key, message));
+        }
+    }
+    let notify = &config.people.notify;
+    let tells = notify.slack.is_some() || notify.mail.is_some() || !notify.webhooks.is_empty();
+    let expires = config.closing.proposal_expires;
+    if tells && notify.batch.from > 0 && notify.batch.gather.0 >= expires.0 {
+        let message = format!(
+            "is as long as a proposed close waits for an answer ([closing] proposal_expires, {expires}): nobody would see one in time"
+        );
+        faults.push(places.fault("notify.batch.gather", message));
+    }
+}
+
 /// Spans and counts that would stop the daemon or make it give up at once.
 fn bounds(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    waits(config, places, faults);
     let run = &config.run;
     let day = Duration::from_secs(24 * 3600);
     for (key, span, least, most) in [
