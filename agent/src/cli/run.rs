@@ -31,8 +31,12 @@ pub(super) struct Args {
     once: bool,
 }
 
-pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Done {
+pub(super) async fn run(mut config: Config, args: Args, told: (Traces, &Out)) -> Done {
     let (traces, out) = told;
+    if args.once {
+        // Nothing else will come while this run tells people.
+        config.people.notify.batch.gather.0 = Duration::ZERO;
+    }
     let store = Store::open_exclusive(&config.store.url).await?;
     let began = Instant::now();
     let stop = stop_on_signal().context("signals can't be listened to")?;
@@ -58,11 +62,11 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
     };
     let watch = Arc::new(Watch::new(ctx.clone()));
     let ended = if args.once {
+        let people = told_from_now_on(&ctx, out).await;
         watch.look().await;
-        let ended = once(&ctx, out, (began, stop)).await;
-        match People::open(&ctx).await {
-            Ok(people) => people.tell_once(&ctx).await,
-            Err(e) => out.complain(&format!("people can't be told: {e:#}")),
+        let ended = once(&ctx, out, (began, stop.clone())).await;
+        if let Some(people) = people {
+            people.tell_once(&ctx, &stop).await;
         }
         if let Some(mut shadow) = shadow {
             while shadow.look(&ctx.store).await? > 0 {}
@@ -83,6 +87,22 @@ pub(super) async fn run(config: Config, args: Args, told: (Traces, &Out)) -> Don
         exporter.finish().await;
     }
     Ok(ended?)
+}
+
+/// The ways to people, for a run that ends by itself: they are told of all that happens from here on.
+async fn told_from_now_on(ctx: &Arc<Ctx>, out: &Out) -> Option<People> {
+    let opened = async {
+        let people = People::open(ctx).await?;
+        people.begin(ctx).await?;
+        anyhow::Ok(people)
+    };
+    match opened.await {
+        Ok(people) => Some(people),
+        Err(e) => {
+            out.complain(&format!("people can't be told: {e:#}"));
+            None
+        }
+    }
 }
 
 /// The ways to people and back, and the listener for who watches the daemon.
@@ -143,6 +163,7 @@ async fn once(
 ) -> anyhow::Result<ExitCode> {
     let (began, stop) = run;
     ctx.store.reclaim(ctx.now(), Reclaim::All).await?;
+    ctx.store.expire_approvals(ctx.now()).await?;
     let sources = pollable(ctx)?.into_iter().map(|p| p.source).collect();
     let mut teller = Teller::new(*out, ctx.clone());
     let worked = tokio::select! {

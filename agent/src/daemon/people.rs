@@ -95,15 +95,34 @@ impl People {
         });
     }
 
-    /// Tells people once what there is to tell; for runs that end by themselves.
-    pub async fn tell_once(&self, ctx: &Ctx) {
+    /// From now on people are told: of what happened before a notifier was first seen it tells nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin(&self, ctx: &Ctx) -> anyhow::Result<()> {
         for notifier in &self.notifiers {
-            if let Err(e) = telling::tell(ctx, &**notifier).await {
-                tracing::error!(
-                    notifier = notifier.name(),
-                    error = format!("{e:#}"),
-                    "people could not be told; the next run tries it again"
-                );
+            ctx.store.told_since(notifier.name(), ctx.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells people all there is to tell now, or until `stop` the most urgent of it; for runs that end by themselves.
+    pub async fn tell_once(&self, ctx: &Ctx, stop: &CancellationToken) {
+        for notifier in &self.notifiers {
+            loop {
+                match telling::tell(ctx, &**notifier).await {
+                    // There may be more.
+                    Ok(told) if told > 0 && !stop.is_cancelled() => {}
+                    Ok(_) => break,
+                    Err(e) => {
+                        tracing::error!(
+                            notifier = notifier.name(),
+                            error = format!("{e:#}"),
+                            "people could not be told; the next run tries it again"
+                        );
+                        break;
+                    }
+                }
             }
         }
     }

@@ -1,9 +1,11 @@
 //! The real daemon tells a real receiver: through an outage, a kill and an answer.
 
 use serde_json::Value;
+use state::model::{ApprovalState, CaseId, CaseStatus, PostState};
+use state::store::CaseFilter;
 use tests::daemon::{Site, until};
 use tests::receiver::{Receiver, SECRET};
-use tests::workbench::{Lab, STRANGE, USUAL, stderr};
+use tests::workbench::{Lab, STRANGE, USUAL, stderr, tamper};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 
@@ -86,4 +88,68 @@ async fn a_case_that_was_escalated_is_told_with_its_reasons() {
     let after = told(&receiver, "the owner", |c| c["update"] == true).await;
     assert_eq!(after["post"]["owner"], "ana");
     daemon.stop().await.unwrap();
+}
+
+/// Settings of one webhook.
+fn hook(name: &str, receiver: &Receiver, key: &std::path::Path) -> String {
+    let url = &receiver.url;
+    format!(
+        "[[notify.webhooks]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret = {{ file = {key:?} }}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_single_run_tells_all_that_it_has_found() {
+    let receiver = Receiver::start().await.unwrap();
+    let site = Site::new(PROGRAM, Lab::demo().unwrap()).unwrap();
+    site.change("mode = \"auto\"", "mode = \"propose\"")
+        .unwrap();
+    let key = site.dir().join("key");
+    std::fs::write(&key, SECRET).unwrap();
+    site.add(&hook("chat", &receiver, &key)).unwrap();
+    site.once().unwrap();
+    let store = site.store().await.unwrap();
+    let due = store.posts(Some(PostState::Due), 100).await.unwrap();
+    assert!(due.is_empty(), "{due:?}");
+    let mut told: Vec<CaseId> = Vec::new();
+    for call in receiver.calls() {
+        let post = &call["post"];
+        let cases = post["cases"].as_array().cloned().unwrap_or_default();
+        let all = cases.iter().chain(post.get("case"));
+        told.extend(all.filter_map(|c| serde_json::from_value::<CaseId>(c.clone()).ok()));
+    }
+    for line in store.list_cases(CaseFilter::default()).await.unwrap() {
+        let waits = matches!(
+            line.case.status,
+            CaseStatus::Escalated | CaseStatus::AwaitingApproval
+        );
+        assert_eq!(told.contains(&line.case.id), waits, "{:?}", line.case);
+    }
+    assert!(told.len() > 10, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_single_run_ends_what_nobody_answered_in_time() {
+    let receiver = Receiver::start().await.unwrap();
+    let site = site(&receiver, USUAL);
+    site.once().unwrap();
+    let file = site.dir().join("nightdesk.db");
+    for sql in [
+        "DROP TRIGGER approvals_keep_their_question",
+        "UPDATE approvals SET expires = 1",
+    ] {
+        tamper(&file, sql).await.unwrap();
+    }
+    site.once().unwrap();
+    let store = site.store().await.unwrap();
+    let asked = store.approvals(None).await.unwrap();
+    assert_eq!(asked[0].state, ApprovalState::Expired);
+    let case = store.case(asked[0].case).await.unwrap();
+    assert_eq!(case.status, CaseStatus::Escalated);
+    let last = receiver
+        .calls()
+        .into_iter()
+        .rfind(|c| c["post"]["kind"] == "case");
+    let last = last.unwrap();
+    assert_eq!(last["post"]["asks"][0]["state"], "expired", "{last}");
 }
