@@ -66,7 +66,7 @@ pub(super) struct Answer {
 }
 
 pub(super) async fn approvals(config: Config, command: Command, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
         Command::Batches => batches(&store, out).await,
@@ -235,11 +235,7 @@ async fn give(
         return Ok(());
     }
     let (case, id) = (given.case, given.id);
-    if given.state == ApprovalState::Pending {
-        let more = format!(
-            "approval {id}: {by} says yes; {} people must, so it still waits",
-            given.needed
-        );
+    if let Some(more) = still_waits(&given, &by) {
         out.line(&more);
         return Ok(());
     }
@@ -284,7 +280,15 @@ async fn give_all(
     }
 }
 
-fn refused(e: AnswerError) -> Failed {
+/// What is said to whoever has said yes while more people must.
+pub(super) fn still_waits(given: &Approval, by: &str) -> Option<String> {
+    let (id, needed) = (given.id, given.needed);
+    (given.state == ApprovalState::Pending)
+        .then(|| format!("approval {id}: {by} says yes; {needed} people must, so it still waits"))
+}
+
+/// An answer that does not count.
+pub(super) fn refused(e: AnswerError) -> Failed {
     match e {
         AnswerError::Store(e) => e.into(),
         refused => Failed::new(FAILED, refused),

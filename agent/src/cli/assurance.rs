@@ -49,7 +49,7 @@ pub(super) async fn assurance(config: Config, command: Command, out: &Out) -> Do
 
 /// Keeps the run; gives how closing stands now.
 async fn keep(config: &Config, ran: &AssuranceRun) -> Result<Option<Turn>, Failed> {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let kept = store.add_assurance(ran).await;
     let closing = store.switch(Switch::Closing).await;
     store.close().await;
@@ -74,7 +74,7 @@ fn told(ran: &AssuranceRun, closing: Option<&Turn>, out: &Out) {
 }
 
 async fn list(config: &Config, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let runs = store.assurance_runs(50).await;
     store.close().await;
     let runs = runs?;

@@ -54,7 +54,7 @@ pub(super) struct Export {
 }
 
 pub(super) async fn audit(config: Config, command: Command, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let anchors = Anchors::of(&config);
     let done = match command {
         Command::Verify { anchor } => verify(&store, anchors.as_ref(), anchor, out).await,

@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 /// Exit code 1 when an attack would be closed.
 pub(super) async fn backtest(config: Config, args: Args, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let desk = Desk::open(args.under.over(config)?).await?;
     let report = again(&desk, &store, args.since.unwrap_or(Time::MIN_UTC)).await;
     store.close().await;

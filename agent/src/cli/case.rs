@@ -115,7 +115,7 @@ pub(super) async fn case(
         return Ok(ExitCode::SUCCESS);
     }
     let config = configured()?;
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let library = data(&config)?.library;
     match command {
         Command::List(filter) => {

@@ -34,7 +34,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn drift(config: Config, command: Command, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(FindingState::Open), out).await,
         Command::Accept { ids, by } => match person(by) {

@@ -45,7 +45,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn effects(config: Config, command: Command, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = match command {
         Command::List { case } => list(&store, case, out).await,
         Command::Show { id } => show(&store, id, out).await,
@@ -63,6 +63,10 @@ fn of_machine(effect: &Effect) -> serde_json::Value {
 }
 
 async fn list(store: &Store, case: Option<CaseId>, out: &Out) -> Result<(), Failed> {
+    if let Some(case) = case {
+        // A case that is not there is no case without effects.
+        store.case(case).await?;
+    }
     let found = store.list_effects(case, MOST).await?;
     if out.is_json() {
         let effects: Vec<_> = found.iter().map(of_machine).collect();

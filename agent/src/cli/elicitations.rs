@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use state::model::{Answered, ApprovalState, Elicitation};
 use state::store::{Store, StoreError};
 
-use crate::approvals::{self, AnswerError};
+use crate::approvals;
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 use crate::gate;
@@ -46,7 +46,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn elicitations(config: Config, command: Command, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = match command {
         Command::List { all } => list(&store, (!all).then_some(ApprovalState::Pending), out).await,
         Command::Show { id } => show(&store, id, out).await,
@@ -167,6 +167,7 @@ async fn answer(
         store.append_audit(now, &entry).await?;
         return Err(refused(why));
     }
+    let by = who.name.clone();
     let answer = approvals::Answer {
         id: asked.approval,
         answered: Answered::Approved,
@@ -175,12 +176,11 @@ async fn answer(
         at: SystemClock.now(),
     };
     let given = approvals::answer(store, rights, answer).await;
-    let given = given.map_err(|e| match e {
-        AnswerError::Store(e) => e.into(),
-        refused => Failed::new(FAILED, refused),
-    })?;
+    let given = given.map_err(super::approvals::refused)?;
     if out.is_json() {
         out.value(&given);
+    } else if let Some(more) = super::approvals::still_waits(&given, &by) {
+        out.line(&more);
     } else {
         let (case, effect) = (asked.case, asked.effect);
         out.line(&format!(

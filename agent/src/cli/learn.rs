@@ -31,7 +31,7 @@ pub(super) struct Args {
 
 pub(super) async fn learn(config: Config, args: Args, out: &Out) -> Done {
     let library = shipped(&config)?;
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = learned(&store, (&config, &library), args, out).await;
     store.close().await;
     done

@@ -135,7 +135,7 @@ async fn measure(config: &Config, over: Over) -> Result<Report, Failed> {
         _ => Stretch::last_week(now, zone),
     };
     let stretch = stretch.map_err(|e| Failed::new(USAGE, e))?;
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let made = report(&store, settings, &stretch, now).await;
     store.close().await;
     Ok(made?)
@@ -183,7 +183,7 @@ fn show(made: &Report, out: &Out) {
 }
 
 async fn list(config: &Config, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let made = store.metrics_exports(100).await;
     store.close().await;
     let made = made?;

@@ -180,7 +180,9 @@ impl From<state::store::StoreError> for Failed {
     fn from(e: state::store::StoreError) -> Self {
         use state::store::StoreError as E;
         let code = match e {
-            E::NotFound { .. } | E::Refused { .. } => FAILED,
+            E::NotFound { .. } | E::Refused { .. } | E::NotOpen { .. } | E::IllegalMove(_) => {
+                FAILED
+            }
             E::Corrupt { .. } => DATA,
             E::Newer { .. } | E::Unsupported { .. } => CONFIG,
             _ => UNAVAILABLE,

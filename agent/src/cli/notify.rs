@@ -39,7 +39,7 @@ pub(super) async fn notify(config: Config, command: Command, out: &Out) -> Done 
     if let Command::Test = command {
         return test(&config, out).await;
     }
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let done = match command {
         Command::List { state, limit } => list(&store, (state, limit), out).await,
         Command::Retry => retry(&store, out).await,

@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn shadow(config: Config, args: Args, out: &Out) -> Done {
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let pairs = store
         .shadow_pairs(args.since.unwrap_or(Time::MIN_UTC))
         .await;

@@ -38,7 +38,7 @@ fn reason(text: &str) -> std::result::Result<String, String> {
 
 pub(super) async fn turn(config: Config, args: Args, state: SwitchState, out: &Out) -> Done {
     let by = person(args.by)?.name;
-    let store = Store::open(&config.store.url).await?;
+    let store = Store::open_existing(&config.store.url).await?;
     let at = SystemClock.now();
     let switches = args.only.as_ref().map_or(Switch::ALL, std::slice::from_ref);
     let turns: Vec<Turn> = switches

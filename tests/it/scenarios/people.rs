@@ -104,3 +104,43 @@ fn the_example_configuration_is_accepted() {
     std::fs::copy(&example, dir.path().join("nightdesk.toml")).unwrap();
     agent::config::load(&dir.path().join("nightdesk.toml")).unwrap();
 }
+
+#[test]
+fn a_command_speaks_of_the_store_of_its_configuration_and_makes_none() {
+    let root = tempfile::tempdir().unwrap();
+    let (own, other) = (root.path().join("own"), root.path().join("other"));
+    for dir in [&own, &other] {
+        std::fs::create_dir(dir).unwrap();
+    }
+    std::fs::write(own.join("nightdesk.toml"), "").unwrap();
+    let from = |args: &[&str]| {
+        let named = [&["--config", "../own/nightdesk.toml"], args].concat();
+        nightdesk(PROGRAM, &other, &named).unwrap()
+    };
+    let pause = ["pause", "--why", "stop now", "--by", "ana"];
+    for args in [&pause[..], &["approvals", "list"], &["case", "list"]] {
+        let said = from(args);
+        assert_eq!(said.status.code(), Some(69), "{args:?}: {}", stdout(&said));
+        let place = format!(
+            "{}",
+            own.canonicalize().unwrap().join("nightdesk.db").display()
+        );
+        let why = stderr(&said).replace("other/../", "");
+        assert!(
+            why.contains("there is no store at") && why.contains(&place),
+            "{why}"
+        );
+    }
+    let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
+    assert_eq!((left(&own), left(&other)), (1, 0), "nothing was made");
+
+    let ran = nightdesk(PROGRAM, &own, &["run", "--once"]).unwrap();
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    let said = from(&pause);
+    assert!(said.status.success(), "{}", stderr(&said));
+    let seen = nightdesk(PROGRAM, &own, &["check", "--json"]).unwrap();
+    assert!(stdout(&seen).contains("stop now"), "{}", stdout(&seen));
+    assert_eq!(left(&other), 0);
+    let nobody = nightdesk(PROGRAM, &own, &["effects", "list", "--case", "ND-999"]).unwrap();
+    assert_eq!(nobody.status.code(), Some(1), "{}", stdout(&nobody));
+}

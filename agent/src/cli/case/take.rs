@@ -4,13 +4,13 @@ use serde_json::json;
 use state::model::CaseId;
 use state::store::Store;
 
-use crate::approvals::{AnswerError, take_over};
+use crate::approvals::take_over;
 use crate::config::Config;
 use crate::ctx::{Clock, SystemClock};
 use crate::rights::Rights;
 
-use super::super::approvals::{groups, person};
-use super::super::{FAILED, Failed, Out};
+use super::super::approvals::{groups, person, refused};
+use super::super::{Failed, Out};
 
 /// Which case, and who takes it.
 #[derive(Debug, clap::Args)]
@@ -32,10 +32,7 @@ pub(super) async fn take(
     let groups = groups(config).await;
     let rights = Rights::new(&config.people.approvals, &*groups);
     let taken = take_over(store, rights, (args.id, &who), SystemClock.now()).await;
-    taken.map_err(|e| match e {
-        AnswerError::Store(e) => e.into(),
-        refused => Failed::new(FAILED, refused),
-    })?;
+    taken.map_err(refused)?;
     if out.is_json() {
         out.value(&json!({"case": args.id, "owner": who.name}));
         return Ok(());
