@@ -62,6 +62,9 @@ pub struct CaseCard {
     pub owner: Option<String>,
     /// Whether the case is closed.
     pub closed: Closed,
+    /// Digest of its alerts with their verdicts: what somebody agrees with who agrees with this card.
+    #[serde(default)]
+    pub judged: String,
 }
 
 /// Whether a case is closed.

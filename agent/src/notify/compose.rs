@@ -7,6 +7,7 @@ use state::model::{
 
 use crate::approvals::needs_reason;
 use crate::ctx::Ctx;
+use crate::data::sha256_hex;
 use crate::report::CaseFile;
 use crate::text::oneline;
 
@@ -38,7 +39,7 @@ pub(super) async fn case_card(ctx: &Ctx, file: &CaseFile) -> state::store::Resul
         case: file.case.id,
         title: oneline(&file.case.title, FIELD),
         severity: severity(file),
-        verdict: verdict.map(judged),
+        verdict: verdict.map(in_short),
         facts: facts(file, verdict),
         reasons: reasons(verdict),
         unchecked: unchecked(verdict),
@@ -49,7 +50,21 @@ pub(super) async fn case_card(ctx: &Ctx, file: &CaseFile) -> state::store::Resul
             CaseStatus::Closed => Closed::Yes,
             _ => Closed::No,
         },
+        judged: judged(file),
     })
+}
+
+/// Digest of the alerts of a case with their verdicts.
+pub(super) fn judged(file: &CaseFile) -> String {
+    let all = file.alerts.iter();
+    let mut each: Vec<String> = all
+        .map(|a| {
+            let kind = a.verdict.as_ref().map(|v| v.kind.as_str());
+            format!("{} {}", a.alert.id.0, kind.unwrap_or_default())
+        })
+        .collect();
+    each.sort_unstable();
+    sha256_hex(each.join("\n"))
 }
 
 /// The worst severity of the alerts.
@@ -84,7 +99,7 @@ async fn ask(ctx: &Ctx, asked: &Approval) -> state::store::Result<Ask> {
     })
 }
 
-fn judged(verdict: &Verdict) -> Judged {
+fn in_short(verdict: &Verdict) -> Judged {
     Judged {
         kind: verdict.kind,
         confidence: u8::try_from(verdict.confidence.clamp(0, 100)).unwrap_or(0),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use state::model::{
-    AlertId, Answered as Says, Approval, ApprovalState, CaseId, PostState, VerdictKind,
+    AlertId, Answered as Says, Approval, ApprovalState, CaseId, PostState, StoredPost, VerdictKind,
 };
 use state::store::StoreError;
 
@@ -20,6 +20,7 @@ use crate::rights::{From, Who};
 use crate::text::oneline;
 
 use super::card::ReasonFor;
+use super::compose::judged;
 use super::slack::{Answered, Answers, Asked, Given, Refusal, Subject, Wish};
 use super::sync::case_key;
 use super::{Place, Post};
@@ -127,15 +128,16 @@ impl Words {
             at: self.ctx.now(),
         };
         let tally = answer_all(&self.ctx.store, self.ctx.rights(), all).await?;
-        if tally.taken == 0
-            && let Some(why) = tally.refused.into_iter().next()
-        {
-            return Ok(Answered::Refused { why });
-        }
-        let said = format!(
+        let mut said = format!(
             "{} answered, {} were answered before",
             tally.taken, tally.before
         );
+        if let Some(why) = tally.refused.first() {
+            if tally.taken == 0 {
+                return Ok(Answered::Refused { why: why.clone() });
+            }
+            said = format!("{said}, {} refused: {why}", tally.refused.len());
+        }
         Ok(Answered::Taken { said })
     }
 
@@ -156,11 +158,17 @@ impl Words {
     }
 
     /// A word on the verdict: the same, or another.
-    async fn judge(&self, case: CaseId, wish: Wish, who: Who) -> anyhow::Result<Answered> {
+    async fn judge(&self, case: CaseId, given: Given, who: Who) -> anyhow::Result<Answered> {
         let file = CaseFile::read(&self.ctx.store, &self.ctx.library, case).await?;
-        let said = match wish {
-            Wish::Wrong(kind, note) => vec![(kind, Vec::new(), note.unwrap_or_default())],
-            _ if !self.is_shown(&file).await? => return Ok(Answered::Stale),
+        // A dialog may have been open for long: what it was opened on must be what stands.
+        if !self.is_shown(&file, &given).await? {
+            return Ok(Answered::Stale);
+        }
+        let said = match given.wish {
+            Wish::Wrong(kind, note) => {
+                let alerts = file.alerts.iter().map(|a| a.alert.id).collect();
+                vec![(kind, alerts, note.unwrap_or_default())]
+            }
             _ => agreed(&file),
         };
         if said.is_empty() {
@@ -191,24 +199,32 @@ impl Words {
         Ok(Answered::Taken { said })
     }
 
-    /// Whether people see the verdict that stands: the card may be behind.
-    async fn is_shown(&self, file: &CaseFile) -> anyhow::Result<bool> {
-        let post = self
-            .ctx
-            .store
-            .post("slack", &case_key(file.case.id))
-            .await?;
-        let Some(post) = post.filter(|p| p.state != PostState::Due) else {
+    /// Whether the card that was clicked on shows the alerts and verdicts that stand: it may be behind, or have been refused.
+    async fn is_shown(&self, file: &CaseFile, given: &Given) -> anyhow::Result<bool> {
+        let key = case_key(file.case.id);
+        let post = self.ctx.store.post("slack", &key).await?;
+        let seen = |p: &StoredPost| matches!(p.state, PostState::Sent | PostState::Settled);
+        let Some(post) = post.filter(seen) else {
             return Ok(false);
         };
+        if !post
+            .place
+            .map(Place)
+            .is_some_and(|place| given.is_on(&place))
+        {
+            return Ok(false);
+        }
         Ok(match serde_json::from_value(post.body) {
-            Ok(Post::Case(card)) => card.verdict.map(|v| v.kind) == file.verdict().map(|v| v.kind),
+            Ok(Post::Case(card)) => card.judged == judged(file),
             _ => false,
         })
     }
 
     async fn take_word(&self, given: Given) -> anyhow::Result<Answered> {
         let who = self.who(&given);
+        if let (Subject::Case(id), Wish::Agree | Wish::Wrong(..)) = (given.subject, &given.wish) {
+            return self.judge(CaseId(id), given, who).await;
+        }
         let done = match (given.subject, given.wish) {
             (Subject::Approval(id), Wish::Approve(reason)) => {
                 let says = (Says::Approved, reason.unwrap_or_default());
@@ -228,9 +244,6 @@ impl Words {
             }
             (Subject::Batch(id), Wish::Deny(why)) => self.all(id, (Says::Denied, why), who).await,
             (Subject::Batch(id), Wish::LookAtEach) => self.apart(id, &who).await,
-            (Subject::Case(id), wish @ (Wish::Agree | Wish::Wrong(..))) => {
-                return self.judge(CaseId(id), wish, who).await;
-            }
             _ => Ok(Answered::Refused {
                 why: "this button is not about that".to_owned(),
             }),

@@ -6,3 +6,4 @@ mod contract;
 mod outbox;
 mod rights;
 mod site;
+mod words;

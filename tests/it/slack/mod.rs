@@ -83,6 +83,7 @@ fn case(asks: Vec<Ask>) -> CaseCard {
         standing: "a person decides on the sessions".to_owned(),
         owner: None,
         closed: Closed::No,
+        judged: String::new(),
     }
 }
 

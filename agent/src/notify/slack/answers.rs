@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use state::model::VerdictKind;
 
 use super::click::{Subject, Who};
+use super::spot::Spot;
 use crate::notify::Place;
 use crate::notify::card::ReasonFor;
 
@@ -50,6 +51,16 @@ pub struct Given {
     pub message_ts: String,
     /// How often it had been written.
     pub rev: u64,
+}
+
+impl Given {
+    /// Whether it was said on this message as it is now.
+    #[must_use]
+    pub fn is_on(&self, place: &Place) -> bool {
+        Spot::of(place).is_some_and(|spot| {
+            spot.channel == self.channel && spot.ts == self.message_ts && spot.rev == self.rev
+        })
+    }
 }
 
 /// What became of it.
