@@ -292,6 +292,21 @@ impl Integrity {
         }
     }
 
+    /// Tells one break from another: digest of the state as it is now, of the accepted one, and of when that was written.
+    pub async fn mark(&self) -> String {
+        let paths = self.paths.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let said = |read: Result<Option<Manifest>, IntegrityError>| match read {
+                Ok(manifest) => manifest.unwrap_or_default().text(),
+                Err(e) => e.to_string(),
+            };
+            let written = Manifest::path(&paths).and_then(|p| p.metadata().ok()?.modified().ok());
+            let (now, accepted) = (Manifest::now(&paths).map(Some), Manifest::accepted(&paths));
+            sha256_hex(format!("{}{}{written:?}", said(now), said(accepted)))
+        });
+        read.await.unwrap_or_else(|e| e.to_string())
+    }
+
     /// What was found broken, as far as somebody has looked; the daemon looks every minute.
     #[must_use]
     pub fn broken(&self) -> Option<&[String]> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use state::model::Time;
 use tokio::sync::RwLock;
 
-use super::{Entry, PinState, Pins, names};
+use super::{Entry, PinState, Pins, names, pins};
 
 /// Why a tool can't be called as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +122,14 @@ impl Definitions {
     /// Forgets what a server said that was restarted or changed its tools.
     pub async fn forget(&self, server: &str) {
         self.listings.write().await.remove(server);
+    }
+
+    /// Digest of the definition that a tool had when its server was last asked; none when it offered none.
+    pub async fn last_seen(&self, entry: &Entry) -> Option<String> {
+        let listings = self.listings.read().await;
+        let offered = &listings.get(&entry.server)?.1;
+        let tool = offered.iter().find(|t| t.name == entry.tool)?;
+        Some(pins::digest(&entry.identity, tool))
     }
 
     /// The definition of a tool, if it may be called as it is at `now`.

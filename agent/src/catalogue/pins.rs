@@ -146,7 +146,7 @@ fn quoted(text: &str) -> String {
 
 /// SHA-256 over the server's identity and the canonical definition: keys sorted, and arrays whose order means nothing
 /// sorted too, since real servers list them differently at every start.
-fn digest(identity: &str, tool: &ToolDef) -> String {
+pub(super) fn digest(identity: &str, tool: &ToolDef) -> String {
     let definition = json!({
         "server": identity,
         "name": tool.name,

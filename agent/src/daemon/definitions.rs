@@ -5,9 +5,11 @@ use std::sync::{Arc, Weak};
 
 use mcp_clients::Fleet;
 use serde_json::json;
+use state::model::Severity;
 
-use crate::catalogue::{DefinitionError, Freshness};
+use crate::catalogue::{DefinitionError, Entry, Freshness};
 use crate::ctx::Ctx;
+use crate::notify::{self, card::Notice};
 
 /// Looks whenever a server has started or announced a change, as long as the context lives.
 pub(super) fn watch(ctx: &Arc<Ctx>, fleet: &Fleet) {
@@ -48,6 +50,25 @@ async fn look(ctx: &Weak<Ctx>, server: &str) -> bool {
         if let Err(e) = ctx.store.append_audit(ctx.now(), &record).await {
             tracing::error!(error = %e, "the change could not be recorded");
         }
+        if let Err(e) = tell(&ctx, entry, &why).await {
+            tracing::error!(
+                error = format!("{e:#}"),
+                "the notice of it could not be stored"
+            );
+        }
     }
     true
+}
+
+/// Tells people of a tool that is no longer what was reviewed, once for each form that it takes.
+async fn tell(ctx: &Ctx, entry: &Entry, why: &str) -> anyhow::Result<()> {
+    let name = entry.name();
+    let seen = ctx.catalogue.definitions().last_seen(entry).await;
+    let notice = Notice {
+        severity: Severity::High,
+        title: format!("tool {name} is no longer what was reviewed"),
+        text: format!("{why}. It is not called until then."),
+    };
+    let key = format!("definition:{name}:{}", seen.unwrap_or_default());
+    notify::note(ctx, &key, notice).await
 }

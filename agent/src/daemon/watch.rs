@@ -68,7 +68,12 @@ impl Watch {
                 found.join("; ")
             ),
         };
-        let key = format!("integrity:{}", sha256_hex(found.join("\n")));
+        // Another break may have the same words; one that lasts is told again each day.
+        let (mark, day) = (
+            self.ctx.guard.integrity.mark().await,
+            self.ctx.now().date_naive(),
+        );
+        let key = format!("integrity:{}:{mark}:{day}", sha256_hex(found.join("\n")));
         if let Err(e) = notify::note(&self.ctx, &key, notice).await {
             tracing::error!(
                 error = format!("{e:#}"),

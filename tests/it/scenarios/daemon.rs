@@ -1,6 +1,7 @@
 //! The daemon as a process: schedule, stop, kill and many workers; its sources and what it prints are in the files below.
 
 mod printed;
+mod redefined;
 mod sources;
 
 use std::collections::BTreeSet;

@@ -271,6 +271,45 @@ fn a_person_accepts_what_was_checked_and_a_change_is_named() {
     says(&["--accept"], "accepted", true);
 }
 
+#[test]
+fn people_are_told_of_each_break_also_when_it_has_the_words_of_an_earlier_one() {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let dir = site(&lab);
+    let settings = dir.join("nightdesk.toml");
+    let before = std::fs::read_to_string(&settings).unwrap();
+    let broken = format!("{before}\n# nobody has seen this\n");
+    let once = || {
+        let ran = nightdesk(PROGRAM, &dir, &["run", "--once"]).unwrap();
+        assert!(ran.status.success(), "{}", stderr(&ran));
+    };
+    let told = async || {
+        let store = Store::open(dir.join("s.db").to_str().unwrap())
+            .await
+            .unwrap();
+        let all = store.notices("nobody", chrono::DateTime::UNIX_EPOCH).await;
+        store.close().await;
+        let all = all.unwrap();
+        all.iter()
+            .filter(|(key, _)| key.starts_with("notice:integrity:"))
+            .count()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for breaks in 1..=2 {
+        std::fs::write(&settings, &before).unwrap();
+        let (_, good) = checked(&dir, &["--accept"]);
+        assert!(good);
+        std::fs::write(&settings, &broken).unwrap();
+        for _ in 0..2 {
+            once();
+            assert_eq!(
+                runtime.block_on(told()),
+                breaks,
+                "one that lasts is told once"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_watch_tells_a_break_once_and_records_it() {
     let dir = tempfile::tempdir().unwrap();
