@@ -162,13 +162,13 @@ impl<'a> Rights<'a> {
         if list.iter().any(|entry| entry == name) && !name.starts_with(GROUP) {
             return Ok(());
         }
-        let mut failed = None;
         if name.starts_with(SLACK) {
             // Nobody knows which accounts in a case are theirs; who lists them by this very id has decided so.
-            return Err(format!(
+            return Err(MayNot::No(format!(
                 "`{name}` is nobody in [[approvals.people]] and not listed in [approvals] {setting} as such; a member of a group must be known by name"
-            ));
+            )));
         }
+        let mut failed = None;
         if let Some(slack) = self.rules.slack_of(name) {
             for group in list.iter().filter_map(|e| e.strip_prefix(GROUP)) {
                 match self.groups.members(group).await {
