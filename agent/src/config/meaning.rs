@@ -69,10 +69,7 @@ pub(super) fn meaning(config: &Config, places: &Places, faults: &mut Vec<ConfigF
     names_apart(config, places, faults);
     super::outward::write_backs(config, places, faults);
     super::outward::servers(config, places, faults);
-    assurance(config, places, faults);
-    for (key, message) in config.queries.baselines.faults() {
-        faults.push(places.fault(&format!("baselines.{key}"), message));
-    }
+    schedules(config, places, faults);
     for (key, message) in config.people.metrics.faults() {
         faults.push(places.fault(&format!("metrics.{key}"), message));
     }
@@ -106,8 +103,11 @@ fn slack_alone(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) 
     }
 }
 
-/// A schedule that never comes, and a floor that no lab can be above.
-fn assurance(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+/// Schedules that never come, a floor that no lab can be above, and baselines that say nothing.
+fn schedules(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
+    for (key, message) in config.queries.baselines.faults() {
+        faults.push(places.fault(&format!("baselines.{key}"), message));
+    }
     let assurance = &config.closing.assurance;
     if let Err(message) = assurance.schedule() {
         faults.push(places.fault("closing.assurance.at", message));

@@ -36,8 +36,11 @@ pub struct Share {
     pub left: usize,
 }
 
-/// Keeps baselines fresh until `stop`.
+/// Keeps baselines fresh until `stop`, unless they are switched off.
 pub(super) async fn keep(ctx: Arc<Ctx>, stop: CancellationToken) {
+    if !ctx.config.queries.baselines.enabled {
+        return;
+    }
     let mut beat = tokio::time::interval(GLANCE);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut round = Round::default();

@@ -61,9 +61,7 @@ pub async fn run(
     if ctx.config.people.metrics.enabled {
         tasks.spawn(weekly::keep(ctx.clone(), stop.clone()));
     }
-    if ctx.config.queries.baselines.enabled {
-        tasks.spawn(baselines::keep(ctx.clone(), stop.clone()));
-    }
+    tasks.spawn(baselines::keep(ctx.clone(), stop.clone()));
     tasks.spawn(effects::keep_acting(ctx.clone(), stop.clone()));
     tasks.spawn(effects::keep_telling(ctx.clone(), stop.clone()));
     tasks.spawn(off_pattern::keep(ctx.clone(), stop.clone()));

@@ -292,7 +292,7 @@ async fn begin(
         },
     };
     if let Some(kept) = baseline::kept(ctx, plan, step, &request).await? {
-        return Ok((run, Ended::Kept(Box::new(kept))));
+        return Ok((run, Ended::Kept(kept)));
     }
     let called = gate::call(ctx, meter, request).await;
     Ok((run, Ended::Called(called)))
@@ -303,7 +303,7 @@ enum Ended {
     /// It was asked.
     Called(Called),
     /// A kept answer stands in its place.
-    Kept(Box<Evidence>),
+    Kept(Evidence),
 }
 
 /// The answer to a named query with its rows where the catalogue says they stand; one that can't be read is no answer.
@@ -336,7 +336,7 @@ async fn finish(
 ) -> anyhow::Result<(Evidence, Scan)> {
     let (step, wish) = asked;
     let mut evidence = match (ended, &step.target) {
-        (Ended::Kept(evidence), _) => *evidence,
+        (Ended::Kept(evidence), _) => evidence,
         (Ended::Called(called), target) => {
             let called = match target {
                 StepTarget::Query(name) => in_rows(ctx, name, &wish.tool, called),

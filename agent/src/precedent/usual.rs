@@ -128,7 +128,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::Value;
-    use state::model::{Fact, Trust};
+    use state::model::{Fact, Trust, VerdictKind};
+
+    const BAD: VerdictKind = VerdictKind::TruePositive;
+    const OPEN: VerdictKind = VerdictKind::Undetermined;
 
     fn at(text: &str) -> Time {
         format!("2026-03-{text}:00Z").parse().unwrap()
@@ -153,13 +156,13 @@ mod tests {
         }
     }
 
-    fn suspect(key: &str, malicious: bool, closed: Option<&str>) -> Suspect {
+    fn suspect(key: &str, called: VerdictKind, closed: Option<&str>) -> Suspect {
         Suspect {
             key: key.to_owned(),
             first: at("10T12:00"),
             last: at("10T13:00"),
             closed: closed.map(at),
-            malicious,
+            malicious: called == BAD,
         }
     }
 
@@ -177,18 +180,18 @@ mod tests {
         };
         let all: Vec<&str> = times.iter().map(|t| &t[..5]).collect();
         assert_eq!(days("ana", &[]), all);
-        assert_eq!(days("ana", &[suspect("bo", true, None)]), all);
+        assert_eq!(days("ana", &[suspect("bo", BAD, None)]), all);
         let open = ["09T11", "11T14", "15T00", "21T00"];
-        assert_eq!(days("ana", &[suspect("ana", false, None)]), open);
+        assert_eq!(days("ana", &[suspect("ana", OPEN, None)]), open);
         // The address's events by somebody in an open case; the address itself is shared.
-        assert_eq!(days("192.0.2.1", &[suspect("ana", false, None)]), open);
-        assert_eq!(days("192.0.2.1", &[suspect("192.0.2.1", false, None)]), all);
+        assert_eq!(days("192.0.2.1", &[suspect("ana", OPEN, None)]), open);
+        assert_eq!(days("192.0.2.1", &[suspect("192.0.2.1", OPEN, None)]), all);
         assert_eq!(
-            days("192.0.2.1", &[suspect("192.0.2.1", true, None)]),
+            days("192.0.2.1", &[suspect("192.0.2.1", BAD, None)]),
             ["09T11"]
         );
-        assert_eq!(days("ana", &[suspect("ana", true, None)]), ["09T11"]);
-        let closed = suspect("ana", true, Some("20T00:00"));
+        assert_eq!(days("ana", &[suspect("ana", BAD, None)]), ["09T11"]);
+        let closed = suspect("ana", BAD, Some("20T00:00"));
         assert_eq!(days("ana", &[closed]), ["09T11", "21T00"]);
         let timeless = Activity {
             time: None,
