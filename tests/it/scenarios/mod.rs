@@ -3,6 +3,7 @@
 mod acting;
 mod audit;
 mod baselines;
+mod curve;
 mod daemon;
 mod demo;
 mod effects;
