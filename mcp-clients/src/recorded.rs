@@ -19,8 +19,21 @@ pub struct RecordedCall {
     pub tool: String,
     /// Arguments as they were sent.
     pub arguments: Map<String, Value>,
-    /// The whole `CallToolResult` as JSON, or why there was none.
-    pub answer: Result<Vec<u8>, String>,
+    /// How it ended.
+    pub end: Ended,
+}
+
+/// How a recorded call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// With this `CallToolResult` as JSON.
+    Answered(Vec<u8>),
+    /// Without an answer, and why.
+    Failed(String),
+    /// It was not let through for what the tool was, and why: it says nothing of the tool's arguments.
+    Refused(String),
+    /// Nobody knows: it was not sent, broke off, or its answer is kept no longer.
+    Unknown,
 }
 
 /// Answers a call as an equal one was answered; one that was not made then fails as unavailable.
@@ -43,13 +56,26 @@ impl Recorded {
             ..Self::default()
         };
         for call in calls {
-            let tool = (call.server.clone(), call.tool.clone());
-            let names = recorded.arguments.entry(tool).or_default();
-            names.extend(call.arguments.keys().cloned());
-            let key = (call.server, call.tool, canonical(&call.arguments));
-            recorded.calls.insert(key, call.answer);
+            let key = key(&call.server, &call.tool, &call.arguments);
+            if !matches!(call.end, Ended::Refused(_)) {
+                let names = recorded.arguments.entry((call.server, call.tool));
+                let names = names.or_default();
+                names.extend(call.arguments.keys().cloned());
+            }
+            match call.end {
+                Ended::Answered(body) => drop(recorded.calls.insert(key, Ok(body))),
+                Ended::Failed(why) => drop(recorded.calls.insert(key, Err(why))),
+                Ended::Refused(why) => drop(recorded.calls.entry(key).or_insert(Err(why))),
+                Ended::Unknown => {}
+            }
         }
         recorded
+    }
+
+    /// Whether it is on record how such a call ended.
+    #[must_use]
+    pub fn knows(&self, server: &str, tool: &str, arguments: &Map<String, Value>) -> bool {
+        self.calls.contains_key(&key(server, tool, arguments))
     }
 
     /// The definition of a recorded tool: its name, and any value for the arguments it was called with.
@@ -68,6 +94,10 @@ impl Recorded {
             annotations: Value::Null,
         })
     }
+}
+
+fn key(server: &str, tool: &str, arguments: &Map<String, Value>) -> (String, String, String) {
+    (server.to_owned(), tool.to_owned(), canonical(arguments))
 }
 
 /// The arguments with sorted keys: serde keeps the order of writing.
@@ -106,8 +136,7 @@ impl ToolBox for Recorded {
             reason,
             since: None,
         };
-        let key = (server.to_owned(), tool.to_owned(), canonical(&arguments));
-        let body = match self.calls.get(&key) {
+        let body = match self.calls.get(&key(server, tool, &arguments)) {
             Some(Ok(body)) => body,
             Some(Err(why)) => return Err(unavailable(why.clone())),
             None => {

@@ -25,7 +25,7 @@ pub(super) struct Args {
     under: Under,
 }
 
-/// Exit code 1 when an attack would be closed.
+/// Exit code 1 when an attack would be closed, or when it is not known what would become of one.
 pub(super) async fn backtest(config: Config, args: Args, out: &Out) -> Done {
     let store = Store::open_existing(&config.store.url).await?;
     let desk = Desk::open(args.under.over(config)?).await?;
@@ -37,7 +37,7 @@ pub(super) async fn backtest(config: Config, args: Args, out: &Out) -> Done {
     } else {
         show(&report, out);
     }
-    match report.metrics.missed.is_empty() {
+    match report.metrics.missed.is_empty() && report.unproven.is_empty() {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::from(FAILED)),
     }
@@ -50,7 +50,7 @@ fn show(report: &Backtest, out: &Out) {
             oneline(why, 300)
         ));
     }
-    if report.cases == 0 {
+    if report.cases == 0 && report.failed.is_empty() {
         out.say("no case has a person's verdict yet: `nightdesk case feedback` gives one");
         return;
     }
@@ -67,9 +67,35 @@ fn show(report: &Backtest, out: &Out) {
         row("another verdict than then", report.disagreement),
     ];
     out.line(&table(&["figure", "value", "k/n", "95 % Wilson"], rows));
+    left_out(report, out);
     out.line(&format!(
         "  cost: {} tool calls, answered from the record; {} model turns",
         report.cost.tool_calls, report.cost.model_turns
     ));
     out.say("what other cases stood open then is not replayed");
+}
+
+/// Alerts named in a line.
+const NAMED: usize = 50;
+
+/// What the figures do not speak of.
+fn left_out(report: &Backtest, out: &Out) {
+    if !report.left_out.is_empty() {
+        let named = report.left_out.iter().take(NAMED);
+        let named: Vec<String> = named
+            .map(|l| format!("{} ({} calls)", l.alert, l.unrecorded))
+            .collect();
+        out.line(&format!(
+            "  left out of all figures, since their case made calls that have no record: {} alerts: {}",
+            report.left_out.len(),
+            oneline(&named.join(", "), 400)
+        ));
+    }
+    if !report.unproven.is_empty() {
+        out.line(&format!(
+            "  NOT PROVEN: of {} attacks it is not known whether they would be closed: {}",
+            report.unproven.len(),
+            oneline(&report.unproven.join(", "), 400)
+        ));
+    }
 }

@@ -55,4 +55,11 @@ fn show(agreement: &Agreement, out: &Out) {
     for line in &agreement.differs {
         out.line(&format!("  {}", oneline(line, 200)));
     }
+    if agreement.unrecorded > 0 {
+        out.line(&format!(
+            "  left out of all figures, since it made calls that have no record: {} alerts: {}",
+            agreement.unrecorded,
+            oneline(&agreement.left_out.join(", "), 400)
+        ));
+    }
 }

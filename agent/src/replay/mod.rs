@@ -4,19 +4,23 @@ mod backtest;
 mod desk;
 mod shadow;
 
+use anyhow::Context as _;
 use serde::Serialize;
-use state::model::{Analyst, CaseId, Tier, Verdict, VerdictKind};
+use state::model::{AlertId, Analyst, CaseId, Tier, Verdict, VerdictKind};
 use state::store::Store;
 
 use crate::report::AlertResult;
 
-pub use backtest::{Backtest, backtest};
+pub use backtest::{Backtest, LeftOut, backtest};
 pub use desk::Desk;
 pub use shadow::{Agreement, Shadow, agreement};
 
 /// One alert as it was judged and as it is judged now.
 #[derive(Debug, Clone, Serialize)]
 pub struct Replayed {
+    /// The alert.
+    #[serde(skip)]
+    pub alert: AlertId,
     /// Its id at the source.
     pub source_alert_id: String,
     /// The daemon's last verdict on it; none when it gave up.
@@ -25,6 +29,9 @@ pub struct Replayed {
     pub after: Option<Opinion>,
     /// What differs, one sentence each; empty when nothing does.
     pub differs: Vec<String>,
+    /// Calls of its case that have no record: how they would have ended is not known, and so neither is what would have
+    /// become of the alert.
+    pub unrecorded: usize,
 }
 
 /// A verdict, as far as replays compare it.
@@ -70,49 +77,42 @@ pub struct Replay {
     pub case: CaseId,
     /// Its alerts.
     pub alerts: Vec<Replayed>,
-    /// What would become of each alert, as an eval scores it.
+    /// What would become of each alert, as an eval scores it; in the order of `alerts`.
     pub results: Vec<AlertResult>,
 }
 
 /// Judges a stored case again.
 ///
-/// What other cases stood open then is not part of it: a close that such a case forbade is allowed here.
+/// Its alerts are judged together, as they were. What other cases stood open then is not part of it: a close that such a
+/// case forbade is allowed here.
 ///
 /// # Errors
 /// When there is no such case, or it can't be worked at the desk.
 pub async fn replay(desk: &Desk, store: &Store, case: CaseId) -> anyhow::Result<Replay> {
     let stored = store.verdicts_of(case).await?;
-    let judged_again = desk.work(store, case).await?;
+    let again = desk.work(store, case).await?;
     let mut alerts = Vec::new();
-    let mut results = Vec::new();
-    for file in &judged_again {
-        results.extend(AlertResult::all(file));
-        for alert in &file.alerts {
-            let id = &alert.alert.source_alert_id;
-            let original = store.alert_by_source_id(&alert.alert.source, id).await?;
-            let ours = |v: &&Verdict| {
-                Some(v.alert) == original.as_ref().map(|a| a.id)
-                    && v.provenance.analyst != Analyst::Human
-            };
-            let before = stored
-                .iter()
-                .rev()
-                .map(|v| &v.verdict)
-                .find(ours)
-                .map(Opinion::of);
-            let after = alert.verdict.as_ref().map(Opinion::of);
-            alerts.push(Replayed {
-                source_alert_id: id.clone(),
-                differs: differs(before.as_ref(), after.as_ref()),
-                before,
-                after,
-            });
-        }
+    for alert in &again.file.alerts {
+        let id = &alert.alert.source_alert_id;
+        let original = store.alert_by_source_id(&alert.alert.source, id).await?;
+        let original = original.with_context(|| format!("alert {id} is gone"))?.id;
+        let ours = |v: &&Verdict| v.alert == original && v.provenance.analyst != Analyst::Human;
+        let given = stored.iter().rev().map(|v| &v.verdict);
+        let before = given.into_iter().find(ours).map(Opinion::of);
+        let after = alert.verdict.as_ref().map(Opinion::of);
+        alerts.push(Replayed {
+            alert: original,
+            source_alert_id: id.clone(),
+            differs: differs(before.as_ref(), after.as_ref()),
+            before,
+            after,
+            unrecorded: again.unrecorded,
+        });
     }
     Ok(Replay {
         case,
         alerts,
-        results,
+        results: AlertResult::all(&again.file),
     })
 }
 

@@ -83,20 +83,15 @@ impl Shadow {
                 }
             };
             let mut said = Vec::new();
-            for alert in store.alerts_of(*case).await? {
-                let id = &alert.source_alert_id;
-                let own = |r: &&crate::report::AlertResult| r.subject.source_alert_id == *id;
-                let Some(result) = replayed.results.iter().find(own) else {
-                    self.failed.insert(*case);
-                    continue;
-                };
+            for (alert, result) in replayed.alerts.iter().zip(&replayed.results) {
                 said.push(ShadowVerdict {
-                    alert: alert.id,
+                    alert: alert.alert,
                     setting: self.setting.clone(),
                     kind: result.judgement.verdict,
                     probability: result.judgement.probability,
                     close_allowed: result.judgement.close_allowed,
                     model_turns: result.cost.model_turns,
+                    unrecorded: u32::try_from(alert.unrecorded).unwrap_or(u32::MAX),
                     at: SystemClock.now(),
                 });
             }
@@ -145,6 +140,10 @@ pub struct Agreement {
     pub matrix: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>>,
     /// The alerts it differs on, as `case rule`, at most fifty.
     pub differs: Vec<String>,
+    /// Alerts that stand in no figure: in their case it made calls that have no record.
+    pub unrecorded: usize,
+    /// Those alerts, as `case rule`, at most fifty.
+    pub left_out: Vec<String>,
 }
 
 /// Alerts named in an agreement.
@@ -166,13 +165,15 @@ pub fn agreement(pairs: &[ShadowPair]) -> Vec<Agreement> {
         .collect()
 }
 
-fn of_one(setting: &str, pairs: &[&ShadowPair]) -> Agreement {
+fn of_one(setting: &str, all: &[&ShadowPair]) -> Agreement {
+    let known = |p: &&&ShadowPair| p.shadow.unrecorded == 0;
+    let (pairs, left_out): (Vec<&ShadowPair>, Vec<&ShadowPair>) = all.iter().partition(known);
     let count = |wanted: &dyn Fn(&ShadowPair) -> bool| pairs.iter().filter(|p| wanted(p)).count();
     let closes = |p: &ShadowPair| p.shadow.close_allowed && p.shadow.kind.is_benign();
     let attack = |p: &ShadowPair| p.human == Some(VerdictKind::TruePositive);
     let differs = |p: &ShadowPair| p.live != p.shadow.kind;
     let mut matrix: BTreeMap<VerdictKind, BTreeMap<VerdictKind, usize>> = BTreeMap::new();
-    for pair in pairs {
+    for pair in &pairs {
         *matrix
             .entry(pair.live)
             .or_default()
@@ -197,6 +198,12 @@ fn of_one(setting: &str, pairs: &[&ShadowPair]) -> Agreement {
                     p.case, p.rule, p.live, p.shadow.kind
                 )
             })
+            .collect(),
+        unrecorded: left_out.len(),
+        left_out: left_out
+            .iter()
+            .take(NAMED)
+            .map(|p| format!("{} {}", p.case, p.rule))
             .collect(),
     }
 }

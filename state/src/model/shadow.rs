@@ -19,6 +19,8 @@ pub struct ShadowVerdict {
     pub close_allowed: bool,
     /// Model turns it took.
     pub model_turns: u32,
+    /// Calls of its case that have no record: where there are any, it is not known what it would say.
+    pub unrecorded: u32,
     /// When it was said.
     pub at: Time,
 }

@@ -59,6 +59,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "origins",
         include_str!("../../migrations/0014_origins.sql"),
     ),
+    (
+        15,
+        "unrecorded",
+        include_str!("../../migrations/0015_unrecorded.sql"),
+    ),
 ];
 
 /// Number of the newest one.

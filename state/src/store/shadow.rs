@@ -33,8 +33,9 @@ impl Store {
         let mut tx = self.begin().await?;
         for shadow in said {
             sqlx::query(
-                "INSERT INTO shadow_verdicts (alert_id, verdict_id, setting, kind, probability, close_allowed, model_turns, at)
-                 SELECT alert_id, id, ?2, ?3, ?4, ?5, ?6, ?7 FROM verdicts
+                "INSERT INTO shadow_verdicts (alert_id, verdict_id, setting, kind, probability, close_allowed, model_turns, at,
+                     unrecorded)
+                 SELECT alert_id, id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM verdicts
                  WHERE alert_id = ?1 AND provenance ->> '$.analyst' <> 'human' ORDER BY id DESC LIMIT 1
                  ON CONFLICT (verdict_id, setting) DO NOTHING",
             )
@@ -45,6 +46,7 @@ impl Store {
             .bind(shadow.close_allowed)
             .bind(shadow.model_turns)
             .bind(micros(shadow.at))
+            .bind(shadow.unrecorded)
             .execute(&mut *tx)
             .await?;
         }
@@ -83,6 +85,7 @@ impl<'r> TryFrom<Fields<'r>> for ShadowPair {
                 probability: row.get("probability")?,
                 close_allowed: row.flag("close_allowed")?,
                 model_turns: row.count("model_turns")?,
+                unrecorded: row.count("unrecorded")?,
                 at: row.time("at")?,
             },
         })

@@ -14,6 +14,7 @@ mod integrity;
 mod learn;
 mod model;
 mod people;
+mod proof;
 mod queries;
 mod replay;
 mod reports;

@@ -67,6 +67,12 @@ fn show(replayed: &Replayed, out: &Out) {
             told(&alert.before),
             told(&alert.after)
         ));
+        if alert.unrecorded > 0 {
+            out.line(&format!(
+                "    {} calls of the case have no record: how they would have ended is not known",
+                alert.unrecorded
+            ));
+        }
         for line in &alert.differs {
             out.line(&format!("    {}", oneline(line, 200)));
         }
