@@ -20,7 +20,6 @@ const READERS: u32 = 4;
 /// Below this SQLite can damage a WAL database that two processes write (fixed in 3.51.3).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
-
 impl Store {
     /// Opens the store for a command that runs beside a daemon, creating it when it is not there.
     ///
