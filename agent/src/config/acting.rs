@@ -184,10 +184,13 @@ impl ClosingConfig {
         self.review_sample_percent.unwrap_or(5.0)
     }
 
-    /// Least number of cases a week that go to a person.
+    /// Least number of cases a week that go to a person; none where no share is drawn either.
     #[must_use]
     pub fn sample_least(&self) -> u32 {
-        self.review_sample_min_per_week.unwrap_or(20)
+        match self.sample() > 0.0 {
+            true => self.review_sample_min_per_week.unwrap_or(20),
+            false => 0,
+        }
     }
 
     /// Draws nothing for review: for what is worked to be measured, and not for its alerts.

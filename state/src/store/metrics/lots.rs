@@ -17,6 +17,9 @@ const SOFAR: &str = "SELECT
 
 const SEVEN_DAYS: i64 = 7 * 86_400_000_000;
 
+/// Largest share that is drawn for the sake of the least number: a quiet queue still closes by itself.
+const HALF: f64 = 0.5;
+
 /// How closes are drawn for review.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lottery {
@@ -30,7 +33,7 @@ pub struct Lottery {
 
 impl Lottery {
     /// The chance of one more close, 0 to 1: the share, or what the week still wants of the closes that it will still bring
-    /// if it goes on as the last seven days did. Where it can bring no more than it wants, all are drawn.
+    /// if it goes on as the last seven days did; every second one where it brings hardly more than it wants.
     fn chance(&self, now: Time, (drawn, usual): (f64, f64)) -> f64 {
         let wanted = f64::from(self.least) - drawn;
         if wanted <= 0.0 {
@@ -38,7 +41,7 @@ impl Lottery {
         }
         let left = (self.week.1 - now).as_seconds_f64() / (7.0 * 86_400.0);
         let to_come = (usual * left).max(1.0);
-        self.share.max(wanted / to_come).min(1.0)
+        self.share.max((wanted / to_come).min(HALF))
     }
 }
 
