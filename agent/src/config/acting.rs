@@ -34,7 +34,7 @@ pub struct ClosingConfig {
     pub cap_per_hour: Option<i64>,
     /// Share of closes that go to a person all the same, 5 unless set.
     pub review_sample_percent: Option<f64>,
-    /// Least number of such cases a week, 20 unless set; of fewer closes all.
+    /// Least number of such cases a week, 20 unless set; never more than about every second close.
     pub review_sample_min_per_week: Option<u32>,
     /// How long a proposal waits; after that it counts as denied.
     pub proposal_expires: Span,

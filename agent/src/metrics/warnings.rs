@@ -78,13 +78,13 @@ fn unpriced(numbers: &[Number]) -> Option<String> {
     })
 }
 
-/// That fewer closes were drawn for review than had to be.
+/// That fewer closes were drawn for review than were wanted.
 fn too_few(numbers: &[Number]) -> Option<String> {
     let floor = whole(numbers, "review_floor", "value")?;
     let reached = floor.value?;
     (reached < 1.0).then(|| {
         format!(
-            "only {} of the {} closes that had to be were drawn for review: auto-close precision rests on too few",
+            "only {} of the {} closes that were wanted were drawn for review: auto-close precision rests on few",
             value("ratio", reached),
             floor.n
         )

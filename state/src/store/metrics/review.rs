@@ -19,8 +19,8 @@ const SAMPLE: &str = "WITH lots AS (SELECT l.case_id, l.drawn FROM review_lots l
     SELECT count(*) AS drawn, (SELECT count(*) FROM lots) AS lots, count(*) FILTER (WHERE words > 0) AS reviewed,
         count(*) FILTER (WHERE attacks > 0) AS missed, count(*) FILTER (WHERE against > 0) AS overturned FROM said";
 
-/// Of the weeks that began in the period and are over: how many cases had to be drawn, and how many of these were. A week
-/// with fewer closes than the least number had to draw them all. `?3` is now.
+/// Of the weeks that began in the period and are over: how many cases were wanted, and how many of these were drawn. A week
+/// with fewer closes than the least number is held against all of them. `?3` is now.
 const FLOOR: &str = "SELECT coalesce(sum(min(drawn, due)), 0) AS k, coalesce(sum(due), 0) AS n
     FROM (SELECT sum(l.drawn) AS drawn, min(max(l.least), count(*)) AS due FROM review_lots l JOIN cases c ON c.id = l.case_id
         WHERE l.week >= ?1 AND l.week < ?2 AND l.week + 604800000000 <= ?3 AND c.canary = 0 GROUP BY l.week)";
