@@ -135,7 +135,7 @@ async fn a_share_is_told_with_what_it_is_of() {
     );
     // A sample that is too small says so.
     assert!(
-        warned(&made, "closes that had to be were drawn"),
+        warned(&made, "closes that were wanted were drawn"),
         "{:?}",
         made.warnings
     );
