@@ -19,8 +19,8 @@ pub use secret::{SecretError, SecretRef, Setting};
 pub use span::{NotASpan, Span};
 pub use tickets::Tickets;
 pub use tool::{
-    AnswerRules, DryRun, EffectRules, EmptyMeans, ReadBack, ReplyRule, ReplyRules, TechniqueRule,
-    ToolConfig, ToolSpec,
+    AnswerRules, DryRun, EffectRules, EmptyMeans, ListedFields, ReadBack, ReplyRule, ReplyRules,
+    TechniqueRule, ToolConfig, ToolSpec, TrustedFields,
 };
 pub use write_back::{Read, Said, Slots, WriteBack, WriteBackMode, fill, slots_in};
 

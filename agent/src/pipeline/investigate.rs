@@ -30,6 +30,8 @@ pub async fn investigate(
     if dossier.evidence.is_empty() {
         recall(ctx, plan, dossier).await?;
     }
+    let steps = plan.entry.playbook.steps.iter();
+    dossier.inventory = steps.filter_map(|s| inventory(ctx, s)).collect();
     loop {
         let done = dossier.done();
         let ready = plan
@@ -56,6 +58,15 @@ pub async fn investigate(
             dossier.add_step(&step.id, found, scan);
         }
     }
+}
+
+/// The name of a step that asks an inventory.
+fn inventory(ctx: &Ctx, step: &Step) -> Option<String> {
+    let StepTarget::Tool(tool) = &step.target else {
+        return None;
+    };
+    let entry = ctx.catalogue.get(tool)?;
+    entry.spec.answer.inventory.then(|| step.id.clone())
 }
 
 /// Puts the alert itself and the finished steps of an earlier attempt back on the desk.

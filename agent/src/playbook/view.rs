@@ -17,8 +17,8 @@ pub struct Scene<'a> {
     pub evidence: BTreeMap<&'a str, &'a Evidence>,
     /// Ids of all steps of the playbook, so that one that was not asked can be told from one that is misspelt.
     pub steps: Vec<&'a str>,
-    /// Steps that ask threat intelligence: what they name is not thereby in the inventory.
-    pub intel: Vec<&'a str>,
+    /// Steps that ask an inventory: what they list is known to exist. No other answer proves as much.
+    pub inventory: Vec<&'a str>,
     /// Steps whose rows are read; none carried for the others.
     pub reads: Reads,
     /// How earlier alerts of the rule ended, for the two views; nothing before that is known.
@@ -33,7 +33,7 @@ impl<'a> Scene<'a> {
             alert,
             evidence: BTreeMap::new(),
             steps: Vec::new(),
-            intel: Vec::new(),
+            inventory: Vec::new(),
             reads: Reads::default(),
             history: (Value::Null, Value::Null),
         }
@@ -104,12 +104,12 @@ impl Scene<'_> {
         })
     }
 
-    /// Values that endorse an untrusted one: what stands in inventory answers and the alert's trusted entities.
+    /// Values that are known to exist: what stands in inventory answers and the alert's trusted entities.
     fn inventory(&self) -> BTreeSet<String> {
         let mut values = BTreeSet::new();
         for (step, evidence) in &self.evidence {
-            // What intelligence says of a value is no proof that it is ours.
-            if self.intel.contains(step) {
+            // Changes, tickets and intelligence name whatever somebody wrote or asked about.
+            if !self.inventory.contains(step) {
                 continue;
             }
             match trusted_rows(evidence) {
@@ -133,19 +133,16 @@ enum Depth {
     Any,
 }
 
-/// Fields of a closed type, which membership in the inventory endorses.
+/// Fields of a closed type, which membership in the inventory endorses: what it was done to.
+///
+/// That a user, an address or a machine exists does not show that they did it: who acted, from where and on which machine
+/// is what the mapping trusts, or nothing.
 fn endorsable(field: Field, value: &str) -> bool {
     let word = || value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic());
     match field {
-        Field::SrcIp | Field::DstIp => value.parse::<std::net::IpAddr>().is_ok(),
+        Field::DstIp => value.parse::<std::net::IpAddr>().is_ok(),
         Field::Hash => value.len() >= 32 && value.bytes().all(|b| b.is_ascii_hexdigit()),
-        Field::User
-        | Field::UserId
-        | Field::TargetUser
-        | Field::Host
-        | Field::Device
-        | Field::Resource
-        | Field::Account => !value.is_empty() && word(),
+        Field::TargetUser | Field::Resource | Field::Account => !value.is_empty() && word(),
         _ => false,
     }
 }
@@ -273,5 +270,97 @@ fn leaves(value: &Value, out: &mut BTreeSet<String>) {
         Value::Array(items) => items.iter().for_each(|v| leaves(v, out)),
         Value::Object(map) => map.values().for_each(|v| leaves(v, out)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mcp_clients::mappings::Mappings;
+    use state::model::{Answer, CaseId};
+
+    use super::*;
+
+    fn answer(step: &str, rows: Value) -> Evidence {
+        Evidence {
+            case: CaseId(1),
+            reference: "E2".to_owned(),
+            asked_by: step.to_owned(),
+            tool: String::new(),
+            call: None,
+            answer: Answer::Found,
+            summary: String::new(),
+            digest: String::new(),
+            value: json!({"results": rows}),
+            activities: Vec::new(),
+            trust: Trust::Trusted,
+            at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn an_inventory_proves_what_exists_and_never_who_did_it() {
+        // Nothing in an event that no mapping knows is trusted.
+        let event = json!({"user": "ana", "user_id": "u-1", "src_ip": "192.0.2.10", "host": "web-1", "device": "d-1",
+            "dst_ip": "192.0.2.20", "sha256": "a".repeat(64), "resource": "vault", "account": "111122223333", "target_user": "bo"});
+        let alert = json!({"id": "a", "rule_id": "R.1", "title": "T", "severity": "HIGH", "created_at": "2026-03-01T10:00:00Z", "events": [event]});
+        let mappings = Mappings::load(None).unwrap();
+        let mut alert = mappings
+            .read("panther", "siem", &alert.to_string())
+            .unwrap();
+        let wanted: Vec<Field> = vec![
+            Field::User,
+            Field::UserId,
+            Field::SrcIp,
+            Field::Host,
+            Field::Device,
+            Field::DstIp,
+            Field::Hash,
+            Field::Resource,
+            Field::Account,
+            Field::TargetUser,
+        ];
+        let fields = &mut alert.activities[0].fields;
+        fields.clear();
+        for (field, key) in wanted.iter().zip([
+            "user",
+            "user_id",
+            "src_ip",
+            "host",
+            "device",
+            "dst_ip",
+            "sha256",
+            "resource",
+            "account",
+            "target_user",
+        ]) {
+            fields.insert(
+                *field,
+                state::model::Fact::untrusted(event[key].as_str().unwrap()),
+            );
+        }
+        let lists = answer("known", json!([event]));
+        let seen = |inventory: Vec<&'static str>| {
+            let scene = Scene {
+                evidence: BTreeMap::from([("known", &lists)]),
+                steps: vec!["known"],
+                inventory,
+                ..Scene::bare(&alert)
+            };
+            let trusted = scene.trusted();
+            let act = trusted["act"].as_object().unwrap();
+            let seen = wanted.iter().filter(|f| act.contains_key(f.as_str()));
+            seen.copied().collect::<Vec<_>>()
+        };
+        let done_to = vec![
+            Field::DstIp,
+            Field::Hash,
+            Field::Resource,
+            Field::Account,
+            Field::TargetUser,
+        ];
+        assert_eq!(seen(vec!["known"]), done_to);
+        // A change, a ticket or intelligence that names all of it proves nothing.
+        assert_eq!(seen(Vec::new()), []);
     }
 }

@@ -48,6 +48,8 @@ pub struct Dossier {
     pub unasked: BTreeMap<String, Unasked>,
     /// What the scanner said of each piece of evidence, by its name.
     pub scans: BTreeMap<String, Scan>,
+    /// Steps that ask an inventory, as the catalogue says.
+    pub inventory: BTreeSet<String>,
     /// What people said of earlier alerts of the rule, and the evidence it stands in.
     pub history: Option<(EvidenceRef, History)>,
 }
@@ -126,7 +128,6 @@ impl Dossier {
     /// What conditions may read.
     #[must_use]
     pub fn scene<'s>(&'s self, plan: &'s Plan<'_>) -> Scene<'s> {
-        let steps = &plan.entry.playbook.steps;
         let counts = History::counts(self.history.as_ref().map(|(_, history)| history));
         Scene {
             alert: &plan.alert,
@@ -142,11 +143,7 @@ impl Dossier {
                 .iter()
                 .map(|s| s.id.as_str())
                 .collect(),
-            intel: steps
-                .iter()
-                .filter(|s| s.intel)
-                .map(|s| s.id.as_str())
-                .collect(),
+            inventory: self.inventory.iter().map(String::as_str).collect(),
             reads: plan.entry.reads.clone(),
             history: (json!(counts.said), json!(counts)),
         }

@@ -21,7 +21,7 @@ pub struct ToolConfig {
     /// Argument the daemon fills with the case's "now".
     pub as_of: Option<String>,
     /// Trusted fields of the answer as dotted paths; `*` for the whole answer.
-    pub trusted: Option<Vec<String>>,
+    pub trusted: Option<TrustedFields>,
     /// Dotted path of the array of rows in the answer.
     pub rows: Option<String>,
     /// Whether the rows are raw events.
@@ -34,6 +34,24 @@ pub struct ToolConfig {
     pub args: Option<BTreeMap<String, Value>>,
     /// What a call that is not a reading one may do.
     pub effect: Option<EffectRules>,
+}
+
+/// Trusted fields, and what they prove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TrustedFields {
+    /// Dotted paths of fields that a machine asserts.
+    Asserted(Vec<String>),
+    /// The same in an answer that lists what is ours.
+    Listed(ListedFields),
+}
+
+/// Trusted fields of an answer that lists what is ours: what stands there is known to exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedFields {
+    /// Dotted paths; `*` for the whole answer.
+    pub inventory: Vec<String>,
 }
 
 /// An entry of the catalogue in force.
@@ -68,6 +86,8 @@ pub struct AnswerRules {
     pub rows: String,
     /// Whether the rows are raw events.
     pub events: bool,
+    /// Whether they list what is ours: its trusted fields then prove that a name exists, not who used it.
+    pub inventory: bool,
     /// Whether they may hold secrets.
     pub secrets: bool,
 }
@@ -165,6 +185,11 @@ impl ToolConfig {
     /// The entry in force; without a class there is none.
     pub(crate) fn spec(self) -> Option<ToolSpec> {
         let class = self.class?;
+        let (trusted, inventory) = match self.trusted {
+            None => (Vec::new(), false),
+            Some(TrustedFields::Asserted(fields)) => (fields, false),
+            Some(TrustedFields::Listed(listed)) => (listed.inventory, true),
+        };
         let reads = class.is_read_only();
         let tiers = if reads {
             Tier::ALL.to_vec()
@@ -178,9 +203,10 @@ impl ToolConfig {
             description: self.description,
             as_of: self.as_of,
             answer: AnswerRules {
-                trusted: self.trusted.unwrap_or_default(),
+                trusted,
                 rows: self.rows.unwrap_or_else(|| "results".to_owned()),
                 events: self.events.unwrap_or(false),
+                inventory,
                 secrets: self.secrets.unwrap_or(false),
             },
             max_calls_per_minute: self.max_calls_per_minute,

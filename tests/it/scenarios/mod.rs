@@ -9,6 +9,7 @@ mod demo;
 mod effects;
 mod faults;
 mod feedback;
+mod forged;
 mod held;
 mod integrity;
 mod learn;

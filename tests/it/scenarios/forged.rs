@@ -1,0 +1,62 @@
+//! What somebody outside can write, flood, wait for or leave unsaid: none of it makes an alert look harmless.
+
+use agent::config::Config;
+use agent::eval::run_lab;
+use agent::report::AlertResult;
+use serde_json::{Value, json};
+use state::model::Outcome;
+use tempfile::TempDir;
+use tests::workbench::{Lab, STRANGE, USUAL, data, scenario_config};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
+const USER: &str = "ana@corp.example";
+
+/// The scenario's own playbook after a change, as the only one of the operator's.
+fn changed(change: impl Fn(String) -> String) -> (TempDir, Config) {
+    let dir = TempDir::new().unwrap();
+    let text = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
+    let changed = change(text.clone());
+    assert_ne!(changed, text, "nothing was changed");
+    std::fs::write(dir.path().join("scenario.yaml"), changed).unwrap();
+    let mut config = scenario_config();
+    config.paths.playbooks = Some(dir.path().to_owned());
+    (dir, config)
+}
+
+async fn worked(lab: &Lab, config: Config) -> Vec<AlertResult> {
+    let report = run_lab(PROGRAM.as_ref(), lab.path(), (config, None)).await;
+    let report = report.unwrap();
+    assert_eq!(report.rejected, Vec::<String>::new());
+    report.alerts
+}
+
+/// The outcome of the alert with this number.
+fn outcome(all: &[AlertResult], n: usize) -> Outcome {
+    let id = format!("alert-{n}");
+    let found = all.iter().find(|a| a.subject.source_alert_id == id);
+    found.unwrap().judgement.outcome
+}
+
+/// The scenario's alert about this event in place of its own.
+fn about(event: Value) -> Lab {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let mut alerts = lab.read("alerts.jsonl").unwrap();
+    alerts[0]["events"] = json!([event]);
+    lab.lines("alerts.jsonl", &alerts).unwrap();
+    lab
+}
+
+#[tokio::test]
+async fn an_address_that_the_caller_wrote_is_not_where_it_came_from() {
+    // The addresses of an audit event of Kubernetes begin with what the caller forwards.
+    let forwarded = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "1f6a9c3e-7a1b-4b57-9c1d-0a2b3c4d5e6f",
+        "stage": "ResponseComplete", "verb": "get", "requestURI": "/api/v1/namespaces/kube-system/secrets/cluster-admin-token",
+        "user": {"username": USER}, "sourceIPs": [USUAL], "userAgent": "kubectl/v1.29", "responseStatus": {"code": 200},
+        "objectRef": {"resource": "secrets", "namespace": "kube-system", "name": "cluster-admin-token"},
+        "requestReceivedTimestamp": "2026-03-02T01:00:00.000000Z", "stageTimestamp": "2026-03-02T01:00:00.100000Z"});
+    let all = worked(&about(forwarded), scenario_config()).await;
+    assert_ne!(outcome(&all, 0), Outcome::Closed, "{:?}", all[0]);
+    // What the identity provider saw counts.
+    let seen = worked(&Lab::scenario(&[USUAL]).unwrap(), scenario_config()).await;
+    assert_eq!(outcome(&seen, 0), Outcome::Closed, "{:?}", seen[0]);
+}
