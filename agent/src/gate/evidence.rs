@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use state::model::{Activity, Answer, CallOutcome, CaseId, Evidence, Trust};
 
 use crate::ctx::Ctx;
-use crate::playbook::TRUSTED_ROWS;
+use crate::playbook::{MOST_ROWS, TRUSTED_ROWS};
 
 use super::Called;
 
@@ -51,7 +51,9 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
         return evidence;
     }
     let rows = rows(&reply.value, &entry.spec.answer.rows);
-    let partial = reply.cut.is_some() || told("truncated") == Some(true);
+    // What conditions would not see is not answered either.
+    let unread = rows.len() > MOST_ROWS;
+    let partial = unread || reply.cut.is_some() || goes_on(&reply.value);
     evidence.answer = match (partial, rows.is_empty()) {
         (true, _) => Answer::Partial,
         (false, true) => Answer::Empty,
@@ -73,6 +75,41 @@ pub fn evidence(ctx: &Ctx, case: CaseId, asked_by: &str, tool: &str, called: Cal
         }
     }
     evidence
+}
+
+/// Flags by which products say that an answer is not the whole.
+const CUT: [&str; 10] = [
+    "truncated",
+    "is_truncated",
+    "isTruncated",
+    "results_truncated",
+    "has_more",
+    "hasMore",
+    "has_next_page",
+    "hasNextPage",
+    "timed_out",
+    "partial",
+];
+
+/// Where they put the name of the next page.
+const NEXT: [&str; 7] = [
+    "next_cursor",
+    "nextCursor",
+    "next_token",
+    "nextToken",
+    "next_page_token",
+    "nextPageToken",
+    "@odata.nextLink",
+];
+
+/// Whether an answer says of itself that there is more.
+fn goes_on(answer: &Value) -> bool {
+    let flagged = |key: &&str| answer.get(*key) == Some(&Value::Bool(true));
+    let named = |key: &&str| {
+        let page = answer.get(*key).and_then(Value::as_str);
+        page.is_some_and(|p| !p.is_empty())
+    };
+    CUT.iter().any(|k| flagged(&k)) || NEXT.iter().any(|k| named(&k))
 }
 
 /// A row reduced to the fields at these dotted paths.
@@ -140,6 +177,20 @@ fn rows(value: &Value, path: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_goes_on_is_not_the_whole() {
+        for (answer, more) in [
+            (json!({"results": []}), false),
+            (json!({"truncated": false, "next_cursor": ""}), false),
+            (json!({"truncated": true}), true),
+            (json!({"hasMore": true}), true),
+            (json!({"nextToken": "p2"}), true),
+            (json!([{"truncated": true}]), false),
+        ] {
+            assert_eq!(goes_on(&answer), more, "{answer}");
+        }
+    }
 
     #[test]
     fn a_row_keeps_the_listed_fields_alone() {

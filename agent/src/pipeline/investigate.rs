@@ -3,8 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use state::model::{
-    Answer, CallOutcome, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind,
-    ToolClass, Trust,
+    Answer, Evidence, StepRun, StepState, Tier, TimelineEvent, TimelineKind, ToolClass, Trust,
 };
 
 use crate::ctx::Ctx;
@@ -15,6 +14,7 @@ use crate::scan::Scan;
 use crate::tier::{Dossier, Plan, Unasked};
 
 use super::baseline;
+use super::rows::in_rows;
 
 /// Works all steps up to a tier that are not done, as far as the graph allows.
 ///
@@ -212,6 +212,8 @@ struct Wish {
     arguments: Map<String, Value>,
     /// Names of the arguments that hold a value an outsider may have written.
     untrusted: Vec<String>,
+    /// The most rows that are taken of a named query's answer.
+    most: Option<u64>,
 }
 
 /// What the conditions of these steps may read; nothing when none has a condition.
@@ -246,8 +248,8 @@ fn wish(
         .fill(&step.args)
         .map_err(|e| gap(e.to_string()))?;
     let mut untrusted = filled.untrusted;
-    let (tool, arguments) = match &step.target {
-        StepTarget::Tool(tool) => (tool.clone(), filled.arguments),
+    let (tool, arguments, most) = match &step.target {
+        StepTarget::Tool(tool) => (tool.clone(), filled.arguments, None),
         StepTarget::Query(name) => {
             let dialect = ctx.library.dialect();
             let asked = dialect
@@ -256,7 +258,8 @@ fn wish(
             if !untrusted.is_empty() {
                 untrusted = vec![dialect.argument().to_owned()];
             }
-            (ctx.config.queries.tool.clone(), dialect.arguments(&asked))
+            let arguments = dialect.arguments(&asked);
+            (ctx.config.queries.tool.clone(), arguments, asked.most)
         }
     };
     let server = tool.split('.').next().unwrap_or_default();
@@ -267,6 +270,7 @@ fn wish(
         tool,
         arguments,
         untrusted,
+        most,
     })
 }
 
@@ -317,27 +321,6 @@ enum Ended {
     Kept(Evidence),
 }
 
-/// The answer to a named query with its rows where the catalogue says they stand; one that can't be read is no answer.
-pub(super) fn in_rows(ctx: &Ctx, query: &str, tool: &str, mut called: Called) -> Called {
-    let (Some(reply), CallOutcome::Ok) = (&mut called.reply, called.outcome) else {
-        return called;
-    };
-    match ctx.library.dialect().rows(query, &reply.value) {
-        None => {}
-        Some(Ok(found)) => {
-            if found.more {
-                reply.cut.get_or_insert_default();
-            }
-            reply.value = gate::as_answered(ctx, tool, found.rows);
-        }
-        Some(Err(why)) => {
-            called.outcome = CallOutcome::Unknown;
-            called.reason = Some(why);
-        }
-    }
-    called
-}
-
 async fn finish(
     ctx: &Ctx,
     plan: &Plan<'_>,
@@ -350,7 +333,7 @@ async fn finish(
         (Ended::Kept(evidence), _) => evidence,
         (Ended::Called(called), target) => {
             let called = match target {
-                StepTarget::Query(name) => in_rows(ctx, name, &wish.tool, called),
+                StepTarget::Query(name) => in_rows(ctx, name, (&wish.tool, wish.most), called),
                 StepTarget::Tool(_) => called,
             };
             gate::evidence(ctx, plan.case, &step.id, &wish.tool, called)

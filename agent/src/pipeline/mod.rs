@@ -9,6 +9,7 @@ mod judge;
 mod plan;
 mod poll;
 mod record;
+mod rows;
 mod storm;
 mod tell;
 mod ticket;

@@ -20,7 +20,7 @@ pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, 
 pub use graph::Graph;
 pub use learned::{BAND, Fitted, InForce, Learned, LearnedRule, LearnedSignal, MOST_OF_A_RULE};
 pub use library::{Entry, Library, PlaybookFault};
-pub use queries::{Asked, Dialect, Listed, QueryError, Rows};
+pub use queries::{Asked, Dialect, Listed, QueryError, Rows, cut};
 pub use reads::Reads;
 pub use slots::{Filled, SlotError, Slots, rfc3339};
-pub use view::{Scene, TRUSTED_ROWS, activity_view, rows_of};
+pub use view::{MOST_ROWS, Scene, TRUSTED_ROWS, activity_view, rows_of};

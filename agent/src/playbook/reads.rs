@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::form::Playbook;
+use super::Condition;
+use super::form::{Lean, Playbook};
 
 /// Steps whose rows are read, by root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Reads {
     pub trusted: BTreeSet<String>,
     /// Under `any`.
     pub any: BTreeSet<String>,
+    /// By signals that speak for malicious: what could have spoken there is silent where the answer is not whole.
+    pub against: BTreeSet<String>,
 }
 
 impl Reads {
@@ -28,6 +31,17 @@ impl Reads {
         let told = Regex::new(r"\bsteps\.([A-Za-z_][A-Za-z0-9_]*)")?;
         let mut reads = Self::default();
         let all = || playbook.steps.iter().map(|s| s.id.clone());
+        let steps_in = |condition: &Condition| {
+            let mut found: Vec<(bool, String)> = Vec::new();
+            for read in named.captures_iter(condition.source()) {
+                let trusted = &read[1] == "trusted";
+                match read.get(2) {
+                    Some(step) => found.push((trusted, step.as_str().to_owned())),
+                    None => found.extend(all().map(|step| (trusted, step))),
+                }
+            }
+            found
+        };
         let close = playbook
             .scoring
             .close
@@ -40,21 +54,20 @@ impl Reads {
             .chain(playbook.steps.iter().filter_map(|s| s.when.as_ref()))
             .chain(close)
             .chain([&playbook.select]);
-        for condition in conditions {
-            for found in named.captures_iter(condition.source()) {
-                let root = match &found[1] {
-                    "trusted" => &mut reads.trusted,
-                    _ => &mut reads.any,
-                };
-                match found.get(2) {
-                    Some(step) => drop(root.insert(step.as_str().to_owned())),
-                    None => root.extend(all()),
-                }
-            }
+        for (trusted, step) in conditions.flat_map(steps_in) {
+            match trusted {
+                true => reads.trusted.insert(step),
+                false => reads.any.insert(step),
+            };
         }
         for signal in &playbook.signals {
             let steps = told.captures_iter(&signal.says);
             reads.any.extend(steps.map(|c| c[1].to_owned()));
+            if signal.lean == Lean::Malicious {
+                let read = steps_in(&signal.when).into_iter().map(|(_, step)| step);
+                reads.against.extend(read);
+                reads.against.extend(signal.evidence.iter().cloned());
+            }
         }
         Ok(reads)
     }

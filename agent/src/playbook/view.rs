@@ -40,8 +40,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Rows of one step that conditions see.
-const MOST_ROWS: usize = 250;
+/// Rows of one step that conditions see; an answer with more is a partial one.
+pub const MOST_ROWS: usize = 1000;
 
 impl Scene<'_> {
     /// The view for benign-leaning signals: trusted and endorsed fields only.

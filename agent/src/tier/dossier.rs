@@ -6,7 +6,7 @@ use serde_json::json;
 use state::model::{Alert, Answer, CaseId, Entity, Evidence, EvidenceRef, Gap, Tier, Time};
 
 use crate::gate::{SPEAKING, Subject};
-use crate::playbook::{Entry, Lean, Scene, Signal, Slots, Step};
+use crate::playbook::{Entry, Scene, Slots, Step};
 use crate::precedent::History;
 use crate::scan::Scan;
 
@@ -159,11 +159,10 @@ impl Dossier {
         };
         // An outage must not read as quiet: what could have spoken against it was asked and did not fully answer.
         let silenced = |step: &Step| {
-            let speaks = |s: &Signal| s.lean == Lean::Malicious && s.evidence.contains(&step.id);
             let cut_short = self
                 .of_step(&step.id)
                 .is_some_and(|e| matches!(e.answer, Answer::Failed | Answer::Partial));
-            cut_short && (step.intel || playbook.signals.iter().any(speaks))
+            cut_short && (step.intel || plan.entry.reads.against.contains(&step.id))
         };
         let mut gaps = Vec::new();
         for step in plan.entry.playbook.steps.iter().filter(|s| s.tier <= tier) {

@@ -97,7 +97,7 @@ fn rows_of_every_product_read_as_events() {
     for (name, query, answer, expected) in searches().into_iter().chain(tables()) {
         let found = DIALECTS[name]
             .dialect()
-            .rows(query, &answer)
+            .rows(query, &answer, None)
             .unwrap()
             .unwrap();
         let read: Vec<[String; 3]> = found
@@ -145,7 +145,7 @@ fn counts_are_one_row() {
     ] {
         let found = DIALECTS[name]
             .dialect()
-            .rows("rarity_of", &answer)
+            .rows("rarity_of", &answer, None)
             .unwrap()
             .unwrap();
         assert_eq!(found.rows.len(), 1, "{name}");
@@ -184,11 +184,35 @@ fn an_answer_without_its_rows_is_no_empty_one() {
             json!({"success": true, "sid": "1"}),
         ),
     ] {
-        let found = DIALECTS[name].dialect().rows(query, &answer).unwrap();
+        let found = DIALECTS[name].dialect().rows(query, &answer, None).unwrap();
         assert!(found.is_err(), "{name} {query} {answer}: {found:?}");
     }
     let cut = json!({"success": true, "results": [], "has_next_page": true});
     let dialect = DIALECTS["panther-sql"].dialect();
-    assert!(dialect.rows("events_of", &cut).unwrap().unwrap().more);
-    assert_eq!(DIALECTS["lab-sql"].dialect().rows("events_of", &cut), None);
+    assert!(dialect.rows("events_of", &cut, None).unwrap().unwrap().more);
+    assert_eq!(
+        DIALECTS["lab-sql"].dialect().rows("events_of", &cut, None),
+        None
+    );
+}
+
+#[test]
+fn an_answer_with_more_than_is_taken_is_cut_and_says_so() {
+    let hit = json!({"_id": "h1", "_source": ecs()});
+    let day = |n: u8| json!({"key": {"day": n}, "newest": {"hits": {"hits": [hit, hit]}}});
+    let days = |n: u8| json!({"aggregations": {"days": {"buckets": (0..n).map(day).collect::<Vec<_>>()}}, "hits": {"hits": []}});
+    let hits = |n: usize| json!({"hits": {"hits": vec![hit.clone(); n]}});
+    let rows = |n: usize| json!({"success": true, "results": vec![json!({"_raw": trail().to_string()}); n]});
+    for (name, query, answer, most, read) in [
+        ("elastic", "events_of", hits(3), 3, (3, false)),
+        ("elastic", "events_of", hits(4), 3, (3, true)),
+        ("splunk-spl", "events_of", rows(4), 3, (3, true)),
+        // Sampled by day it is days that are counted, not their rows.
+        ("opensearch", "history_of", days(3), 3, (6, false)),
+        ("opensearch", "history_of", days(4), 3, (6, true)),
+    ] {
+        let dialect = DIALECTS[name].dialect();
+        let found = dialect.rows(query, &answer, Some(most)).unwrap().unwrap();
+        assert_eq!((found.rows.len(), found.more), read, "{name} {query}");
+    }
 }

@@ -60,3 +60,64 @@ async fn an_address_that_the_caller_wrote_is_not_where_it_came_from() {
     let seen = worked(&Lab::scenario(&[USUAL]).unwrap(), scenario_config()).await;
     assert_eq!(outcome(&seen, 0), Outcome::Closed, "{:?}", seen[0]);
 }
+
+/// Sign-ins and, an hour before the alert, a rejected push, with so many harmless events between.
+fn flooded(between: usize) -> Lab {
+    let lab = Lab::scenario(&[USUAL]).unwrap();
+    let mut logs = lab.read("logs/okta.jsonl").unwrap();
+    let like = logs.last().unwrap().clone();
+    let at = |minute: usize, second: usize| format!("2026-03-02T00:{minute:02}:{second:02}.000Z");
+    let mut add = |uid: String, time: String, kind: &str, result: &str| {
+        let mut event = like.clone();
+        for (key, value) in [
+            ("uuid", &uid),
+            ("event_uid", &uid),
+            ("published", &time),
+            ("event_time", &time),
+        ] {
+            event[key] = json!(value);
+        }
+        event["eventType"] = json!(kind);
+        event["outcome"] = json!({"result": result});
+        logs.push(event);
+    };
+    add(
+        "r1".to_owned(),
+        at(5, 0),
+        "user.authentication.auth_via_mfa",
+        "FAILURE",
+    );
+    for n in 0..between {
+        add(
+            format!("f{n}"),
+            at(30 + n / 60, n % 60),
+            "user.authentication.sso",
+            "SUCCESS",
+        );
+    }
+    lab.lines("logs/okta.jsonl", &logs).unwrap();
+    lab
+}
+
+#[tokio::test]
+async fn a_flood_of_events_hides_none() {
+    let step = "  - { id: near, tier: 1, query: events_of, args: { value: $user, before: 2h, after: 0s, limit: 120 }, asks: \"What else?\" }\n";
+    let signal = "signals:\n  - { id: rejected, lean: malicious, weight: 5.0, evidence: [near], says: \"a push was rejected\", \
+        when: \"any.steps.near.rows.exists(r, r.outcome == 'failure')\" }\n";
+    for (between, weighed) in [(20, true), (140, false)] {
+        let (_dir, config) = changed(|t| {
+            t.replace("steps:\n", &format!("steps:\n{step}"))
+                .replace("signals:\n", signal)
+        });
+        let all = worked(&flooded(between), config).await;
+        assert_ne!(outcome(&all, 0), Outcome::Closed, "{between}: {:?}", all[0]);
+        let heard = all[0].reasons.iter().any(|r| r.contains("rejected"));
+        assert_eq!(heard, weighed, "{between}: {:?}", all[0]);
+        let cut = all[0].gaps.iter().any(|g| g.contains("incomplete"));
+        assert_eq!(cut, !weighed, "{between}: {:?}", all[0]);
+    }
+    // A whole answer in which nothing speaks against it still closes.
+    let (_dir, config) = changed(|t| t.replace("steps:\n", &format!("steps:\n{step}")));
+    let all = worked(&flooded(110), config).await;
+    assert_eq!(outcome(&all, 0), Outcome::Closed, "{:?}", all[0]);
+}

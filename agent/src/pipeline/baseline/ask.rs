@@ -10,7 +10,7 @@ use state::store::NewBaseline;
 
 use crate::ctx::Ctx;
 use crate::gate::{self, Called};
-use crate::pipeline::investigate::in_rows;
+use crate::pipeline::rows::in_rows;
 use crate::playbook::Slots;
 
 use super::{VALUE, asked_of, question};
@@ -84,7 +84,10 @@ pub async fn renew(ctx: &Arc<Ctx>, of: &BaselineOf) -> anyhow::Result<Renewed> {
                 return Ok(Renewed::Later(refusal.to_string()));
             }
             Err(refusal) => Err(refusal.to_string()),
-            Ok(called) => whole(ctx, &of.query, called).map(|rows| (asked.bounds, rows)),
+            Ok(called) => {
+                let rows = whole(ctx, (&of.query, asked.most), called);
+                rows.map(|rows| (asked.bounds, rows))
+            }
         },
     };
     let asked_of = asked_of(ctx);
@@ -116,9 +119,13 @@ pub async fn renew(ctx: &Arc<Ctx>, of: &BaselineOf) -> anyhow::Result<Renewed> {
 }
 
 /// The rows of a whole answer.
-fn whole(ctx: &Ctx, query: &str, called: Called) -> Result<Vec<Value>, String> {
+fn whole(
+    ctx: &Ctx,
+    (query, most): (&str, Option<u64>),
+    called: Called,
+) -> Result<Vec<Value>, String> {
     let tool = &ctx.config.queries.tool;
-    let called = in_rows(ctx, query, tool, called);
+    let called = in_rows(ctx, query, (tool, most), called);
     let value = called.reply.as_ref().map(|r| r.value.clone());
     // Of no case: it is not stored.
     let read = gate::evidence(ctx, CaseId(0), "baseline", tool, called);

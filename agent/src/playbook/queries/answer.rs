@@ -10,13 +10,13 @@ use super::form::AnswerForm;
 pub struct Rows {
     /// Each an event, or `{event_uid, event_time, raw}` around one.
     pub rows: Vec<Value>,
-    /// Whether the product says that there is more.
+    /// Whether there is more: the product says so, or it gave more than is taken.
     pub more: bool,
 }
 
 /// The rows of an answer, or why it can't be read: an answer without its rows is never an empty one.
-pub(super) fn read(form: &AnswerForm, value: &Value) -> Result<Rows, String> {
-    let more = form
+pub(super) fn read(form: &AnswerForm, value: &Value, most: Option<u64>) -> Result<Rows, String> {
+    let mut more = form
         .more
         .iter()
         .any(|path| at(value, path) == Some(&Value::Bool(true)));
@@ -26,8 +26,10 @@ pub(super) fn read(form: &AnswerForm, value: &Value) -> Result<Rows, String> {
             more,
         });
     }
-    if let Some(found) = form.rows.iter().find_map(|path| rows_at(value, path)) {
-        let rows = found.into_iter().map(|row| event(form, row)).collect();
+    if let Some(mut found) = form.rows.iter().find_map(|path| rows_at(value, path)) {
+        more |= cut(&mut found, most);
+        let found = found.into_iter().flatten();
+        let rows = found.map(|row| event(form, row)).collect();
         return Ok(Rows { rows, more });
     }
     let says = |start: &String| {
@@ -46,19 +48,29 @@ pub(super) fn read(form: &AnswerForm, value: &Value) -> Result<Rows, String> {
     ))
 }
 
-/// The list at a path, or what stands there in the elements of lists where the path says `*`.
-fn rows_at<'v>(value: &'v Value, path: &str) -> Option<Vec<&'v Value>> {
+/// Leaves no more than `most`; whether there were more.
+pub fn cut<T>(found: &mut Vec<T>, most: Option<u64>) -> bool {
+    let Some(most) = most.and_then(|m| usize::try_from(m).ok()) else {
+        return false;
+    };
+    let more = found.len() > most;
+    found.truncate(most);
+    more
+}
+
+/// The list at a path, one by one; where the path says `*`, what stands there in each element of a list.
+fn rows_at<'v>(value: &'v Value, path: &str) -> Option<Vec<Vec<&'v Value>>> {
     let Some((before, after)) = path.split_once(".*.") else {
         return match at(value, path)? {
-            Value::Array(rows) => Some(rows.iter().collect()),
+            Value::Array(rows) => Some(rows.iter().map(|row| vec![row]).collect()),
             _ => None,
         };
     };
     let Value::Array(items) = at(value, before)? else {
         return None;
     };
-    let inner: Option<Vec<Vec<&Value>>> = items.iter().map(|v| rows_at(v, after)).collect();
-    Some(inner?.into_iter().flatten().collect())
+    let inner = |v| Some(rows_at(v, after)?.into_iter().flatten().collect());
+    items.iter().map(inner).collect()
 }
 
 /// One row as an event.

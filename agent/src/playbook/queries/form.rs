@@ -78,6 +78,8 @@ pub(super) struct QueryForm {
     pub body: Option<Value>,
     /// How its own rows stand in an answer, when not as the dialect's.
     pub answer: Option<AnswerForm>,
+    /// Whether the first rows are all that is asked for, so that one more is no lack; no for all that are not said so.
+    pub first: bool,
     /// Why the product can't answer it.
     pub not_available: Option<String>,
 }

@@ -14,7 +14,7 @@ mod write;
 use serde_json::{Map, Value, json};
 use state::model::Time;
 
-pub use answer::Rows;
+pub use answer::{Rows, cut};
 pub(super) use load::{Dialects, dialects};
 
 use form::{DialectForm, Form, QueryForm, SlotType};
@@ -88,8 +88,10 @@ pub struct Asked {
     pub query: Value,
     /// Tables or indices that are read, joined by commas.
     pub tables: String,
-    /// The most rows.
+    /// The most rows that are asked for.
     pub limit: Option<u64>,
+    /// The most rows that are taken, or days where rows are sampled by day: an answer with more is cut and not the whole.
+    pub most: Option<u64>,
     /// The first and the last moment that is looked at.
     pub bounds: (Time, Time),
 }
@@ -225,6 +227,7 @@ impl Dialect {
             query: self.write(query, &values)?,
             tables: self.tables_of(query).join(","),
             limit: values.limit(),
+            most: values.limit().filter(|_| !query.first).map(|n| n - 1),
             bounds: values.bounds().ok_or_else(unbounded)?,
         })
     }
@@ -255,15 +258,20 @@ impl Dialect {
             .map_or("", |(k, _)| k)
     }
 
-    /// The rows of an answer to a named query, each as the mappings read one; nothing where answers are as the embedded
-    /// siem gives them.
+    /// The rows of an answer to a named query, at most so many, each as the mappings read one; nothing where answers are as
+    /// the embedded siem gives them.
     ///
     /// # Errors
     /// Why it can't be read, for people.
-    pub fn rows(&self, name: &str, answer: &Value) -> Option<Result<Rows, String>> {
+    pub fn rows(
+        &self,
+        name: &str,
+        answer: &Value,
+        most: Option<u64>,
+    ) -> Option<Result<Rows, String>> {
         let own = self.form.queries.get(name).and_then(|q| q.answer.as_ref());
         own.or(self.form.answer.as_ref())
-            .map(|form| answer::read(form, answer))
+            .map(|form| answer::read(form, answer, most))
     }
 }
 

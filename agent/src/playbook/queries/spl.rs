@@ -1,7 +1,7 @@
 //! Splunk's search language: how a value is quoted, and that what was written only searches; it runs nothing.
 
 /// Commands a query may be made of: each reads what is before it and leaves nothing behind.
-const READING: [&str; 14] = [
+const READING: [&str; 15] = [
     "search",
     "where",
     "eval",
@@ -12,6 +12,7 @@ const READING: [&str; 14] = [
     "sort",
     "stats",
     "eventstats",
+    "streamstats",
     "fields",
     "table",
     "rename",

@@ -17,7 +17,7 @@ pub(super) enum Typed {
     Text(String),
     /// At least one text.
     Texts(Vec<String>),
-    /// 1 to 1000.
+    /// 1 to 1000; of a limit, one more.
     Count(u64),
     /// A moment.
     Time(Time),
@@ -33,8 +33,8 @@ pub(super) struct Values {
 pub(super) const LIMIT: &str = "limit";
 
 impl Values {
-    /// Types the values given and the defaults of the rest; `limit` is cut to `most`, and a moment to the last that may
-    /// be looked at.
+    /// Types the values given and the defaults of the rest; `limit` is cut to what can be taken, and a moment to the last
+    /// that may be looked at. One row more than is taken is asked for, so that an answer that was cut can be told.
     ///
     /// # Errors
     /// The first value that is missing, extra or of another type.
@@ -65,7 +65,8 @@ impl Values {
                     expected,
                 })?;
             match (slot.as_str(), &mut typed) {
-                (LIMIT, Typed::Count(n)) => *n = most.map_or(*n, |most| most.min(*n)),
+                (LIMIT, Typed::Count(n)) if query.first => *n = most.map_or(*n, |m| m.min(*n)),
+                (LIMIT, Typed::Count(n)) => *n = most.map_or(*n + 1, |m| m.min(*n + 1)),
                 (_, Typed::Time(time)) => *time = (*time).min(moments.1),
                 _ => {}
             }
