@@ -2,7 +2,7 @@
 
 use minijinja::Environment;
 use serde_json::Value;
-use state::model::{Analyst, Assessment, Claim, Gap, Impact, Reason, Tier, VerdictKind};
+use state::model::{Analyst, Assessment, Claim, Field, Gap, Impact, Reason, Tier, VerdictKind};
 
 use crate::playbook::{CloseRule, ConditionError, Conditions, Lean, Roots, Signal};
 use crate::precedent::{Support, Word};
@@ -69,11 +69,18 @@ pub fn assess(
     });
     // Only when everything is asked that would speak against it; what no playbook is for is never closed.
     let carried = match &word {
-        Word::Carries(support) if tier == Tier::Two && playbook.id != DEFAULT => Some(support.kind),
+        Word::Carries(support)
+            if tier == Tier::Two && playbook.id != DEFAULT && probability <= QUIET =>
+        {
+            Some(support.kind)
+        }
         _ => None,
     };
     let verdict = verdict(plan, probability, close, carried);
-    let suggests = suggests(verdict, probability, (&word, &heard), &gaps);
+    let suggests = match says_what_was_done(plan) {
+        true => suggests(verdict, probability, (&word, &heard), &gaps),
+        false => None,
+    };
     heard
         .reasons
         .sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
@@ -199,8 +206,30 @@ fn remembered(word: &Word) -> Option<(f64, String)> {
     }
 }
 
-/// Highest probability at which signals alone let a close be proposed.
+/// Highest probability at which people's words carry a close, and at which signals alone let one be proposed.
 const QUIET: f64 = 0.1;
+
+/// Most weight of a signal against it that is only a hint.
+const HINT: f64 = 0.5;
+
+/// Most weight of all hints together beside which a close may be proposed.
+const HINTS: f64 = 0.8;
+
+/// What sums of weights may be off by.
+const ROUNDING: f64 = 1e-9;
+
+/// Whether the alert says what was done: by an action or by the rule that the product saw fire.
+fn says_what_was_done(plan: &Plan<'_>) -> bool {
+    let first = plan.alert.primary();
+    let said = |field: Field| first.is_some_and(|a| !a.get(field).trim().is_empty());
+    said(Field::Action) || said(Field::Signature)
+}
+
+/// Whether what speaks against it are hints.
+fn only_hints(heard: &Heard) -> bool {
+    let against = || heard.reasons.iter().map(|r| r.weight).filter(|w| *w > 0.0);
+    against().all(|w| w <= HINT) && against().sum::<f64>() <= HINTS + ROUNDING
+}
 
 /// What to propose to a person where nothing carries a close.
 fn suggests(
@@ -217,9 +246,13 @@ fn suggests(
         return Some((support.kind, why));
     }
     let speaks_for = heard.reasons.iter().any(|r| r.weight < 0.0);
-    let speaks_against = heard.reasons.iter().any(|r| r.weight > 0.0);
-    let why = "something speaks for it and nothing against it, which is not enough to close it";
-    (speaks_for && !speaks_against && probability <= QUIET)
+    let why = match heard.reasons.iter().any(|r| r.weight > 0.0) {
+        true => {
+            "something speaks for it and only hints against it, which is not enough to close it"
+        }
+        false => "something speaks for it and nothing against it, which is not enough to close it",
+    };
+    (speaks_for && only_hints(heard) && probability <= QUIET)
         .then(|| (VerdictKind::BenignPositive, why.to_owned()))
 }
 

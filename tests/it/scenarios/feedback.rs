@@ -15,9 +15,13 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
+        Self::of("scenario-repeated")
+    }
+
+    fn of(rule: &str) -> Self {
         let lab = Lab::scenario(&[STRANGE]).unwrap();
         let mut first = lab.read("alerts.jsonl").unwrap().remove(0);
-        first["rule_id"] = json!("scenario-repeated");
+        first["rule_id"] = json!(rule);
         lab.lines("alerts.jsonl", std::slice::from_ref(&first))
             .unwrap();
         let story = Self {
@@ -92,6 +96,17 @@ fn one_persons_word_on_an_alert_carries_the_close_of_the_next_one_like_it() {
     assert_ne!(third["outcome"], "closed", "{third}");
     let verified = story.run(&["audit", "verify"]);
     assert!(verified.status.success(), "{}", stdout(&verified));
+}
+
+#[test]
+fn a_word_that_leaves_it_likely_malicious_carries_no_close() {
+    let story = Story::of("scenario-doubted");
+    story.says(&HARMLESS);
+    let next = story.comes(1, |a| a["rule_id"] = json!("scenario-doubted"));
+    // 27 % after the word: a person is asked, and nothing is closed without one.
+    assert_eq!(next["outcome"], "awaiting_approval", "{next}");
+    assert!(next["probability"].as_f64().unwrap() > 0.1, "{next}");
+    assert_eq!(next["close_allowed"], false, "{next}");
 }
 
 #[test]

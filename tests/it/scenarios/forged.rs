@@ -121,3 +121,39 @@ async fn a_flood_of_events_hides_none() {
     let all = worked(&flooded(110), config).await;
     assert_eq!(outcome(&all, 0), Outcome::Closed, "{:?}", all[0]);
 }
+
+#[tokio::test]
+async fn what_speaks_for_it_is_proposed_beside_hints_alone() {
+    let playbook = |against: &[f64]| {
+        let hint = |(n, weight): (usize, &f64)| {
+            format!(
+                "  - {{ id: hint{n}, lean: malicious, weight: {weight}, when: 'true', says: \"hint {n}\" }}\n"
+            )
+        };
+        let hints: String = against.iter().enumerate().map(hint).collect();
+        format!(
+            "id: scenario\ntitle: A sign-in\npriority: 100000\nselect: trusted.alert.rule_id == 'scenario-login'\n\
+             scoring:\n  prior: 0.0\n  escalate: {{ at_least: 0.9, reason: compromised_account, impact: attempted }}\n\
+             fallback: Ask.\nsignals:\n  - {{ id: good, lean: benign, weight: 4.0, when: 'true', says: \"it is good\" }}\n{hints}"
+        )
+    };
+    let unsaid = || about(json!({"who": USER, "note": "hello"}));
+    let said = || Lab::scenario(&[USUAL]).unwrap();
+    let cases: [(Lab, &[f64], bool); 6] = [
+        (said(), &[], true),
+        (said(), &[0.5, 0.3], true),
+        (said(), &[0.6], false),
+        (said(), &[0.5, 0.4], false),
+        (said(), &[0.1; 9], false),
+        (unsaid(), &[], false),
+    ];
+    for (lab, against, proposed) in cases {
+        let (_dir, config) = changed(|_| playbook(against));
+        let all = worked(&lab, config).await;
+        let want = match proposed {
+            true => Outcome::AwaitingApproval,
+            false => Outcome::Escalated,
+        };
+        assert_eq!(outcome(&all, 0), want, "{against:?}: {:?}", all[0]);
+    }
+}
