@@ -123,6 +123,27 @@ async fn a_flood_of_events_hides_none() {
 }
 
 #[tokio::test]
+async fn intelligence_in_any_bad_word_forbids_the_close() {
+    for (word, closes) in [
+        ("unknown", true),
+        ("benign", true),
+        ("botnet", false),
+        ("phishing", false),
+    ] {
+        let lab = Lab::scenario(&[USUAL]).unwrap();
+        let known = json!({"value": USUAL, "kind": "ip", "verdict": word});
+        lab.lines("intel.jsonl", &[known]).unwrap();
+        let all = worked(&lab, scenario_config()).await;
+        assert_eq!(
+            outcome(&all, 0) == Outcome::Closed,
+            closes,
+            "{word}: {:?}",
+            all[0]
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_speaks_for_it_is_proposed_beside_hints_alone() {
     let playbook = |against: &[f64]| {
         let hint = |(n, weight): (usize, &f64)| {

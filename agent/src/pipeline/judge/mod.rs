@@ -1,15 +1,17 @@
 //! Room `judge`: evidence to assessment, to an accepted verdict or the next tier; the vetoes on closing are code.
 
 mod echo;
+mod intel;
 mod verdict;
 
-use serde_json::Value;
-use state::model::{Answer, Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verdict};
+use std::collections::BTreeSet;
+
+use state::model::{Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verdict};
 
 use crate::config::AnalystChoice;
 use crate::ctx::Ctx;
 use crate::gate::Meter;
-use crate::playbook::rows_of;
+use crate::playbook::{Step, StepTarget};
 use crate::tier::{self, Dossier, ModelView, Plan, PlaybookView};
 
 pub use echo::{Led, echo, leave, tell_echoes};
@@ -129,9 +131,7 @@ async fn vetoes(
             vetoes.push(format!("{} is protected by `{pattern}`", entity.value));
         }
     }
-    for step in plan.entry.playbook.steps.iter().filter(|s| s.intel) {
-        vetoes.extend(dossier.of_step(&step.id).and_then(intelligence));
-    }
+    vetoes.extend(intelligence(plan, dossier).filter_map(intel::speaks));
     let keys: Vec<String> = plan
         .entities
         .iter()
@@ -145,29 +145,22 @@ async fn vetoes(
     Ok(vetoes)
 }
 
-/// What threat intelligence says, as a reason not to close; an answer in a form nobody reads is one too.
-fn intelligence(evidence: &Evidence) -> Option<String> {
-    let word = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).map(str::to_lowercase);
-    let mut reads = false;
-    for row in rows_of(&evidence.value) {
-        let said = word(&row, "verdict").or_else(|| word(&row, "reputation"));
-        let flag = row.get("malicious").and_then(Value::as_bool);
-        reads |= said.is_some() || flag.is_some();
-        let bad = said.is_some_and(|s| matches!(s.as_str(), "malicious" | "bad" | "suspicious"));
-        if bad || flag == Some(true) {
-            return Some(format!(
-                "threat intelligence calls it malicious ({})",
-                evidence.reference
-            ));
-        }
-    }
-    let unread = evidence.answer == Answer::Found && !reads;
-    unread.then(|| {
-        format!(
-            "threat intelligence answered in a form that is not read ({})",
-            evidence.reference
-        )
-    })
+/// Answers of threat intelligence: to the playbook's questions, and to what a model asked the same tools.
+fn intelligence<'d>(
+    plan: &'d Plan<'_>,
+    dossier: &'d Dossier,
+) -> impl Iterator<Item = &'d Evidence> {
+    let steps = || plan.entry.playbook.steps.iter().filter(|s| s.intel);
+    let tool = |s: &'d Step| match &s.target {
+        StepTarget::Tool(tool) => Some(tool.as_str()),
+        StepTarget::Query(_) => None,
+    };
+    let tools: BTreeSet<&str> = steps().filter_map(tool).collect();
+    let asked: BTreeSet<&str> = steps().map(|s| s.id.as_str()).collect();
+    dossier
+        .evidence
+        .iter()
+        .filter(move |e| tools.contains(e.tool.as_str()) || asked.contains(e.asked_by.as_str()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
