@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use state::model::{Activity, Alert, Field, Mention, Mentions, Part};
+use state::model::{Activity, Alert, Entity, EntityKind, Field, Mention, Mentions, Part, Role};
+use state::store::Spread;
+
+use super::weight::{Alike, NEEDED, stake, weight};
 
 /// Most entities of one alert that are read.
 const MOST: usize = 40;
@@ -82,6 +85,32 @@ fn keys(activity: &Activity, field: Field, kind: &str) -> Vec<String> {
     somebody.map(|v| format!("{kind}:{v}")).collect()
 }
 
+/// Under which name correlation knows an entity of a case: kind and value, as in [`Mention::key`].
+#[must_use]
+pub fn key(entity: &Entity) -> String {
+    format!("{}:{}", entity.kind, entity.key())
+}
+
+/// Whether an entity that `spread` tells of is shared by so many that not even a known incident joins through it alone. A
+/// name that every machine has is shared by all.
+#[must_use]
+pub fn is_hub(entity: &Entity, spread: Option<&Spread>) -> bool {
+    let value = entity.key();
+    let name = value.rsplit(['\\', '/']).next().unwrap_or(&value);
+    // Nobody noted it as somebody: that root is a machine's.
+    let local_root = name == "root" && spread.is_none();
+    if ON_EVERY_MACHINE.contains(&name) || name.ends_with('$') || local_root {
+        return true;
+    }
+    let part = match (entity.kind, entity.role) {
+        (EntityKind::Host, _) => Part::Host,
+        (_, Role::Target) => Part::Target,
+        _ => Part::User,
+    };
+    let alone = Spread::default();
+    weight(stake(part), part, spread.unwrap_or(&alone)) * Alike::Incident.factor() < NEEDED
+}
+
 fn names_somebody(activity: &Activity, kind: &str, value: &str) -> bool {
     match kind {
         "address" => value
@@ -94,5 +123,42 @@ fn names_somebody(activity: &Activity, kind: &str, value: &str) -> bool {
             !ON_EVERY_MACHINE.contains(&name) && !name.ends_with('$') && !local_root
         }
         _ => !ON_EVERY_MACHINE.contains(&value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state::model::Trust;
+
+    use super::*;
+
+    #[test]
+    fn what_many_share_is_a_hub() {
+        let spread = |actors, places| {
+            Some(Spread {
+                key: String::new(),
+                actors,
+                places,
+            })
+        };
+        for (kind, value, known, hub) in [
+            (EntityKind::User, "ana@corp.example", None, false),
+            (EntityKind::User, "ana@corp.example", spread(1, 3), false),
+            (EntityKind::User, "deploy", spread(1, 200), true),
+            (EntityKind::User, "CORP\\SYSTEM", spread(1, 1), true),
+            (EntityKind::User, "WEB-1$", spread(1, 1), true),
+            (EntityKind::User, "root", None, true),
+            (EntityKind::User, "root", spread(1, 1), false),
+            (EntityKind::Host, "laptop-7", spread(1, 1), false),
+            (EntityKind::Host, "jump-1", spread(9, 1), true),
+        ] {
+            let entity = Entity {
+                kind,
+                value: value.to_owned(),
+                role: Role::Principal,
+                trust: Trust::Trusted,
+            };
+            assert_eq!(is_hub(&entity, known.as_ref()), hub, "{value} {known:?}");
+        }
     }
 }

@@ -8,6 +8,6 @@ mod mentions;
 mod sort;
 mod weight;
 
-pub use mentions::mentions;
+pub use mentions::{is_hub, key, mentions};
 pub use sort::{Newcomer, Placed, sort};
 pub use weight::{Alike, Link, NEEDED, Share};

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use serde_json::json;
-use state::model::{Alert, CaseId, Entity, RuleAt, Switch, TimelineEvent, TimelineKind, Verdict};
+use state::model::{Alert, CaseId, RuleAt, Switch, TimelineEvent, TimelineKind, Verdict};
 use state::store::metrics::Lottery;
 
 use crate::config::CloseMode;
 use crate::ctx::Ctx;
 use crate::policy::{CloseInput, Moment};
 
-use super::{Subject, stopped};
+use super::{Subject, open_cases, stopped};
 
 /// How a veto of the scanner begins.
 pub const SPEAKING: &str = "the scanner found";
@@ -111,10 +111,11 @@ async fn decide(ctx: &Ctx, close: Closable<'_>) -> anyhow::Result<(u8, CloseRuli
     if let Some(by) = ctx.store.owner_of(case).await? {
         return keep(13, format!("{by} has taken the case over"));
     }
-    let joining = close.subject.entities.iter().filter(|e| e.joins());
-    let keys: Vec<String> = joining.map(Entity::key).collect();
-    if let Some(incident) = ctx.store.open_incidents(&keys, case).await?.first() {
-        let why = format!("{incident} has become an open incident on the same entity");
+    // Once more: another case may have become one since the alerts were judged.
+    let at = close.alerts.iter().map(|a| a.time).max();
+    let at = at.unwrap_or_else(|| ctx.now());
+    let standing = open_cases(ctx, (case, at), &close.subject.entities).await?;
+    if let Some(why) = standing.into_iter().next() {
         return keep(13, why);
     }
     let most = ctx.config.closing.cap();

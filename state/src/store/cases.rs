@@ -5,7 +5,8 @@ use sqlx::SqliteConnection;
 use super::rows::{self, Fields, json, micros};
 use super::{Result, Store, StoreError, approvals, timeline};
 use crate::model::{
-    Alert, CANARY_SOURCE, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent, next,
+    Alert, CANARY_SOURCE, Case, CaseEvent, CaseId, CaseStatus, Entity, Time, TimelineEvent,
+    VerdictKind, next,
 };
 
 impl Store {
@@ -66,17 +67,33 @@ impl Store {
 
     /// Open cases, without `except`, that hold a true positive and share a joinable entity.
     pub async fn open_incidents(&self, keys: &[String], except: CaseId) -> Result<Vec<CaseId>> {
+        self.open_with(VerdictKind::TruePositive, keys, except)
+            .await
+    }
+
+    /// Open cases, without `except`, that hold something suspicious and share a joinable entity.
+    pub async fn open_suspicions(&self, keys: &[String], except: CaseId) -> Result<Vec<CaseId>> {
+        self.open_with(VerdictKind::Suspicious, keys, except).await
+    }
+
+    async fn open_with(
+        &self,
+        kind: VerdictKind,
+        keys: &[String],
+        except: CaseId,
+    ) -> Result<Vec<CaseId>> {
         let found: Vec<i64> = sqlx::query_scalar(
             "SELECT c.id FROM cases c
              WHERE c.id IN (SELECT case_id FROM case_entities
                             WHERE joins = 1 AND key IN (SELECT value FROM json_each(?1)))
                  AND c.id <> ?2 AND c.status <> 'closed' AND c.canary = 0
                  AND EXISTS (SELECT 1 FROM verdicts v
-                             WHERE v.case_id = c.id AND v.superseded = 0 AND v.kind = 'true_positive')
+                             WHERE v.case_id = c.id AND v.superseded = 0 AND v.kind = ?3)
              ORDER BY c.id",
         )
         .bind(json(&keys)?)
         .bind(except.0)
+        .bind(kind.as_str())
         .fetch_all(&self.readers)
         .await?;
         Ok(found.into_iter().map(CaseId).collect())

@@ -144,6 +144,39 @@ async fn intelligence_in_any_bad_word_forbids_the_close() {
 }
 
 #[tokio::test]
+async fn who_waits_behind_an_open_suspicion_is_not_closed() {
+    // The first is merely suspicious and nobody answers; the second comes three days later.
+    let later = |lab: Lab| {
+        let mut alerts = lab.read("alerts.jsonl").unwrap();
+        let text = alerts[1]
+            .to_string()
+            .replace("2026-03-02T02", "2026-03-05T02");
+        alerts[1] = serde_json::from_str(&text).unwrap();
+        lab.lines("alerts.jsonl", &alerts).unwrap();
+        let manifest = std::fs::read_to_string(lab.path().join("lab.toml")).unwrap();
+        lab.write(
+            "lab.toml",
+            &manifest.replace("2026-03-02T12", "2026-03-06T12"),
+        )
+        .unwrap();
+        lab
+    };
+    for (first, closes) in [(STRANGE, false), (USUAL, true)] {
+        let (_dir, config) = changed(|t| t.replace("weight: 2.0", "weight: 1.0"));
+        let all = worked(&later(Lab::scenario(&[first, USUAL]).unwrap()), config).await;
+        if !closes {
+            assert_eq!(
+                all[0].judgement.verdict.as_str(),
+                "suspicious",
+                "{:?}",
+                all[0]
+            );
+        }
+        assert_eq!(outcome(&all, 1) == Outcome::Closed, closes, "{:?}", all[1]);
+    }
+}
+
+#[tokio::test]
 async fn what_speaks_for_it_is_proposed_beside_hints_alone() {
     let playbook = |against: &[f64]| {
         let hint = |(n, weight): (usize, &f64)| {

@@ -10,7 +10,7 @@ use state::model::{Assessment, Evidence, Tier, TimelineEvent, TimelineKind, Verd
 
 use crate::config::AnalystChoice;
 use crate::ctx::Ctx;
-use crate::gate::Meter;
+use crate::gate::{self, Meter};
 use crate::playbook::{Step, StepTarget};
 use crate::tier::{self, Dossier, ModelView, Plan, PlaybookView};
 
@@ -132,15 +132,7 @@ async fn vetoes(
         }
     }
     vetoes.extend(intelligence(plan, dossier).filter_map(intel::speaks));
-    let keys: Vec<String> = plan
-        .entities
-        .iter()
-        .filter(|e| e.joins())
-        .map(|e| e.key())
-        .collect();
-    for incident in ctx.store.open_incidents(&keys, plan.case).await? {
-        vetoes.push(format!("{incident} is an open incident on the same entity"));
-    }
+    vetoes.extend(gate::open_cases(ctx, (plan.case, plan.alert.time), &plan.entities).await?);
     vetoes.dedup();
     Ok(vetoes)
 }
