@@ -1,20 +1,16 @@
-//! What makes two alerts of a rule alike: principal, fields, content; an outsider's text can only make alerts differ.
+//! What makes two alerts of a rule alike: principal, deed, content; an outsider's text can only make alerts differ.
 //!
 //! Fields count whatever their trust: a field that an attacker writes may be forged to be equal, and then the trusted
 //! ones still have to be equal, but one that differs is another case.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::{Value, json};
 use state::model::{Activity, Alert, Entity, EntityKind, Field, Likeness, Role, Trust};
 
 use crate::data::sha256_hex;
 
-/// Deepest level of an event that is read.
-const DEEPEST: usize = 12;
+use super::told::{self, Part, told};
 
 /// What makes another alert of the rule like this one; empty when it names no trusted principal.
 #[must_use]
@@ -23,20 +19,21 @@ pub fn likeness(alert: &Alert) -> Likeness {
         return Likeness::default();
     };
     let about = json!([alert.source, alert.mapping, alert.rule.id, principal]);
-    let mut fields = BTreeSet::new();
+    let mut deeds = BTreeSet::new();
     let mut content = BTreeSet::new();
     for activity in &alert.activities {
-        fields.insert(form(activity));
-        leaves(&activity.raw, "", &mut content, (0, masked));
+        let deed = told(&activity.raw, Part::Deed);
+        deeds.insert(json!([form(activity), deed]).to_string());
+        content.insert(told(&activity.raw, Part::All).to_string());
     }
     if alert.activities.is_empty() {
         // Without an event that could be read only the whole text says what it is.
-        match serde_json::from_str(&alert.raw) {
-            Ok(raw) => leaves(&raw, "", &mut fields, (0, numbers_out)),
-            Err(_) => drop(fields.insert(numbers_out(&alert.raw))),
-        }
+        deeds.insert(match serde_json::from_str::<Value>(&alert.raw) {
+            Ok(raw) => told(&raw, Part::All).to_string(),
+            Err(_) => told::timeless(&alert.raw),
+        });
     }
-    let shape = sha256_hex(json!([about, fields]).to_string());
+    let shape = sha256_hex(json!([about, deeds]).to_string());
     Likeness {
         content: sha256_hex(json!([shape, content]).to_string()),
         shape,
@@ -60,165 +57,148 @@ fn principal(entities: &[Entity]) -> Option<String> {
         .filter(|key| !key.is_empty())
 }
 
-/// The normalised fields of an event; of one that no mapping knows, the whole of it.
-fn form(activity: &Activity) -> String {
+/// The normalised fields of an event, without those that differ at every use.
+fn form(activity: &Activity) -> Vec<String> {
     let mut lines = BTreeSet::from([format!("schema={}", activity.schema)]);
-    if activity.fields.is_empty() {
-        leaves(&activity.raw, "", &mut lines, (0, numbers_out));
-    }
     for (field, fact) in &activity.fields {
         let value = match field {
-            // Different at every use.
             Field::UserId | Field::Session | Field::ProcessId | Field::Message => continue,
-            Field::DstPort => port(&fact.value),
             Field::Bytes => fact.value.trim().len().to_string(),
-            Field::UserAgent => masked(&fact.value),
-            Field::CommandLine | Field::File | Field::Process | Field::Parent | Field::Subject => {
-                numbers_out(&fact.value)
+            Field::UserAgent => told::masked(&fact.value),
+            // Whose letters' case may be what it says.
+            Field::CommandLine | Field::File | Field::Url | Field::Subject => {
+                fact.value.trim().to_owned()
             }
-            // Who, where, what and by which file: another one is another case.
             _ => fact.value.trim().to_lowercase(),
         };
         if !value.is_empty() {
             lines.insert(format!("{field}={value}"));
         }
     }
-    lines.into_iter().collect::<Vec<_>>().join("\n")
-}
-
-/// A port that names a service, or `high`.
-fn port(text: &str) -> String {
-    match text.trim().parse::<u32>() {
-        Ok(port) if port >= 1024 => "high".to_owned(),
-        _ => text.trim().to_owned(),
-    }
-}
-
-/// Every single value with its path, list places left out; texts as `told` tells them.
-fn leaves(
-    value: &Value,
-    path: &str,
-    into: &mut BTreeSet<String>,
-    (depth, told): (usize, fn(&str) -> String),
-) {
-    let inner = (depth + 1, told);
-    match value {
-        _ if depth > DEEPEST => {
-            into.insert(format!("{path}={}", sha256_hex(value.to_string())));
-        }
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(key, v)| leaves(v, &format!("{path}.{}", told(key)), into, inner)),
-        Value::Array(items) => items.iter().for_each(|v| leaves(v, path, into, inner)),
-        Value::String(text) => drop(into.insert(format!("{path}={}", told(text)))),
-        Value::Number(n) => drop(into.insert(format!("{path}={}", told(&n.to_string())))),
-        Value::Bool(_) | Value::Null => drop(into.insert(format!("{path}={value}"))),
-    }
-}
-
-/// Fewest digits of a number that is left out where names and addresses must stay: times and request
-/// numbers, not the codes of events.
-const LONG_NUMBER: usize = 6;
-
-/// The text in lower case without UUIDs and long numbers; names, addresses, digests and encoded payloads stay.
-fn numbers_out(text: &str) -> String {
-    words(text, |word| {
-        let number = word.chars().all(|c| c.is_ascii_digit());
-        match number && word.len() >= LONG_NUMBER {
-            true => "#".to_owned(),
-            false => word.to_owned(),
-        }
-    })
-}
-
-/// The usual spelling of a UUID, lower case; some of its parts may hold no digit. Without it alerts would only differ more.
-static UUID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").ok());
-
-/// Longest word of mixed letters and digits that is kept; longer ones are ids.
-const LONGEST_MIXED: usize = 8;
-
-/// The text in lower case with numbers and ids left out, so that it is equal at the next time; an address stays.
-fn masked(text: &str) -> String {
-    words(text, |word| {
-        let numbered = word.contains(|c: char| c.is_ascii_digit());
-        let is_id =
-            word.chars().all(|c| c.is_ascii_hexdigit()) || word.chars().count() > LONGEST_MIXED;
-        let mut out: String = match numbered && is_id {
-            true => String::new(),
-            false => word.chars().filter(|c| !c.is_ascii_digit()).collect(),
-        };
-        if numbered {
-            out.push('#');
-        }
-        out
-    })
-}
-
-/// The text in lower case, its UUIDs left out and each word as `told` tells it; a text that is an address stays.
-fn words(text: &str, told: impl Fn(&str) -> String) -> String {
-    let text = text.trim().to_lowercase();
-    if text.parse::<IpAddr>().is_ok() {
-        return text;
-    }
-    let text = match UUID.as_ref() {
-        Some(uuid) => uuid.replace_all(&text, "#"),
-        None => text.as_str().into(),
-    };
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
-        let ends = word.chars().next_back().filter(|c| !c.is_alphanumeric());
-        out.push_str(&told(&word[..word.len() - ends.map_or(0, char::len_utf8)]));
-        out.extend(ends);
-    }
-    out
+    lines.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{masked, numbers_out};
+    #![allow(clippy::unwrap_used)]
+    use std::sync::LazyLock;
 
-    #[test]
-    fn names_addresses_and_payloads_are_told_apart() {
-        for (one, other) in [
-            ("curl http://203.0.113.5/a", "curl http://198.51.100.9/a"),
-            ("ssh srv01", "ssh srv02"),
-            ("4624", "4625"),
-            (
-                "powershell -enc SQBFAFgAMQA=",
-                "powershell -enc SQBFAFgAMgA=",
-            ),
-            ("del 9f86d081884c7d65", "del 60303ae22b998861"),
-        ] {
-            assert_ne!(numbers_out(one), numbers_out(other));
-        }
-        assert_eq!(numbers_out("at 1700000001"), numbers_out("at 1700009999"));
+    use chrono::DateTime;
+    use mcp_clients::mappings::Mappings;
+    use state::model::AlertId;
+
+    use super::*;
+
+    static MAPPINGS: LazyLock<Mappings> = LazyLock::new(|| Mappings::load(None).unwrap());
+
+    /// What makes an alert about this event like another one.
+    fn of(event: &Value) -> Likeness {
+        let alert = json!({"id": "a", "rule_id": "R.1", "title": "T", "severity": "HIGH",
+            "created_at": "2026-03-01T10:00:00Z", "log_types": ["x"], "events": [event]});
+        let data = MAPPINGS
+            .read("panther", "siem", &alert.to_string())
+            .unwrap();
+        assert_ne!(data.activities[0].schema, "unknown", "{event}");
+        likeness(&Alert {
+            id: AlertId(1),
+            received: DateTime::UNIX_EPOCH,
+            data,
+        })
+    }
+
+    fn trail(name: &str, parameters: Value) -> Value {
+        json!({"eventVersion": "1.11", "eventID": "7e49174a-df65-47e0-b2ab-0791db8a62ce", "eventTime": "2026-03-01T10:00:00Z",
+            "requestID": "b2c7c376-a07c-4542-8501-26aef49fcb48", "eventSource": "ec2.amazonaws.com", "eventName": name,
+            "awsRegion": "eu-west-1", "sourceIPAddress": "192.0.2.10", "userAgent": "aws-cli/2.15.1", "recipientAccountId": "111122223333",
+            "userIdentity": {"type": "IAMUser", "userName": "ana", "arn": "arn:aws:iam::111122223333:user/ana", "accessKeyId": "ASIARCPT5AK6DWHE3Y2A"},
+            "requestParameters": parameters, "responseElements": {"requestId": "0f1e2d3c", "_return": true}})
+    }
+
+    fn opened(port: u16, from: &str) -> Value {
+        trail(
+            "AuthorizeSecurityGroupIngress",
+            json!({"groupId": "sg-0abc12de34f567890", "ipPermissions": {"items": [
+            {"ipProtocol": "tcp", "fromPort": port, "toPort": port, "ipRanges": {"items": [{"cidrIp": from}]}}]}}),
+        )
     }
 
     #[test]
-    fn numbers_and_ids_go_and_words_and_addresses_stay() {
-        for (text, kept) in [
-            ("10.0.0.7", "10.0.0.7"),
-            ("2001:DB8::7", "2001:db8::7"),
+    fn what_was_asked_for_is_another_deed_to_the_last_digit() {
+        let shared = |account: &str| {
+            trail(
+                "ModifySnapshotAttribute",
+                json!({"snapshotId": "snap-0abc12de34f567890", "createVolumePermission": {"add": {"items": [{"userId": account}]}}}),
+            )
+        };
+        let trusted = |account: &str| {
+            trail(
+                "UpdateAssumeRolePolicy",
+                json!({"roleName": "deploy", "policyDocument": format!("{{\"Statement\":[{{\"Principal\":{{\"AWS\":\"{account}\"}}}}]}}")}),
+            )
+        };
+        let allowed = |action: &str| {
+            trail(
+                "PutRolePolicy",
+                json!({"roleName": "deploy", "policyName": "p", "policyDocument": format!("{{\"Statement\":[{{\"Action\":\"{action}\"}}]}}")}),
+            )
+        };
+        let ran = |document: &str, on: &str| {
+            trail(
+                "SendCommand",
+                json!({"documentName": document, "instanceIds": [on]}),
+            )
+        };
+        let pairs = |first: [&str; 2], second: [&str; 2]| {
+            trail(
+                "AuthorizeSecurityGroupIngress",
+                json!({"items": [{"fromPort": first[0], "cidrIp": first[1]}, {"fromPort": second[0], "cidrIp": second[1]}]}),
+            )
+        };
+        for (one, other) in [
+            (opened(443, "10.20.0.0/16"), opened(22, "10.20.0.0/16")),
+            (opened(443, "10.20.0.0/16"), opened(443, "203.0.113.66/32")),
+            (shared("222233334444"), shared("555566667777")),
+            (trusted("222233334444"), trusted("555566667777")),
+            (allowed("s3:GetObject"), allowed("secretsmanager:*")),
             (
-                "Failed password for root port 4711 ssh2",
-                "failed password for root port # ssh#",
+                ran("AWS-RunPatchBaseline", "i-01"),
+                ran("AWS-RunShellScript", "i-01"),
             ),
             (
-                "arn:aws:iam::123456789012:user/ana",
-                "arn:aws:iam::#:user/ana",
+                ran("AWS-RunPatchBaseline", "i-01"),
+                ran("AWS-RunPatchBaseline", "i-02"),
             ),
-            ("i-0abc12de34f567890", "i-#"),
-            ("id 6f9619ff-abcd-d011-beef-00cf4fc964ff", "id #"),
-            ("a1b2c3 deed", "# deed"),
+            // The same numbers, otherwise together.
             (
-                "Mozilla/5.0 (Windows NT 10.0)",
-                "mozilla/#.# (windows nt #.#)",
+                pairs(["443", "0.0.0.0/0"], ["22", "10.0.0.0/8"]),
+                pairs(["22", "0.0.0.0/0"], ["443", "10.0.0.0/8"]),
             ),
-            ("", ""),
         ] {
-            assert_eq!(masked(text), kept, "{text}");
+            let (one, other) = (of(&one), of(&other));
+            assert_eq!(one.principal, other.principal);
+            assert_ne!(one.shape, other.shape);
+            assert_ne!(one.content, other.content);
         }
-        assert_ne!(masked("AdministratorAccess"), masked("ReadOnlyAccess"));
+    }
+
+    #[test]
+    fn the_same_deed_at_another_time_is_alike() {
+        let first = opened(443, "10.20.0.0/16");
+        let mut later = first.clone();
+        later["eventTime"] = json!("2026-03-09T16:20:31Z");
+        later["eventID"] = json!("573d714c-5591-4767-9e84-a15134b2a7ea");
+        later["requestID"] = json!("2fd04e3c-69ef-47b3-99d5-69c3a222f879");
+        later["userIdentity"]["accessKeyId"] = json!("ASIAX7BRXRG2VMRF2Q5Z");
+        later["responseElements"]["requestId"] = json!("9a8b7c6d");
+        later["userAgent"] = json!("aws-cli/2.16.0");
+        assert_eq!(of(&first), of(&later));
+        // Circumstances are content, not deed.
+        later["tlsDetails"] = json!({"tlsVersion": "TLSv1.2"});
+        let (one, other) = (of(&first), of(&later));
+        assert_eq!(one.shape, other.shape);
+        assert_ne!(one.content, other.content);
+        // Whose key it is, where it lasts, is told.
+        later["userIdentity"]["accessKeyId"] = json!("AKIA6EFS7BRXRG2VMRF2");
+        assert_ne!(of(&first).shape, of(&later).shape);
     }
 }

@@ -3,6 +3,7 @@
 
 mod history;
 mod likeness;
+mod told;
 mod usual;
 
 pub use history::{Counts, History, Said, Support, Word};
