@@ -9,6 +9,7 @@ mod learn;
 mod live;
 mod llm;
 mod metrics;
+mod negations;
 mod notify;
 mod playbooks;
 mod playbooks_cli;
