@@ -98,7 +98,8 @@ fn hook(name: &str, receiver: &Receiver, key: &std::path::Path) -> String {
     )
 }
 
-#[tokio::test]
+// The receiver answers while the run is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_run_tells_all_that_it_has_found() {
     let receiver = Receiver::start().await.unwrap();
     let site = Site::new(PROGRAM, Lab::demo().unwrap()).unwrap();
@@ -128,7 +129,8 @@ async fn a_single_run_tells_all_that_it_has_found() {
     assert!(told.len() > 10, "{told:?}");
 }
 
-#[tokio::test]
+// The receiver answers while the run is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_run_ends_what_nobody_answered_in_time() {
     let receiver = Receiver::start().await.unwrap();
     let site = site(&receiver, USUAL);
