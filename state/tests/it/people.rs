@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use state::model::{
-    Answered, ApprovalState, Batch, CaseEvent, CaseId, CaseStatus, EffectDecision, NewPost, PostState, Takeover,
-    TimelineEvent, TimelineKind, VerdictKind,
+    Answered, ApprovalState, Batch, CaseEvent, CaseId, CaseStatus, EffectDecision, NewPost,
+    PostState, Takeover, TimelineEvent, TimelineKind, VerdictKind,
 };
 use state::store::{ApprovalAnswer, NewApproval, Store, StoreError};
 

@@ -286,11 +286,13 @@ fn people_are_told_of_each_break_also_when_it_has_the_words_of_an_earlier_one() 
         let store = Store::open(dir.join("s.db").to_str().unwrap())
             .await
             .unwrap();
-        let all = store.notices("nobody", chrono::DateTime::UNIX_EPOCH).await;
+        let all = store
+            .notices("nobody", (chrono::DateTime::UNIX_EPOCH, 0))
+            .await;
         store.close().await;
         let all = all.unwrap();
         all.iter()
-            .filter(|(key, _)| key.starts_with("notice:integrity:"))
+            .filter(|(_, key, _)| key.starts_with("notice:integrity:"))
             .count()
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

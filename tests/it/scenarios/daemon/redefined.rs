@@ -28,10 +28,10 @@ async fn people_are_told_of_a_tool_that_is_no_longer_what_was_reviewed() {
     let store = site.store().await.unwrap();
     let told = async || {
         let all = store
-            .notices("nobody", chrono::DateTime::UNIX_EPOCH)
+            .notices("nobody", (chrono::DateTime::UNIX_EPOCH, 0))
             .await?;
         let of = |key: &str| key.starts_with("notice:definition:other.look:");
-        anyhow::Ok(all.iter().filter(|(key, _)| of(key)).count())
+        anyhow::Ok(all.iter().filter(|(_, key, _)| of(key)).count())
     };
     for (forms, other) in [(1, "user,secret"), (2, "user,password")] {
         std::fs::write(&takes, other).unwrap();
