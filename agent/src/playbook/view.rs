@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_inventory_proves_what_exists_and_never_who_did_it() {
-        // Nothing in an event that no mapping knows is trusted.
+        // Nothing in it is trusted, and no trusted entity stands beside it.
         let event = json!({"user": "ana", "user_id": "u-1", "src_ip": "192.0.2.10", "host": "web-1", "device": "d-1",
             "dst_ip": "192.0.2.20", "sha256": "a".repeat(64), "resource": "vault", "account": "111122223333", "target_user": "bo"});
         let alert = json!({"id": "a", "rule_id": "R.1", "title": "T", "severity": "HIGH", "created_at": "2026-03-01T10:00:00Z", "events": [event]});
@@ -320,6 +320,7 @@ mod tests {
             Field::Account,
             Field::TargetUser,
         ];
+        alert.entities.clear();
         let fields = &mut alert.activities[0].fields;
         fields.clear();
         for (field, key) in wanted.iter().zip([

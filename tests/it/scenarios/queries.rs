@@ -196,7 +196,7 @@ fn the_engineer_sees_the_dialect_in_force_and_a_query_as_it_is_sent() {
         "2026-03-02T12:00:00Z",
     ]));
     assert!(
-        shown.contains("LIMIT 7") && shown.contains("'2026-03-02T11:45:00.000Z'"),
+        shown.contains("LIMIT 8") && shown.contains("'2026-03-02T11:45:00.000Z'"),
         "{shown}"
     );
     let shown = stdout(&show(&[
