@@ -4,17 +4,17 @@ use agent::config::Config;
 use agent::daemon::data;
 use agent::playbook::Lean;
 
-/// Signals that negate the caller's own name for its program: in the first three that name is what is found out; the others
-/// lean on it and are to lose it.
+/// Signals that negate the caller's own name for its program: in the first five that name is what is found out; beside the
+/// others stands a veto without it (`sweep-of-secrets`, `much-at-once`) or a close that no silence of theirs allows.
 const KNOWN: [&str; 11] = [
     "not-a-browser",
     "made-by-hand",
     "session-on-other-system",
+    "odd-client-changes-code",
+    "odd-client-with-token",
     "instance-credentials-elsewhere",
-    "key-for-somebody-else",
     "listing-sweep",
     "logging-stopped",
-    "looks-around",
     "many-different-secrets",
     "many-sensitive-calls",
     "secrets-sweep",
