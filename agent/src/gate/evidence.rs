@@ -109,7 +109,7 @@ fn goes_on(answer: &Value) -> bool {
         let page = answer.get(*key).and_then(Value::as_str);
         page.is_some_and(|p| !p.is_empty())
     };
-    CUT.iter().any(|k| flagged(&k)) || NEXT.iter().any(|k| named(&k))
+    CUT.iter().any(flagged) || NEXT.iter().any(named)
 }
 
 /// A row reduced to the fields at these dotted paths.

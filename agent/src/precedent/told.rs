@@ -311,9 +311,7 @@ fn leaf(text: &str, at: Place<'_>) -> String {
 
 fn is_measure(key: &str) -> bool {
     let ends = |end: &&str| key.starts_with(*end) || key.ends_with(*end);
-    ["bytes", "packets", "pkts", "duration"]
-        .iter()
-        .any(|e| ends(&e))
+    ["bytes", "packets", "pkts", "duration"].iter().any(ends)
 }
 
 /// What differs in free text each time: times, process numbers, source ports.
