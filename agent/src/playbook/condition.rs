@@ -150,11 +150,6 @@ mod tests {
         let conditions = Conditions::new(&trusted, &any).unwrap();
         let holds = |text: &str, roots| conditions.holds(&Condition::compile(text).unwrap(), roots);
         for (text, want) in [
-            (
-                "seen(trusted.rows, 'src_ip', trusted.act.src_ip, 24.0) == 1",
-                true,
-            ),
-            ("seen(trusted.rows, 'src_ip', '', 0.0) == 0", true),
             ("distinct(trusted.rows, 'user') == 2", true),
             ("within(trusted.rows, -1.0, 3.0).size() == 2", true),
             ("base(any.act.process) == 'cmd.exe'", true),
