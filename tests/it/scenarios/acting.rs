@@ -176,7 +176,7 @@ fn a_countermeasure_is_asked_with_its_dry_run_done_once_and_read_back() {
     assert_eq!(effect["word"], "confirmed", "{effect}");
     assert_eq!(effect["d3fend"], "D3-AL");
     let report = idp.ok(&["case", "report", "ND-1"]);
-    assert!(report.contains(": confirmed"), "{report}");
+    assert!(report.contains("| confirmed |"), "{report}");
 }
 
 #[test]
