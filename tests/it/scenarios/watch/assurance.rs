@@ -167,6 +167,7 @@ fn by_hand_it_says_so_with_its_exit_code_and_is_remembered() {
     let lab = json!(site.lab.path());
     site.add(&format!("[closing.assurance]\nlab = {lab}"))
         .unwrap();
+    site.once().unwrap();
     let passed = json_of(&site, &["assurance", "run", "--json"]);
     assert_eq!(passed["run"]["passed"], true, "{passed}");
     assert_eq!(passed["run"]["figures"]["coverage"]["k"], 1, "{passed}");
