@@ -386,10 +386,8 @@ fn every_function_of_conditions_is_taught_and_used() {
     let taught = text("playbooks/README.md");
     let mut files = Vec::new();
     crate::tidy::files(&crate::tidy::root().join("playbooks"), ".yaml", &mut files);
-    let playbooks: String = files
-        .iter()
-        .map(|f| std::fs::read_to_string(f).unwrap())
-        .collect();
+    let read = |file| std::fs::read_to_string(file).unwrap();
+    let playbooks: String = files.iter().map(read).collect();
     for name in declared {
         let call = format!("{name}(");
         assert!(

@@ -10,8 +10,8 @@ use super::{
     elicitations, timeline,
 };
 use crate::model::{
-    AlertId, Approval, ApprovalState, CaseId, Effect, EffectAbout, EffectDecision, Held, Proof,
-    Time, TimelineEvent, TimelineKind, ToolCall,
+    Approval, ApprovalState, CaseId, Effect, EffectDecision, Proof, Time, TimelineEvent,
+    TimelineKind, ToolCall,
 };
 
 /// How long after a word that was not sent it is planned again; each further wait is twice as long, up to an hour.
@@ -384,46 +384,4 @@ pub(super) async fn put(
     .execute(db)
     .await?;
     Ok(())
-}
-
-impl<'r> TryFrom<Fields<'r>> for Effect {
-    type Error = StoreError;
-    fn try_from(row: Fields<'r>) -> Result<Self> {
-        Ok(Self {
-            id: row.get("id")?,
-            case: row.case("case_id")?,
-            tool: row.get("tool")?,
-            class: row.word("class")?,
-            target: row.get("target")?,
-            arguments: row.json("arguments")?,
-            decision: row.word("decision")?,
-            reason: row.get("reason")?,
-            approval: row.get("approval_id")?,
-            at: row.time("at")?,
-            about: EffectAbout {
-                raise: row.flag("raises")?,
-                d3fend: row.get("d3fend")?,
-                alert: row.get::<Option<i64>>("alert_id")?.map(AlertId),
-                wanted: row.get("wanted")?,
-                round: row.get("round")?,
-                proof: row.opt_word("proof")?,
-                looks: row.get("looks")?,
-                held: held(&row)?,
-                untrusted: row.opt_json("untrusted")?,
-            },
-        })
-    }
-}
-
-fn held(row: &Fields<'_>) -> Result<Option<Held>> {
-    let times = (row.opt_time("held_since")?, row.opt_time("held_next")?);
-    let (Some(since), Some(next)) = times else {
-        return Ok(None);
-    };
-    Ok(Some(Held {
-        since,
-        tries: row.get("held_tries")?,
-        next,
-        asked_by: row.word("held_for")?,
-    }))
 }

@@ -19,6 +19,7 @@ pub mod cases;
 mod changes;
 pub mod cursors;
 pub mod digest;
+mod effect_rows;
 pub mod effects;
 pub mod elicitations;
 pub mod error;
