@@ -6,6 +6,8 @@ use chrono::{Datelike, Timelike};
 use serde_json::{Map, Value, json};
 use state::model::{Activity, Evidence, Field, NewAlert, Time, Trust};
 
+use crate::data::sha256_hex;
+
 use super::reads::Reads;
 use super::slots::{best_hash, rfc3339};
 
@@ -147,6 +149,16 @@ fn endorsable(field: Field, value: &str) -> bool {
     }
 }
 
+/// A mark of what it was done to, whatever its trust, empty where the event names nothing: two events with another object have
+/// another mark, and nothing else can be read from it.
+fn object(a: &Activity) -> String {
+    let [resource, target] = [Field::Resource, Field::TargetUser].map(|f| a.get(f).to_lowercase());
+    match resource.is_empty() && target.is_empty() {
+        true => String::new(),
+        false => sha256_hex(json!([resource, target]).to_string()),
+    }
+}
+
 fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
     let mut out = Map::new();
     for field in Field::ALL {
@@ -167,6 +179,7 @@ fn activity(a: &Activity, at: Time, depth: Depth, inventory: &BTreeSet<String>) 
         }
     }
     out.insert("schema".to_owned(), json!(a.schema));
+    out.insert("object".to_owned(), json!(object(a)));
     if let Some(time) = a.time {
         #[allow(
             clippy::cast_precision_loss,
