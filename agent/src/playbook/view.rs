@@ -76,7 +76,7 @@ impl Scene<'_> {
                 let seen = match self.evidence.get(id) {
                     None => json!({"answer": "not_asked", "complete": false}),
                     Some(e) if read => step(e, alert.time, depth, &inventory),
-                    Some(e) => Value::Object(ending(e)),
+                    Some(e) => Value::Object(ending(e, depth)),
                 };
                 ((*id).to_owned(), seen)
             })
@@ -203,16 +203,22 @@ pub fn activity_view(activity_: &Activity, at: Time) -> Value {
     activity(activity_, at, Depth::Any, &BTreeSet::new())
 }
 
-/// How a step's question ended.
-fn ending(evidence: &Evidence) -> Map<String, Value> {
+/// How a step's question ended. What was cut may still speak against an alert by what is there, and for none: nothing closes
+/// beside it.
+fn ending(evidence: &Evidence, depth: Depth) -> Map<String, Value> {
+    let cut = evidence.answer == state::model::Answer::Partial;
+    let speaks = depth == Depth::Any && cut && !evidence.activities.is_empty();
     Map::from_iter([
         ("answer".to_owned(), json!(evidence.answer.as_str())),
-        ("complete".to_owned(), json!(evidence.answer.is_complete())),
+        (
+            "complete".to_owned(),
+            json!(evidence.answer.is_complete() || speaks),
+        ),
     ])
 }
 
 fn step(evidence: &Evidence, at: Time, depth: Depth, inventory: &BTreeSet<String>) -> Value {
-    let mut out = ending(evidence);
+    let mut out = ending(evidence, depth);
     let readable =
         evidence.answer.is_complete() || evidence.answer == state::model::Answer::Partial;
     let some = (depth == Depth::Trusted)
@@ -376,5 +382,33 @@ mod tests {
         assert_eq!(seen(vec!["known"]), done_to);
         // A change, a ticket or intelligence that names all of it proves nothing.
         assert_eq!(seen(Vec::new()), []);
+    }
+
+    #[test]
+    fn what_was_cut_speaks_against_an_alert_and_for_none() {
+        let event = json!({"id": "a", "rule_id": "R.1", "title": "T", "severity": "HIGH", "created_at": "2026-03-01T10:00:00Z", "events": [{"user": "ana"}]});
+        let mappings = Mappings::load(None).unwrap();
+        let alert = mappings
+            .read("panther", "siem", &event.to_string())
+            .unwrap();
+        let complete = |answer_: Answer, activities: Vec<Activity>| {
+            let cut = Evidence {
+                answer: answer_,
+                activities,
+                ..answer("around", json!([]))
+            };
+            let scene = Scene {
+                evidence: BTreeMap::from([("around", &cut)]),
+                steps: vec!["around"],
+                ..Scene::bare(&alert)
+            };
+            let said = |view: Value| view["steps"]["around"]["complete"] == json!(true);
+            (said(scene.any()), said(scene.trusted()))
+        };
+        let events = alert.activities.clone();
+        assert_eq!(complete(Answer::Found, events.clone()), (true, true));
+        assert_eq!(complete(Answer::Partial, events.clone()), (true, false));
+        assert_eq!(complete(Answer::Partial, Vec::new()), (false, false));
+        assert_eq!(complete(Answer::Failed, events), (false, false));
     }
 }
