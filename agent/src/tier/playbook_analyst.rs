@@ -2,7 +2,9 @@
 
 use minijinja::Environment;
 use serde_json::Value;
-use state::model::{Analyst, Assessment, Claim, Field, Gap, Impact, Reason, Tier, VerdictKind};
+use state::model::{
+    Analyst, Answer, Assessment, Claim, Evidence, Field, Gap, Impact, Reason, Tier, VerdictKind,
+};
 
 use crate::playbook::{CloseRule, ConditionError, Conditions, Lean, Roots, Signal};
 use crate::precedent::{Support, Word};
@@ -121,12 +123,18 @@ impl Heard {
         if !signal.when.reads("any") {
             self.trusted_sum += weight;
         }
-        let text = sentence(&signal.says, any);
-        let evidence: Vec<String> = if signal.evidence.is_empty() {
-            vec![dossier.alert_ref().to_owned()]
-        } else {
-            let found = signal.evidence.iter().filter_map(|s| dossier.of_step(s));
-            found.map(|e| e.reference.clone()).collect()
+        let cited: Vec<&Evidence> = signal
+            .evidence
+            .iter()
+            .filter_map(|s| dossier.of_step(s))
+            .collect();
+        let mut text = sentence(&signal.says, any);
+        if cited.iter().any(|e| e.answer == Answer::Partial) {
+            text.push_str(" (as far as was answered)");
+        }
+        let evidence: Vec<String> = match signal.evidence.is_empty() {
+            true => vec![dossier.alert_ref().to_owned()],
+            false => cited.iter().map(|e| e.reference.clone()).collect(),
         };
         if signal.veto {
             self.vetoes.push(text.clone());

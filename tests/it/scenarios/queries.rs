@@ -126,7 +126,11 @@ fn products() -> Vec<([&'static str; 3], Value, [&'static str; 2])> {
             ["failed", "no list of rows"],
         ),
         (panther, lake(false), ["found", EARLIER]),
-        (panther, lake(true), ["partial", "What is on record?"]),
+        (
+            panther,
+            lake(true),
+            ["partial", "on record (as far as was answered)"],
+        ),
     ]
 }
 
@@ -148,9 +152,11 @@ fn answers_of_products_reach_the_signals() {
         );
         let told = verdict.contains(said) || evidence.to_string().contains(said);
         assert!(told, "{product} {answer}: {verdict}\n{evidence:#}");
+        // What speaks against an alert may rest on an answer that was cut.
+        let has_rows = ["found", "partial"].contains(&ended);
         assert_eq!(
             verdict.contains(EARLIER),
-            said == EARLIER,
+            has_rows,
             "{product} {answer}: {verdict}"
         );
         let log = std::fs::read_to_string(place.path().join("calls.log")).unwrap();
