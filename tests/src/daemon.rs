@@ -94,6 +94,21 @@ impl Site {
         self.write(&text.replace(before, after))
     }
 
+    /// Lets the scenario's playbook lock the user of the case: with a copy of it that says so.
+    pub fn aim_at_user(&self) -> anyhow::Result<()> {
+        let playbooks = self.dir().join("playbooks");
+        std::fs::create_dir(&playbooks)?;
+        let plain = std::fs::read_to_string(data("playbooks").join("scenario.yaml"))?;
+        let proposed = "    d3fend: D3-AL\n";
+        ensure!(plain.contains(proposed), "no D3-AL in the playbook");
+        let aimed = plain.replace(proposed, &format!("{proposed}    target: user\n"));
+        std::fs::write(playbooks.join("scenario.yaml"), aimed)?;
+        self.change(
+            &json!(data("playbooks")).to_string(),
+            &json!(playbooks).to_string(),
+        )
+    }
+
     /// Puts a gate before a lab server: the first call of `tool` waits there until the gate is opened.
     pub fn gate(&self, server: &str, tool: &str) -> anyhow::Result<Gate> {
         let gate = Gate {

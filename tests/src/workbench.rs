@@ -237,3 +237,10 @@ impl agent::ctx::Clock for HandClock {
 pub fn answering<'a>(word: &'a str, id: &'a str, by: &'a str) -> [&'a str; 7] {
     ["approvals", word, id, "--by", by, "--reason", "seen"]
 }
+
+/// The command with which somebody answers a server's question with yes.
+#[must_use]
+pub fn confirming<'a>(id: &'a str, by: &'a str) -> [&'a str; 7] {
+    let yes = "{\"confirm\":true}";
+    ["elicitations", "answer", id, "--values", yes, "--by", by]
+}

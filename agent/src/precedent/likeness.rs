@@ -10,7 +10,8 @@ use state::model::{Activity, Alert, Entity, EntityKind, Field, Likeness, Role, T
 
 use crate::data::sha256_hex;
 
-use super::told::{self, Part, told};
+use super::told::{Part, told};
+use super::words::{masked, timeless};
 
 /// What makes another alert of the rule like this one; empty when it names no trusted principal.
 #[must_use]
@@ -30,7 +31,7 @@ pub fn likeness(alert: &Alert) -> Likeness {
         // Without an event that could be read only the whole text says what it is.
         deeds.insert(match serde_json::from_str::<Value>(&alert.raw) {
             Ok(raw) => told(&raw, Part::All).to_string(),
-            Err(_) => told::timeless(&alert.raw),
+            Err(_) => timeless(&alert.raw),
         });
     }
     let shape = sha256_hex(json!([about, deeds]).to_string());
@@ -64,7 +65,7 @@ fn form(activity: &Activity) -> Vec<String> {
         let value = match field {
             Field::UserId | Field::Session | Field::ProcessId | Field::Message => continue,
             Field::Bytes => fact.value.trim().len().to_string(),
-            Field::UserAgent => told::masked(&fact.value),
+            Field::UserAgent => masked(&fact.value),
             // Whose letters' case may be what it says.
             Field::CommandLine | Field::File | Field::Url | Field::Subject => {
                 fact.value.trim().to_owned()
@@ -200,5 +201,31 @@ mod tests {
         // Whose key it is, where it lasts, is told.
         later["userIdentity"]["accessKeyId"] = json!("AKIA6EFS7BRXRG2VMRF2");
         assert_ne!(of(&first).shape, of(&later).shape);
+    }
+    #[test]
+    fn a_role_that_a_program_takes_on_is_alike_in_another_session() {
+        let taken = |session: &str| {
+            let mut event = opened(443, "10.20.0.0/16");
+            event["userIdentity"] = json!({"type": "AssumedRole", "principalId": format!("AROAEXAMPLE:{session}"),
+                "arn": format!("arn:aws:sts::111122223333:assumed-role/deploy/{session}"), "accessKeyId": "ASIARCPT5AK6DWHE3Y2A",
+                "sessionContext": {"sessionIssuer": {"type": "Role", "userName": "deploy", "arn": "arn:aws:iam::111122223333:role/deploy"}}});
+            of(&event)
+        };
+        assert_eq!(taken("1772538555555825313"), taken("1772820144898846040"));
+        assert_ne!(
+            taken("ana@corp.example").shape,
+            taken("eve@corp.example").shape
+        );
+    }
+
+    #[test]
+    fn names_with_points_are_read_as_objects_in_objects() {
+        let ran = |pid: u32, exe: &str, arg: u32| {
+            let event = json!({"event.code": "4688", "process.pid": pid, "process.executable": exe, "process.args": [arg.to_string()]});
+            told(&event, Part::Deed)
+        };
+        assert_eq!(ran(4711, "/bin/su", 1), ran(9, "/bin/su", 1));
+        assert_ne!(ran(4711, "/bin/su", 1), ran(4711, "/bin/sh", 1));
+        assert_ne!(ran(4711, "/bin/su", 1), ran(4711, "/bin/su", 2));
     }
 }

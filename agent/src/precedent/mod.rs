@@ -2,9 +2,11 @@
 //! do not count, so it does not teach itself.
 
 mod history;
+mod keys;
 mod likeness;
 mod told;
 mod usual;
+mod words;
 
 pub use history::{Counts, History, Said, Support, Word};
 pub use likeness::likeness;

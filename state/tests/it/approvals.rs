@@ -7,7 +7,7 @@ use state::model::{
 };
 use state::store::{ApprovalAnswer, Intervention, NewApproval, Store, StoreError};
 
-use crate::make::{at, claimed, effect, ending, kinds, question};
+use crate::make::{at, claimed, effect, ending, kinds, question, says};
 
 /// A case that waits for answers to these questions.
 async fn asked(store: &Store, n: i64, actions: &[(&str, &str)]) -> (CaseId, Vec<i64>) {
@@ -46,16 +46,10 @@ async fn asked(store: &Store, n: i64, actions: &[(&str, &str)]) -> (CaseId, Vec<
 
 fn answer(approval: i64, answered: Answered, event: CaseEvent, seconds: i64) -> ApprovalAnswer {
     ApprovalAnswer {
-        approval,
-        answered,
-        by: "carol".to_owned(),
-        reason: String::new(),
-        channel: "test".to_owned(),
         at: at(seconds),
         event,
         outcome: (event == CaseEvent::Closed).then_some(Outcome::Closed),
-        feedback: Vec::new(),
-        events: vec![],
+        ..says(approval, answered)
     }
 }
 

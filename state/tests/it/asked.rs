@@ -7,11 +7,9 @@ use state::model::{
     Answered, ApprovalState, CaseEvent, CaseId, CaseStatus, Effect, EffectDecision, Outcome,
     VerdictKind,
 };
-use state::store::{
-    ApprovalAnswer, Intervention, NewApproval, Record, Seen, Store, StoreError, Telling, Untold,
-};
+use state::store::{Intervention, NewApproval, Record, Seen, Store, StoreError, Telling, Untold};
 
-use crate::make::{at, claimed, effect, ending, new_alert, question, stored, verdict};
+use crate::make::{at, claimed, effect, ending, new_alert, question, says, stored, verdict};
 
 fn waiting(case: CaseId) -> Effect {
     effect(case, json!({"host": 1}), EffectDecision::AwaitingApproval)
@@ -25,21 +23,6 @@ fn asking(record: &mut Record, nonces: &[&str]) {
             ..question("edr.isolate", nonce)
         });
         record.effects.push(waiting(record.claim.case));
-    }
-}
-
-fn says(approval: i64, answered: Answered) -> ApprovalAnswer {
-    ApprovalAnswer {
-        approval,
-        answered,
-        by: "carol".to_owned(),
-        reason: String::new(),
-        channel: "test".to_owned(),
-        at: at(3),
-        event: CaseEvent::Answered,
-        outcome: None,
-        feedback: Vec::new(),
-        events: Vec::new(),
     }
 }
 

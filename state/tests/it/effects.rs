@@ -6,9 +6,9 @@ use state::model::{
     ToolCall, VerdictKind,
 };
 use state::store::metrics::Depth;
-use state::store::{ApprovalAnswer, EffectBegin, EffectEnd, NewApproval, Store, StoreError};
+use state::store::{EffectBegin, EffectEnd, NewApproval, Store, StoreError};
 
-use crate::make::{at, claimed, effect, ending, kinds, question};
+use crate::make::{at, claimed, effect, ending, kinds, question, says};
 use crate::metrics::{period, spread, terms};
 
 /// An escalated case with one effect that waits for an answer.
@@ -29,19 +29,10 @@ async fn waiting(store: &Store, n: i64) -> (CaseId, i64, NewApproval) {
 }
 
 async fn answer(store: &Store, approval: i64, answered: Answered) {
-    let answer = ApprovalAnswer {
-        approval,
-        answered,
-        by: "carol".to_owned(),
-        reason: String::new(),
-        channel: "test".to_owned(),
-        at: at(3),
-        event: CaseEvent::Answered,
-        outcome: None,
-        feedback: Vec::new(),
-        events: vec![],
-    };
-    store.answer_approval(answer).await.unwrap();
+    store
+        .answer_approval(says(approval, answered))
+        .await
+        .unwrap();
 }
 
 async fn of(store: &Store, case: CaseId) -> Effect {

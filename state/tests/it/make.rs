@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use state::model::verdict::{Basis, Provenance};
 use state::model::{
-    Alert, Analyst, CaseEvent, CaseId, Effect, EffectAbout, EffectDecision, Entity, EntityKind,
-    Impact, NewAlert, Outcome, Role, Rule, Severity, Spent, Tier, Time, TimelineEvent,
+    Alert, Analyst, Answered, CaseEvent, CaseId, Effect, EffectAbout, EffectDecision, Entity,
+    EntityKind, Impact, NewAlert, Outcome, Role, Rule, Severity, Spent, Tier, Time, TimelineEvent,
     TimelineKind, ToolClass, Trust, Verdict, VerdictKind, VerdictReason,
 };
-use state::store::{Claim, NewApproval, Record, Store};
+use state::store::{ApprovalAnswer, Claim, NewApproval, Record, Store};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
@@ -185,4 +185,20 @@ pub(crate) async fn kinds(store: &Store, case: CaseId) -> String {
     assert_eq!(places, expected);
     let words: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
     words.join(" ")
+}
+
+/// An answer to a question, by carol, that leads nowhere else.
+pub(crate) fn says(approval: i64, answered: Answered) -> ApprovalAnswer {
+    ApprovalAnswer {
+        approval,
+        answered,
+        by: "carol".to_owned(),
+        reason: String::new(),
+        channel: "test".to_owned(),
+        at: at(3),
+        event: CaseEvent::Answered,
+        outcome: None,
+        feedback: Vec::new(),
+        events: Vec::new(),
+    }
 }

@@ -7,7 +7,7 @@ use state::model::{
 };
 use state::store::{ApprovalAnswer, NewApproval, Store, StoreError};
 
-use crate::make::{at, claimed, effect, ending, question};
+use crate::make::{self, at, claimed, effect, ending, question};
 
 /// A case that waits for one question with so many yeses.
 async fn asked(store: &Store, needed: i64) -> (CaseId, i64) {
@@ -31,16 +31,10 @@ async fn asked(store: &Store, needed: i64) -> (CaseId, i64) {
 
 fn says(approval: i64, by: &str, answered: Answered) -> ApprovalAnswer {
     ApprovalAnswer {
-        approval,
-        answered,
         by: by.to_owned(),
         reason: "because".to_owned(),
-        channel: "test".to_owned(),
         at: at(50),
-        event: CaseEvent::Answered,
-        outcome: None,
-        feedback: Vec::new(),
-        events: Vec::new(),
+        ..make::says(approval, answered)
     }
 }
 

@@ -13,11 +13,7 @@ use tests::desk::Desk;
 use tests::draw::Draw;
 use tests::past::{Past, leave, leave_proposed};
 
-const LADDER: &str = "
-[notify.ladder]
-high = \"10m\"
-rungs = [[\"S0SOC\"], [\"U0LEAD\"]]
-";
+use super::desk;
 
 fn rule(name: &str) -> RuleAt {
     RuleAt {
@@ -33,16 +29,6 @@ fn past() -> Past {
         tool: "identity.get_user",
         model: None,
     }
-}
-
-async fn desk() -> (Desk, Board) {
-    let desk = Desk::open("beat", |text| format!("{text}\n{LADDER}"))
-        .await
-        .unwrap();
-    let board = Board::default();
-    board.beat(&desk.ctx).await.unwrap();
-    desk.clock.forward(TimeDelta::minutes(30));
-    (desk, board)
 }
 
 /// Beats until nothing more is told; gives what the last one looked at.
@@ -65,7 +51,7 @@ async fn happens(desk: &Desk, case: CaseId) {
 #[tokio::test]
 async fn a_beat_reads_what_has_changed_and_nothing_else() {
     const OPEN: usize = 1_000;
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("beat").await;
     let (store, now) = (&desk.ctx.store, desk.ctx.now());
     // All within what can be told; each is one card that waits for a person.
     leave(store, &rule("beacon"), &[(OPEN, past())], now)
@@ -112,7 +98,7 @@ async fn a_beat_reads_what_has_changed_and_nothing_else() {
 /// Cases that wait for others like them are read when one comes or their time has come, and not beat by beat.
 #[tokio::test]
 async fn those_that_wait_for_others_like_them_are_left_alone() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("beat").await;
     let (store, now) = (&desk.ctx.store, desk.ctx.now());
     let until = now + TimeDelta::hours(4);
     let asked = leave_proposed(store, &rule("nightly"), &["a", "b"], (now, until))
@@ -239,8 +225,8 @@ fn sees(board: &Board) -> Vec<String> {
 #[tokio::test]
 async fn a_round_over_changes_tells_what_a_round_over_everything_tells() {
     for seed in ["one", "two", "three", "four"] {
-        let (kept, board) = desk().await;
-        let (anew, other) = desk().await;
+        let (kept, board) = desk("beat").await;
+        let (anew, other) = desk("beat").await;
         let (left, right) = (Draw::of(seed), Draw::of(seed));
         for n in 0..60 {
             // Short beats, the time to gather, a rung, and towards the end of a question.

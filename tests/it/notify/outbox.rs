@@ -13,28 +13,13 @@ use tests::board::{Board, Pinned};
 use tests::desk::Desk;
 use tests::past::{Past, leave, leave_proposed};
 
-const LADDER: &str = "
-[notify.ladder]
-high = \"10m\"
-rungs = [[\"S0SOC\"], [\"U0LEAD\"]]
-";
+use super::desk;
 
 fn rule() -> RuleAt {
     RuleAt {
         source: "siem".to_owned(),
         rule: "beacon".to_owned(),
     }
-}
-
-async fn desk() -> (Desk, Board) {
-    let desk = Desk::open("notify", |text| format!("{text}\n{LADDER}"))
-        .await
-        .unwrap();
-    let board = Board::default();
-    // A notifier is told of nothing that is older than itself.
-    board.beat(&desk.ctx).await.unwrap();
-    desk.clock.forward(TimeDelta::minutes(30));
-    (desk, board)
 }
 
 async fn proposed(desk: &Desk, names: &[&str]) -> Vec<(CaseId, i64)> {
@@ -63,7 +48,7 @@ fn yes(id: i64, by: &str, desk: &Desk) -> Answer {
 
 #[tokio::test]
 async fn a_case_is_one_card_that_follows_it() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("notify").await;
     let [(case, id)] = proposed(&desk, &["backup"]).await[..] else {
         panic!("one case");
     };
@@ -108,7 +93,7 @@ async fn a_case_is_one_card_that_follows_it() {
 
 #[tokio::test]
 async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("notify").await;
     proposed(&desk, &["backup"]).await;
     desk.clock.forward(TimeDelta::minutes(3));
     let later = |after| PostError::Later {
@@ -165,7 +150,7 @@ async fn an_outage_delays_and_a_refusal_is_kept_with_its_reason() {
 
 #[tokio::test]
 async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("notify").await;
     let first = proposed(&desk, &["a", "b", "c"]).await;
     desk.clock.forward(TimeDelta::minutes(3));
     board.beat(&desk.ctx).await.unwrap();
@@ -239,7 +224,7 @@ async fn equal_closes_are_one_question_until_somebody_wants_to_see_each() {
 
 #[tokio::test]
 async fn people_are_reminded_rung_by_rung_until_somebody_has_it() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("notify").await;
     let past = Past {
         kind: VerdictKind::TruePositive,
         calls: 0,
@@ -291,7 +276,7 @@ async fn people_are_reminded_rung_by_rung_until_somebody_has_it() {
 
 #[tokio::test]
 async fn taking_a_case_over_ends_what_was_asked_about_it() {
-    let (desk, board) = desk().await;
+    let (desk, board) = desk("notify").await;
     let [(case, id)] = proposed(&desk, &["backup"]).await[..] else {
         panic!("one case");
     };

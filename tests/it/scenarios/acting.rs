@@ -9,7 +9,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 use tests::daemon::Site;
-use tests::workbench::{Lab, STRANGE, answering, data, stderr, stdout};
+use tests::workbench::{Lab, STRANGE, answering, confirming, stderr, stdout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nightdesk-under-test");
 const SERVER: &str = env!("CARGO_BIN_EXE_scripted-server");
@@ -30,18 +30,7 @@ impl Idp {
         let site = Site::new(PROGRAM, lab).unwrap();
         let idp = Self { site };
         std::fs::create_dir(idp.dir()).unwrap();
-        let playbooks = idp.site.dir().join("playbooks");
-        std::fs::create_dir(&playbooks).unwrap();
-        let plain = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
-        let aimed = plain.replace(
-            "    d3fend: D3-AL\n",
-            "    d3fend: D3-AL\n    target: user\n",
-        );
-        std::fs::write(playbooks.join("scenario.yaml"), aimed).unwrap();
-        let before = json!(data("playbooks")).to_string();
-        idp.site
-            .change(&before, &json!(playbooks).to_string())
-            .unwrap();
+        idp.site.aim_at_user().unwrap();
         idp.site.add(&idp.server(effect)).unwrap();
         idp.ok(&["tools", "pin"]);
         idp.ok(&["check", "--accept"]);
@@ -257,15 +246,7 @@ fn what_a_server_asks_is_answered_by_a_person_for_one_call_more() {
     }
     idp.once();
     assert_eq!(idp.locks(), 1, "nobody has answered yet");
-    idp.ok(&[
-        "elicitations",
-        "answer",
-        &id,
-        "--values",
-        "{\"confirm\":true}",
-        "--by",
-        "bo",
-    ]);
+    idp.ok(&confirming(&id, "bo"));
     for _ in 0..2 {
         idp.once();
     }
@@ -290,16 +271,8 @@ fn asked_once_more(idp: &Idp, effect: &str) {
     idp.once();
     let open = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
     assert_eq!(open["content"], Value::Null, "with no answer: {open}");
-    let (id, yes) = (open["id"].to_string(), "{\"confirm\":true}");
-    idp.ok(&[
-        "elicitations",
-        "answer",
-        &id,
-        "--values",
-        yes,
-        "--by",
-        "ana",
-    ]);
+    let id = open["id"].to_string();
+    idp.ok(&confirming(&id, "ana"));
     idp.once();
     assert_eq!(idp.locks(), 2);
     assert_eq!(idp.effects()[0]["word"], "confirmed");
@@ -324,16 +297,7 @@ fn a_question_that_is_denied_changed_or_approved_without_an_answer_is_declined()
                 ("denied", 1)
             }
             "changed" => {
-                let yes = [
-                    "elicitations",
-                    "answer",
-                    &question,
-                    "--values",
-                    "{\"confirm\":true}",
-                    "--by",
-                    "ana",
-                ];
-                idp.ok(&yes);
+                idp.ok(&confirming(&question, "ana"));
                 idp.asks("Really lock everybody?");
                 ("unknown", 2)
             }

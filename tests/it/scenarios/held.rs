@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tests::daemon::until;
-use tests::workbench::tamper;
+use tests::workbench::{answering, confirming, tamper};
 
 use super::acting::{Idp, LIVE};
 
@@ -80,7 +80,7 @@ async fn what_a_server_asked_is_asked_by_the_next_run_when_this_one_broke_off() 
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON elicitations BEGIN SELECT RAISE(ABORT, 'broken'); END";
     tamper(&db, broken).await.unwrap();
     let id = idp.approvals()[0]["id"].to_string();
-    idp.ok(&tests::workbench::answering("approve", &id, "ana"));
+    idp.ok(&answering("approve", &id, "ana"));
     assert!(idp.site.once().is_err(), "the run says that it failed");
     let effects = idp.effects();
     assert_eq!((effects.len(), &effects[0]["word"]), (1, &json!("unknown")));
@@ -93,16 +93,7 @@ async fn what_a_server_asked_is_asked_by_the_next_run_when_this_one_broke_off() 
     assert_eq!(asked[0]["action"], "elicitation idp.lock_user");
     assert_eq!(idp.locks(), 1, "and nothing is sent before the answer");
     let question = idp.json(&["elicitations", "list"])["elicitations"][0]["id"].to_string();
-    let yes = "{\"confirm\":true}";
-    idp.ok(&[
-        "elicitations",
-        "answer",
-        &question,
-        "--values",
-        yes,
-        "--by",
-        "ana",
-    ]);
+    idp.ok(&confirming(&question, "ana"));
     idp.once();
     assert_eq!(
         (&idp.effects()[0]["word"], idp.locks()),

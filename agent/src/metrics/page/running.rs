@@ -104,17 +104,11 @@ pub(super) fn approvals(report: &Report) -> Part {
         line("effects", ("action", "effect")),
         line("all", ("all", "")),
     ];
-    let head = [
-        "questions",
-        "requested",
-        "approved",
-        "denied",
-        "expired",
-        "lapsed",
-        "pending",
-        "time to answer, p50",
-        "p95",
-    ];
+    let head: Vec<&str> = ["questions"]
+        .into_iter()
+        .chain(states)
+        .chain(["time to answer, p50", "p95"])
+        .collect();
     Part::new(("approvals", "Approvals"), &head, rows)
 }
 

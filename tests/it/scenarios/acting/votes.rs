@@ -1,6 +1,6 @@
 //! A yes to a server's question while more people must say yes.
 
-use tests::workbench::answering;
+use tests::workbench::{answering, confirming};
 
 use super::{Idp, LIVE};
 
@@ -20,17 +20,7 @@ fn whoever_says_yes_first_learns_that_the_call_still_waits() {
     }
     idp.once();
     let question = idp.json(&["elicitations", "list"])["elicitations"][0]["id"].to_string();
-    let says = |by| {
-        idp.ok(&[
-            "elicitations",
-            "answer",
-            &question,
-            "--values",
-            "{\"confirm\":true}",
-            "--by",
-            by,
-        ])
-    };
+    let says = |by| idp.ok(&confirming(&question, by));
     let first = says("ana");
     assert!(
         first.contains("2 people must, so it still waits"),

@@ -11,7 +11,7 @@ use tests::daemon::{Daemon, Site};
 use tests::draw::rounds;
 use tests::slack::FakeSlack;
 use tests::slack::forge::{submit, words};
-use tests::workbench::{Lab, data, stderr, stdout};
+use tests::workbench::{Lab, stderr, stdout};
 
 use super::{ANA, Drill, PROGRAM};
 
@@ -30,7 +30,6 @@ const METHODS: [&str; 4] = [
 /// A case that dies with the daemon is worked again, however often: else it would be a person's before anything is asked.
 fn settings(site: &Site, fake: &FakeSlack) -> String {
     let dir = site.dir().join("idp");
-    let playbooks = site.dir().join("playbooks");
     format!(
         "[run]\nmax_attempts = 100000\n[closing.assurance]\nenabled = false\n[metrics]\nenabled = false\n[notify.batch]\nfrom = 0\n\
          [servers.idp]\ncommand = {}\nargs = [\"asks\"]\nenv = {{ SCRIPTED_DIR = {dir}, SCRIPTED_LOG = {log} }}\n\
@@ -42,10 +41,9 @@ fn settings(site: &Site, fake: &FakeSlack) -> String {
          [effects]\nlive = true\ndestructive_per_hour = 1000000\n[effects.responses.idp]\n\
          D3-AL = {{ tool = \"lock_user\", on = [\"user\"], args = {{ user = \"$target\" }} }}\n\
          [approvals]\nexpires = \"48h\"\napprovers = [\"group:{GROUP}\"]\n\
-         [[approvals.people]]\nname = \"ana\"\nslack = \"{ANA}\"\n{}\n[paths]\nplaybooks = {}\n",
+         [[approvals.people]]\nname = \"ana\"\nslack = \"{ANA}\"\n{}\n",
         json!(SERVER),
         fake.settings("socket"),
-        json!(playbooks),
         dir = json!(dir),
         log = json!(dir.join("log")),
     )
@@ -58,16 +56,7 @@ fn site(fake: &FakeSlack, users: usize) -> Site {
     let site = Site::new(PROGRAM, lab).unwrap();
     std::fs::create_dir(site.dir().join("idp")).unwrap();
     std::fs::write(site.dir().join("idp/slow"), "40").unwrap();
-    let playbooks = site.dir().join("playbooks");
-    std::fs::create_dir(&playbooks).unwrap();
-    let plain = std::fs::read_to_string(data("playbooks").join("scenario.yaml")).unwrap();
-    let aimed = plain.replace(
-        "    d3fend: D3-AL\n",
-        "    d3fend: D3-AL\n    target: user\n",
-    );
-    std::fs::write(playbooks.join("scenario.yaml"), aimed).unwrap();
-    let own = format!("[paths]\nplaybooks = {}\n", json!(data("playbooks")));
-    site.change(&own, "").unwrap();
+    site.aim_at_user().unwrap();
     site.add(&settings(&site, fake)).unwrap();
     fake.look()
         .groups
