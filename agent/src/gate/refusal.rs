@@ -28,7 +28,7 @@ pub enum Unsent {
     /// The rule says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// What the rule needs to know could not be told: it may say yes later.
+    /// What the rule needs to know could not be told, or it says no for this hour: it may say yes later.
     #[error(transparent)]
     CannotTell(Refusal),
 }

@@ -389,7 +389,7 @@ fn refusal(entry: &Value) -> Option<u8> {
         Value::Object(inner) => (inner.get("decision")?, inner.get("rule")?),
         word => (word, entry.get("rule")?),
     };
-    let held = ["deny", "denied", "dry_run", "awaiting_approval"];
+    let held = ["deny", "denied", "dry_run", "awaiting_approval", "held"];
     let held = decision.as_str().is_some_and(|d| held.contains(&d));
     held.then(|| rule.as_u64().and_then(|r| u8::try_from(r).ok()))?
 }

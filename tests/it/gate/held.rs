@@ -70,6 +70,7 @@ impl Bench {
             std::fs::write(policy.path().join("slow.rego"), SLOW).unwrap();
         }
         let change = |text: String| {
+            let text = text.replace("per_hour = 5", "per_hour = 1");
             let text = text.replace(
                 "approvers = [\"ana\", \"bo\"]",
                 "expires = \"8h\"\napprovers = [\"group:S0IR\"]\n[[approvals.people]]\nname = \"ana\"\nslack = \"U0ANA\"\n",
@@ -348,4 +349,27 @@ async fn what_a_model_wanted_is_ruled_on_again_as_a_models_wish() {
         "{}",
         effect.reason
     );
+}
+
+#[tokio::test]
+async fn what_is_approved_beyond_the_hours_cap_waits_for_the_next_hour() {
+    let mut bench = Bench::new(Fault::Tools).await;
+    bench.propose(Origin::Daemon).await;
+    bench.approve().await;
+    bench.beat().await;
+    assert_eq!(bench.effect().await.decision, EffectDecision::Executed);
+    let second = ALERT.replace("alert-1", "alert-2");
+    let second: Value = serde_json::from_str(&second).unwrap();
+    bench.subject = bench.desk.case(&second).await.unwrap();
+    bench.propose(Origin::Daemon).await;
+    bench.approve().await;
+    bench.beat().await;
+    let effect = bench.effect().await;
+    assert_eq!(effect.word(), "held", "{}", effect.reason);
+    assert!(effect.reason.starts_with("rule 10: "), "{}", effect.reason);
+    assert_eq!(bench.desk.ledger.sent().len(), 1);
+    bench.desk.clock.forward(TimeDelta::minutes(61));
+    bench.beat().await;
+    assert_eq!(bench.effect().await.decision, EffectDecision::Executed);
+    assert_eq!(bench.desk.ledger.sent().len(), 2);
 }

@@ -207,7 +207,8 @@ async fn send(ctx: &Ctx, effect: &Effect) -> Result<Sent, StoreError> {
     let call = match ctx.store.begin_effect(begin, intent).await {
         Ok(call) => call,
         Err(e @ StoreError::CapReached { .. }) => {
-            return not_sent(ctx, effect, Refusal::new(10, e.to_string()).into()).await;
+            // Not now, says the rule: what a person approved waits for the hour to pass.
+            return not_sent(ctx, effect, Unsent::cannot_tell(10, e.to_string())).await;
         }
         Err(e @ (StoreError::NotOpen { .. } | StoreError::Refused { .. })) => {
             return not_sent(ctx, effect, Refusal::new(6, e.to_string()).into()).await;
