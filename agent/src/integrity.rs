@@ -16,6 +16,8 @@ use crate::data::{PLAYBOOKS, POLICY, PROMPTS, SCANNER, sha256_hex};
 const FILE: &str = "nightdesk.manifest";
 /// Name of the lock file, unless `[paths] lock` names another.
 const LOCK: &str = "nightdesk.lock";
+/// Name of the learned weights in the manifest.
+const LEARNED: &str = "learned";
 /// How deep folders may lie in each other; a link to a folder above would never end.
 const DEEPEST: usize = 16;
 /// First lines of the manifest file.
@@ -84,7 +86,7 @@ impl Manifest {
         }
         let lock = paths.lock.as_deref().unwrap_or(Path::new(LOCK));
         let learned = paths.learned_file();
-        for (name, file) in [("lock", Some(lock)), ("learned", learned.as_deref())] {
+        for (name, file) in [("lock", Some(lock)), (LEARNED, learned.as_deref())] {
             // Only a file that is not there is none; one that can't be looked at is an error below.
             if let Some(file) = file.filter(|f| !matches!(f.try_exists(), Ok(false))) {
                 manifest.add_file(name.to_owned(), file)?;
@@ -230,6 +232,18 @@ impl Manifest {
         found.extend(added.map(|n| format!("{n} added")));
         found
     }
+}
+
+/// Whether a person has accepted these learned weights. Where neither a configuration file nor a manifest is named nobody
+/// could; a manifest that can't be read accepts nothing.
+#[must_use]
+pub fn learned_is_accepted(paths: &PathsConfig, text: &str) -> bool {
+    let Some(_) = Manifest::path(paths) else {
+        return true;
+    };
+    let accepted = Manifest::accepted(paths).ok().flatten();
+    let digest = accepted.and_then(|a| a.sha256.get(LEARNED).cloned());
+    digest.is_some_and(|d| d == sha256_hex(text))
 }
 
 /// How the state stands to what was accepted.

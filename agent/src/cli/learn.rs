@@ -21,7 +21,7 @@ use super::{CONFIG, Done, FAILED, Failed, Out, UNAVAILABLE};
 /// What to do with what was learned.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Write it to [paths] learned for review; it counts once the daemon has started from it
+    /// Write it to [paths] learned for review; it counts once `nightdesk check --accept` has recorded it and the daemon has started again
     #[arg(long)]
     write: bool,
     /// Who writes it; stands in the file and in the audit record; only root may name another [default: you]

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::config::{self, Config, ConfigFault, ConfigFaults};
 use crate::daemon::{Data, data};
 use crate::drill::{self, Outcome};
+use crate::playbook::Entry;
 use crate::text::oneline;
 
 use super::check::Lines;
@@ -71,15 +72,19 @@ fn no_such(name: &str) -> Failed {
     Failed::new(USAGE, anyhow::anyhow!(why))
 }
 
+/// Where a playbook is from.
+fn from(entry: &Entry) -> &'static str {
+    if entry.own { "own folder" } else { "shipped" }
+}
+
 fn list(data: &Data, out: &Out) {
     let entries = data.library.entries();
-    let from = |own: bool| if own { "own folder" } else { "shipped" };
     if out.is_json() {
         let rows: Vec<_> = entries
             .iter()
             .map(|e| {
                 json!({"id": e.playbook.id, "title": e.playbook.title, "priority": e.playbook.priority,
-                    "from": from(e.own), "closes": e.playbook.scoring.close.is_some(), "hash": e.hash})
+                    "from": from(e), "closes": e.playbook.scoring.close.is_some(), "hash": e.hash})
             })
             .collect();
         return out.value(&rows);
@@ -89,7 +94,7 @@ fn list(data: &Data, out: &Out) {
         vec![
             p.id.clone(),
             p.priority.to_string(),
-            from(e.own).to_owned(),
+            from(e).to_owned(),
             p.title.clone(),
         ]
     });
@@ -235,6 +240,9 @@ fn told(outcomes: &[Outcome], out: &Out) {
         for fault in &outcome.faults {
             out.line(&format!("       {}", oneline(fault, 400)));
         }
+    }
+    if outcomes.is_empty() {
+        return out.line("there are no cases: write them to tests/NAME.yaml beside the playbook");
     }
     let passed = outcomes.iter().filter(|o| o.passed).count();
     out.line(&format!("{passed} of {} cases pass", outcomes.len()));

@@ -15,7 +15,7 @@ use crate::catalogue::{Catalogue, Pins};
 use crate::config::{AnalystChoice, Config, ConfigFault, ConfigFaults, unsayable};
 use crate::ctx::{Clock, Ctx, Dice, Guard, SystemClock};
 use crate::data::{Folder, PLAYBOOKS, POLICY, PROMPTS, SCANNER};
-use crate::integrity::Integrity;
+use crate::integrity::{self, Integrity};
 use crate::llm::{Llm, OpenAi, Surroundings};
 use crate::notify;
 use crate::playbook::Library;
@@ -135,7 +135,8 @@ pub fn data(config: &Config) -> Result<Data, ConfigFaults> {
     }
 }
 
-/// The library with the learned weights in force, if there are any.
+/// The library with the learned weights, if there are any: in force once a person has accepted this very file. A
+/// configuration that is no file has nothing that could be accepted: whoever made it names what counts.
 fn learned(mut library: Library, config: &Config) -> Result<Library, Vec<String>> {
     let Some(path) = config.paths.learned_file() else {
         return Ok(library);
@@ -148,9 +149,17 @@ fn learned(mut library: Library, config: &Config) -> Result<Library, Vec<String>
     };
     match std::fs::read_to_string(&path) {
         Ok(text) => {
-            let learned = library.learn(&text);
-            learned.map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?;
-            tracing::info!(file = %path.display(), "learned weights are in force");
+            let accepted = integrity::learned_is_accepted(&config.paths, &text);
+            let read = match accepted {
+                true => library.learn(&text),
+                false => library.await_acceptance(&text),
+            };
+            read.map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?;
+            if accepted {
+                tracing::info!(file = %path.display(), "learned weights are in force");
+            } else {
+                tracing::warn!(file = %path.display(), "learned weights do not count: nobody has accepted this file; review it and run `nightdesk check --accept`");
+            }
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(vec![told(e.to_string())]),

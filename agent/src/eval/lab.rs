@@ -19,7 +19,7 @@ use crate::config::{self, CloseMode, Config};
 use crate::ctx::Ctx;
 use crate::daemon::{assemble, pollable};
 use crate::report::{AlertResult, CaseFile};
-use crate::{pipeline, triage};
+use crate::{integrity, pipeline, triage};
 
 use super::labels::{Labels, read_labels};
 use super::score::{Metrics, score};
@@ -96,7 +96,10 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
         .with_context(|| format!("lab {}", manifest.name))?;
     // A lab is not the environment whose state somebody has accepted.
     let paths = config::PathsConfig {
-        learned: base.paths.learned_file(),
+        learned: base.paths.learned_file().filter(|file| {
+            let text = std::fs::read_to_string(file);
+            text.is_ok_and(|t| integrity::learned_is_accepted(&base.paths, &t))
+        }),
         file: None,
         manifest: None,
         ..base.paths

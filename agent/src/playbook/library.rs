@@ -75,7 +75,17 @@ pub struct Library {
     dialect: Dialect,
     attack: Attack,
     terms: Terms,
-    learned: Option<InForce>,
+    weights: Weights,
+}
+
+/// Whose weights count.
+#[derive(Debug, Default)]
+enum Weights {
+    #[default]
+    Shipped,
+    /// The shipped ones, beside learned ones that nobody has accepted.
+    Waiting(InForce),
+    Learned(InForce),
 }
 
 /// Name of the playbook that catches what no other does.
@@ -152,7 +162,7 @@ impl Library {
                 dialect,
                 attack,
                 terms,
-                learned: None,
+                weights: Weights::default(),
             })
         } else {
             Err(faults)
@@ -238,14 +248,35 @@ impl Library {
             entry.hash = sha256_hex(format!("{} learned {}", entry.hash, in_force.hash));
             entry.rules = odds.clone();
         }
-        self.learned = Some(in_force);
+        self.weights = Weights::Learned(in_force);
         Ok(())
+    }
+
+    /// Looks at learned weights that nobody has accepted: the weights stay as they are.
+    ///
+    /// # Errors
+    /// Every fault of the file.
+    pub fn await_acceptance(&mut self, text: &str) -> Result<(), Vec<String>> {
+        self.weights = Weights::Waiting(learned::in_force(text, self)?);
+        Ok(())
+    }
+
+    /// Learned weights that nobody has accepted, if there are any.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&InForce> {
+        match &self.weights {
+            Weights::Waiting(learned) => Some(learned),
+            _ => None,
+        }
     }
 
     /// The learned weights in force, if there are any.
     #[must_use]
     pub fn learned(&self) -> Option<&InForce> {
-        self.learned.as_ref()
+        match &self.weights {
+            Weights::Learned(learned) => Some(learned),
+            _ => None,
+        }
     }
 }
 

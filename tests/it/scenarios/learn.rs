@@ -50,10 +50,10 @@ async fn teach(site: &Site) {
 /// Sign-ins by turns from a new and from the usual address; each from the usual one is of a user of their own, with no
 /// open incident.
 fn lab() -> (Lab, Vec<Value>) {
-    let lab = Lab::scenario(&[STRANGE, USUAL, STRANGE, USUAL]).unwrap();
+    let lab = Lab::scenario(&[STRANGE, USUAL, STRANGE, STRANGE, USUAL]).unwrap();
     let mut all = lab.read("alerts.jsonl").unwrap();
     let mut users = lab.read("identity.jsonl").unwrap();
-    for (n, name) in [(1, "bo"), (3, "cy")] {
+    for (n, name) in [(1, "bo"), (4, "cy")] {
         let renamed = |row: &Value| {
             let text = row.to_string().replace("ana@corp", &format!("{name}@corp"));
             serde_json::from_str::<Value>(&text.replace("\"u1\"", &json!(name).to_string()))
@@ -92,13 +92,13 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
     assert!(written.status.success(), "{}", stderr(&written));
     assert!(file.exists());
 
-    // Until a person has accepted it nothing is closed.
+    // Until a person has accepted it the shipped weights count, and nothing is closed.
     let check = site.run(&["check"]).unwrap();
     assert_eq!(check.status.code(), Some(1));
     let lines = stdout(&check);
     assert!(lines.contains("learned added"), "{lines}");
     assert!(
-        lines.contains("learned weights: in force: 1 signals"),
+        lines.contains("learned weights: not accepted: the shipped weights count"),
         "{lines}"
     );
     let (verdict, outcome) = worked(&site, &all, 2);
@@ -106,16 +106,31 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
     let case = verdict["case"].as_str().unwrap();
     let told = stdout(&site.run(&["case", "timeline", case, "--json"]).unwrap());
     assert!(told.contains("learned added"), "{told}");
+    // Also where nobody has ever accepted anything.
+    std::fs::remove_file(site.dir().join("nightdesk.manifest")).unwrap();
+    let (fresh, _) = worked(&site, &all, 3);
+    assert_eq!(
+        fresh["basis"]["probability"],
+        before["basis"]["probability"]
+    );
+    let how = |site: &Site| stdout(&site.run(&["playbook", "show", "scenario"]).unwrap());
+    assert!(!how(&site).contains("with learned weights"));
     let accepted = site.run(&["check", "--accept"]).unwrap();
     assert!(accepted.status.success(), "{}", stdout(&accepted));
-    let (after, _) = worked(&site, &all, 3);
+    let check = stdout(&site.run(&["check"]).unwrap());
+    assert!(
+        check.contains("learned weights: in force: 1 signals"),
+        "{check}"
+    );
+    assert!(how(&site).contains("with learned weights"));
+    let (after, _) = worked(&site, &all, 4);
     let says = after["basis"]["probability"].as_f64().unwrap();
     assert!(says < said - 0.05, "{said} then {says}");
     assert_ne!(
         before["provenance"]["playbook_hash"],
         after["provenance"]["playbook_hash"]
     );
-    let (verdict, outcome) = worked(&site, &all, 4);
+    let (verdict, outcome) = worked(&site, &all, 5);
     assert_eq!(outcome, "closed", "{verdict}");
 
     // A weight beyond its band is no configuration.

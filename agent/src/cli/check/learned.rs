@@ -12,7 +12,14 @@ const WHAT: &str = "learned weights";
 /// Whether learned weights are in force, and each warning on a line of its own.
 pub(super) fn line(library: &Library, config: &Config, lines: &mut Lines) {
     let Some(in_force) = library.learned() else {
-        return lines.good(WHAT, "none: the shipped weights count");
+        let none = match library.waiting() {
+            None => "none: the shipped weights count".to_owned(),
+            Some(w) => format!(
+                "not accepted: the shipped weights count until a person has reviewed file {} and run `nightdesk check --accept`",
+                w.hash.get(..12).unwrap_or_default()
+            ),
+        };
+        return lines.good(WHAT, none);
     };
     let learned = &in_force.learned;
     lines.good(

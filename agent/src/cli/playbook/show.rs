@@ -38,7 +38,10 @@ fn target(step: &Step) -> String {
 
 fn text(library: &Library, entry: &Entry) -> String {
     let p = &entry.playbook;
-    let from = if entry.own { "own folder" } else { "shipped" };
+    let mut from = super::from(entry).to_owned();
+    if library.learned().is_some() {
+        from.push_str(" with learned weights");
+    }
     let mut lines = vec![
         format!("{}: {}", p.id, oneline(&p.title, 200)),
         format!("priority {}, {from}, {}", p.priority, entry.hash),
@@ -191,7 +194,7 @@ fn machine(library: &Library, entry: &Entry) -> Value {
         .collect();
     json!({
         "id": p.id, "title": p.title, "priority": p.priority, "hash": entry.hash,
-        "from": if entry.own { "own folder" } else { "shipped" },
+        "from": super::from(entry), "learned": library.learned().is_some(),
         "select": told(&p.select), "uses": p.uses, "prior": p.scoring.prior, "close": close,
         "escalate": {"at_least": p.scoring.escalate.at_least, "reason": p.scoring.escalate.reason,
             "impact": p.scoring.escalate.impact},
