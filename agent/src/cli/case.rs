@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use state::model::{CaseId, CaseStatus, Outcome, Time, VerdictKind};
+use state::model::{CaseId, CaseStatus, Outcome, Time, Verdict, VerdictKind};
 use state::store::{Canaries, CaseFilter, Store};
 
 use crate::config::Config;
@@ -308,6 +308,18 @@ fn show_alert(alert: &AlertFile, out: &Out) {
         v.provenance.playbook
     ));
     out.line(&format!("  {}", oneline(&v.basis.sentence, 400)));
+    if let Some(before) = &alert.replaced {
+        out.line(&format!(
+            "  before that {} said {} ({} %), because:",
+            before.provenance.analyst, before.kind, before.confidence
+        ));
+        return rests_on(before, out);
+    }
+    rests_on(v, out);
+}
+
+/// What a verdict rests on, and what was not checked.
+fn rests_on(v: &Verdict, out: &Out) {
     if let Some(note) = &v.provenance.analyst_note {
         out.line(&format!("  model: {}", oneline(note, 300)));
     }

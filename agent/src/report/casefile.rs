@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use state::model::{
-    Alert, AlertId, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun,
+    Alert, AlertId, Analyst, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun,
     TimelineEvent, TimelineKind, ToolCall, Verdict,
 };
 use state::store::{Result, Store};
@@ -22,8 +22,19 @@ pub struct AlertFile {
     pub alert: Alert,
     /// Its current verdict; none when the daemon gave up before one.
     pub verdict: Option<Verdict>,
+    /// The daemon's last verdict, where a person's has taken its place: what it rested on stays checkable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Verdict>,
     /// The activity it is about.
     pub activity: Vec<Line>,
+}
+
+impl AlertFile {
+    /// The verdict with reasons and gaps: the daemon's, also where a person's has taken its place.
+    #[must_use]
+    pub fn reasoned(&self) -> Option<&Verdict> {
+        self.replaced.as_ref().or(self.verdict.as_ref())
+    }
 }
 
 /// Everything known of one case.
@@ -64,18 +75,28 @@ impl CaseFile {
         let case = store.case(id).await?;
         let evidence = store.evidence_of(id).await?;
         let step_runs = store.step_runs(id).await?;
-        let verdicts = store.current_verdicts(id).await?;
-        let mut verdicts: HashMap<AlertId, Verdict> =
-            verdicts.into_iter().map(|v| (v.alert, v)).collect();
+        let (mut verdicts, mut replaced) = (HashMap::new(), HashMap::new());
+        for given in store.verdicts_of(id).await? {
+            let of = match given.verdict.provenance.analyst {
+                _ if !given.superseded => &mut verdicts,
+                Analyst::Human => continue,
+                _ => &mut replaced,
+            };
+            of.insert(given.verdict.alert, given.verdict);
+        }
         let found = by_alert(&evidence, &step_runs);
         let mut alerts = Vec::new();
         for alert in store.alerts_of(id).await? {
-            let verdict = verdicts.remove(&alert.id);
+            let verdict: Option<Verdict> = verdicts.remove(&alert.id);
+            let is_persons = |v: &Verdict| v.provenance.analyst == Analyst::Human;
+            let replaced = replaced.remove(&alert.id);
+            let replaced = replaced.filter(|_| verdict.as_ref().is_some_and(is_persons));
             let found = found.get(&alert.id).map_or(&[][..], Vec::as_slice);
             let activity = activity(library, &alert, verdict.as_ref(), found);
             alerts.push(AlertFile {
                 alert,
                 verdict,
+                replaced,
                 activity,
             });
         }

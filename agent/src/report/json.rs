@@ -7,7 +7,7 @@ use super::graph::CaseGraph;
 use super::signed::{Signature, signatures};
 
 /// Version of the form; a change that breaks readers raises the first number.
-const VERSION: &str = "1.1";
+const VERSION: &str = "1.2";
 
 /// The report of a case for machines.
 #[derive(Debug, Serialize)]

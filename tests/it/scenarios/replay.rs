@@ -136,6 +136,8 @@ fn a_backtest_names_the_attack_that_would_be_closed_first() {
         "{report}"
     );
     assert_eq!(report["disagreement"]["k"], 0, "{report}");
+    // People say nothing of techniques.
+    assert_eq!(report["metrics"]["technique_f1"]["n"], 0, "{report}");
     // The person changes their mind: what the daemon closed was an attack.
     says("true_positive");
     let missed = site.run(&["backtest", "--json"]).unwrap();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use state::model::{AlertId, CaseId, VerdictKind};
+use state::model::{AlertId, CaseId, CaseStatus, VerdictKind};
 use state::store::Store;
 
 use crate::cli::approvals::{groups, person};
@@ -108,7 +108,19 @@ fn told(case: CaseId, kind: VerdictKind, taken: &Taken) -> String {
         1 => "1 alert".to_owned(),
         n => format!("{n} alerts"),
     };
-    format!("{case}: {kind} for {alerts}; the case is {}", taken.status)
+    let hint = match stays_open(kind, taken.status) {
+        true => "; with --close it is closed too, else alerts like it join it and wait with it",
+        false => "",
+    };
+    format!(
+        "{case}: {kind} for {alerts}; the case is {}{hint}",
+        taken.status
+    )
+}
+
+/// Whether a word that ends the matter left the case open.
+fn stays_open(kind: VerdictKind, status: CaseStatus) -> bool {
+    kind.is_benign() && status != CaseStatus::Closed
 }
 
 fn failed(error: FeedbackError) -> Failed {
@@ -118,7 +130,7 @@ fn failed(error: FeedbackError) -> Failed {
     }
 }
 
-/// Takes every line that can be taken and tells of each that can't, with its place.
+/// Takes every line that can be taken, and tells of each that can't, with its place.
 async fn from_file(
     store: &Store,
     config: &Config,
@@ -127,13 +139,16 @@ async fn from_file(
 ) -> Done {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Failed::new(DATA, anyhow::anyhow!("{}: {e}", file.display())))?;
-    let (mut taken, mut refused) = (0, Vec::new());
+    let (mut taken, mut open, mut refused) = (0, 0, Vec::new());
     for (n, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
         }
         match take(store, config, (line, by.as_deref())).await {
-            Ok(()) => taken += 1,
+            Ok(stays_open) => {
+                taken += 1;
+                open += usize::from(stays_open);
+            }
             Err(why) => refused.push((n, why)),
         }
     }
@@ -141,12 +156,17 @@ async fn from_file(
         let lines = refused
             .iter()
             .map(|(n, why)| json!({"line": n, "why": why}));
-        out.value(&json!({"taken": taken, "refused": lines.collect::<Vec<Value>>()}));
+        out.value(&json!({"taken": taken, "harmless_and_open": open, "refused": lines.collect::<Vec<Value>>()}));
     } else {
         for (n, why) in &refused {
             out.complain(&format!("{}:{n}: {}", file.display(), oneline(why, 300)));
         }
         out.line(&format!("{taken} taken, {} refused", refused.len()));
+        if open > 0 {
+            out.line(&format!(
+                "{open} of them are harmless in cases that stay open, and alerts like them join and wait; lines with \"close\": true close theirs"
+            ));
+        }
     }
     match refused.is_empty() {
         true => Ok(ExitCode::SUCCESS),
@@ -154,11 +174,12 @@ async fn from_file(
     }
 }
 
+/// Takes one line; whether its case stays open although the word is harmless.
 async fn take(
     store: &Store,
     config: &Config,
     (line, by): (&str, Option<&str>),
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let line: Line = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let (case, alerts) = about(store, &line).await?;
     let by = by.map(str::to_owned).or(line.by);
@@ -176,7 +197,8 @@ async fn take(
     let groups = groups(config).await;
     let rights = Rights::new(&config.people.approvals, &*groups);
     let given = feedback::give(store, rights, said).await;
-    given.map(drop).map_err(|e| e.to_string())
+    let taken = given.map_err(|e| e.to_string())?;
+    Ok(stays_open(line.verdict, taken.status))
 }
 
 /// The case, and the alert when one is named.

@@ -89,11 +89,7 @@ fn span(length: TimeDelta) -> String {
 
 pub(super) fn analysis(file: &CaseFile) -> Section {
     let mut seen = BTreeSet::new();
-    let verdicts: Vec<_> = file
-        .alerts
-        .iter()
-        .filter_map(|a| a.verdict.as_ref())
-        .collect();
+    let verdicts: Vec<_> = file.alerts.iter().filter_map(AlertFile::reasoned).collect();
     let told = |r: &&Reason| seen.insert((r.id.clone(), r.claim.text.clone()));
     let reasons = verdicts.iter().flat_map(|v| &v.basis.reasons).filter(told);
     let rows = reasons.map(|r| {

@@ -42,7 +42,7 @@ async fn every_case_of_the_demo_has_its_reports() {
         assert!(faults.is_empty(), "{}: {faults:?}", line.case.id);
         assert_eq!(
             (&report["draft"], &report["schema_version"]),
-            (&Value::Bool(true), &Value::from("1.1"))
+            (&Value::Bool(true), &Value::from("1.2"))
         );
         let page = html(&file, &library).unwrap();
         boxes += one(&file, &page);
