@@ -9,10 +9,12 @@ use anyhow::Context as _;
 use serde_json::Value;
 use state::model::{AssuranceRun, Time};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::config::{AssuranceFloor, CloseMode, Config};
 use crate::ctx::{Clock, Ctx};
 use crate::eval::{LabReport, Rate, run_lab};
+use crate::telemetry::spans;
 
 /// How often the schedule is looked at; it goes by the stored time of the last run.
 const GLANCE: Duration = Duration::from_secs(30);
@@ -80,7 +82,8 @@ pub async fn beat(ctx: &Ctx, program: &Path, since: Time) -> anyhow::Result<Opti
 
 /// Works the lab once; a lab that can't be worked has not passed.
 pub async fn run(config: &Config, program: &Path, clock: &dyn Clock) -> AssuranceRun {
-    let worked = work(config, program).await;
+    let scratch = spans::scratch("golden lab");
+    let worked = work(config, program).instrument(scratch).await;
     let at = clock.now();
     match worked {
         Ok(report) => {

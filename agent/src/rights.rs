@@ -153,7 +153,7 @@ impl<'a> Rights<'a> {
         let part = own.find(|own| involved.iter().any(|i| same(i, own)));
         part.map_or(Ok(()), |part| {
             Err(format!(
-                "`{name}` is part of this case (as `{part}`) and can't decide on it"
+                "`{name}` is part of this case (as `{part}`) and can't decide on it; at a shell, --by names who does"
             ))
         })
     }

@@ -29,12 +29,22 @@ fn names_of_lab(dir: &Path) -> Vec<String> {
         "assets.jsonl",
         "endpoints.jsonl",
         "changes.jsonl",
+        "intel.jsonl",
     ] {
         let text = std::fs::read_to_string(dir.join(file)).unwrap_or_default();
         for row in text.lines() {
             let row: serde_json::Value = serde_json::from_str(row).unwrap();
             for key in [
-                "id", "name", "email", "address", "arn", "device", "okta_id", "host",
+                "id",
+                "name",
+                "email",
+                "address",
+                "arn",
+                "device",
+                "okta_id",
+                "host",
+                "value",
+                "indicator",
             ] {
                 names.extend(row[key].as_str().map(str::to_owned));
             }

@@ -8,8 +8,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 use state::model::{AlertId, Analyst, CaseId, Tier, Verdict, VerdictKind};
 use state::store::Store;
+use tracing::Instrument as _;
 
 use crate::report::AlertResult;
+use crate::telemetry::spans;
 
 pub use backtest::{Backtest, LeftOut, backtest};
 pub use desk::Desk;
@@ -90,7 +92,8 @@ pub struct Replay {
 /// When there is no such case, or it can't be worked at the desk.
 pub async fn replay(desk: &Desk, store: &Store, case: CaseId) -> anyhow::Result<Replay> {
     let stored = store.verdicts_of(case).await?;
-    let again = desk.work(store, case).await?;
+    let scratch = spans::scratch(&format!("replay of {case}"));
+    let again = desk.work(store, case).instrument(scratch).await?;
     let mut alerts = Vec::new();
     for alert in &again.file.alerts {
         let id = &alert.alert.source_alert_id;

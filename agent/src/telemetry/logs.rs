@@ -23,7 +23,8 @@ pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line; `case` (and `trace`, when it is traced) on every line written while a case is worked. A field
+    /// One JSON object a line; `case` (and `trace`, when it is traced) on every line written while a case is worked, and
+    /// `scratch` where that is no case of the daemon's own: a replay, a golden lab. A field
     /// of the line's own that has a name of these, or of `timestamp`, `level` and `target`, is told as `field.NAME`.
     Json,
 }
@@ -85,7 +86,7 @@ where
             let fields: Map<String, Value> =
                 serde_json::from_str(&fields.fields).unwrap_or_default();
             for (name, value) in fields {
-                if matches!(name.as_str(), "case" | "trace") {
+                if matches!(name.as_str(), "case" | "trace" | "scratch") {
                     named.entry(name).or_insert(value);
                 }
             }
@@ -196,8 +197,11 @@ mod tests {
                 tracing::info!(case = %of_another, "trace" = "forged", "joined");
                 tracing::info!(case = %state::model::CaseId(7), "same");
             });
+            spans::scratch("replay of ND-9").in_scope(|| {
+                spans::case(state::model::CaseId(1), None).in_scope(|| tracing::info!("again"));
+            });
         });
-        let [taken, outside, plain, joined, same] = &said[..] else {
+        let [taken, outside, plain, joined, same, again] = &said[..] else {
             panic!("{said:?}");
         };
         for line in &said {
@@ -227,6 +231,8 @@ mod tests {
                 "{line}"
             );
         }
+        let of = (&again["case"], &again["scratch"]);
+        assert_eq!(of, (&json!("ND-1"), &json!("replay of ND-9")), "{again}");
         assert_eq!(joined["field.case"], "ND-9", "{joined}");
         assert_eq!(joined["field.trace"], "forged", "{joined}");
         for line in [plain, same] {

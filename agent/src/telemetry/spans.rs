@@ -26,6 +26,12 @@ pub fn case(case: CaseId, trace: Option<&str>) -> Span {
     span
 }
 
+/// Work on cases of a store that is thrown away: what is said in it is of no case of the daemon's own. `of` is ours.
+#[must_use]
+pub fn scratch(of: &str) -> Span {
+    error_span!(target: CASE, "scratch", scratch = of)
+}
+
 /// A call of a tool of the catalogue.
 #[must_use]
 pub fn tool(name: &str, asked_by: &str) -> Span {

@@ -132,7 +132,8 @@ impl Heard {
         if cited.iter().any(|e| e.answer == Answer::Partial) {
             text.push_str(" (as far as was answered)");
         }
-        let evidence: Vec<String> = match signal.evidence.is_empty() {
+        // No claim stands without evidence: what rests on no answer rests on the alert.
+        let evidence: Vec<String> = match cited.is_empty() {
             true => vec![dossier.alert_ref().to_owned()],
             false => cited.iter().map(|e| e.reference.clone()).collect(),
         };

@@ -85,6 +85,14 @@ fn one_persons_word_on_an_alert_carries_the_close_of_the_next_one_like_it() {
         case["alerts"][0]["verdict"]["provenance"]["analyst"],
         "human"
     );
+    // What the daemon's verdict rested on stays to be seen.
+    assert_eq!(
+        case["alerts"][0]["replaced"]["provenance"]["analyst"],
+        "playbook"
+    );
+    let shown = stdout(&story.run(&["case", "show", "ND-1"]));
+    let before = shown.split("before that playbook said").nth(1).unwrap();
+    assert!(before.contains(" [E"), "{shown}");
     let next = story.comes(1, |_| {});
     assert_eq!(next["outcome"], "closed", "{next}");
     assert_eq!(next["verdict"], "benign_positive");
