@@ -209,7 +209,7 @@ async fn open_to(
             return Err("it has run out, which means no".to_owned());
         }
         ApprovalState::Pending => {}
-        state => return Err(format!("it is {state}; only a pending one can be answered")),
+        state => return Err(decided(state, asked.answered_by.as_deref())),
     }
     match (asked.action.as_str(), answer.answered) {
         ("close", _) => rights.may_close(&answer.who, involved).await,
@@ -221,12 +221,24 @@ async fn open_to(
                 .await
                 .map_err(|_| why),
         },
-        (_, Answered::Approved) => rights.may_approve(&answer.who.name, involved).await,
+        (_, Answered::Approved) => rights.may_say_yes(&answer.who.name, involved, asked).await,
     }?;
     match needs_reason(asked, answer.answered) && answer.reason.trim().is_empty() {
         true => Err("say why: this answer needs a reason".to_owned()),
         false => Ok(()),
     }
+}
+
+/// How a question ended that is open no more, and by whom.
+fn decided(state: ApprovalState, by: Option<&str>) -> String {
+    use ApprovalState as S;
+    let word = match state {
+        S::Used => "approved, and the call was made",
+        S::Pending => "open",
+        state => state.as_str(),
+    };
+    let by = by.map_or(String::new(), |by| format!(", decided by {by}"));
+    format!("it is already {word}{by}; only an open question can be answered")
 }
 
 /// Whether an answer to a question needs a reason.

@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+use state::model::Approval;
+
 use crate::config::{ApprovalsConfig, GROUP, SLACK};
 
 /// Who belongs to a user group of the notifier.
@@ -156,6 +158,36 @@ impl<'a> Rights<'a> {
                 "`{name}` is part of this case (as `{part}`) and can't decide on it; at a shell, --by names who does"
             ))
         })
+    }
+
+    /// Whoever asked for a call again leaves the yes to others, where there are others who may give it: nobody overrules a
+    /// colleague's no alone.
+    ///
+    /// # Errors
+    /// That they asked.
+    pub fn did_not_ask(&self, name: &str, asked: &Approval) -> Result<(), String> {
+        let by = asked.binding["requested_by"].as_str();
+        let others = self.rules.approvers.iter().any(|a| a != name);
+        match by.filter(|by| others && same(by, name)) {
+            Some(_) => Err(format!(
+                "`{name}` asked for this call again; somebody else must approve it"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether somebody may approve this very call: they may approve, and did not ask for it again.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn may_say_yes(
+        &self,
+        name: &str,
+        involved: &[String],
+        asked: &Approval,
+    ) -> Result<(), String> {
+        self.did_not_ask(name, asked)?;
+        self.may_approve(name, involved).await
     }
 
     async fn listed(&self, name: &str, (list, setting): (&[String], &str)) -> Result<(), MayNot> {

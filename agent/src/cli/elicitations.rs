@@ -152,7 +152,9 @@ async fn answer(
     let involved = store.involved(asked.case).await?;
     let mut entry = gate::answer_record(&asked, &content, (&who.name, &who.channel));
     let now = SystemClock.now();
-    let kept = match rights.may_approve(&who.name, &involved).await {
+    let question = store.approval(asked.approval).await?;
+    let may = rights.may_say_yes(&who.name, &involved, &question);
+    let kept = match may.await {
         Err(why) => Err(why),
         Ok(()) => {
             let given = (&content, who.name.as_str());

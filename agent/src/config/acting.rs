@@ -8,7 +8,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use mcp_clients::config::{Responses, Span, Tickets};
 use serde::{Deserialize, Serialize};
+use state::model::Severity;
 
+use super::approvals::hurried;
 use super::schedule;
 
 /// What may happen to a case that the predicate allows to close, the narrowest first.
@@ -36,7 +38,7 @@ pub struct ClosingConfig {
     pub review_sample_percent: Option<f64>,
     /// Least number of such cases a week, 20 unless set; never more than about every second close.
     pub review_sample_min_per_week: Option<u32>,
-    /// How long a proposal waits; after that it counts as denied.
+    /// How long a proposal waits, half of it on high and a quarter on critical cases; after that it counts as denied.
     pub proposal_expires: Span,
     /// While this file is there, nothing is closed and no effect happens; its first line is the reason.
     pub pause_file: PathBuf,
@@ -172,6 +174,13 @@ impl AssuranceConfig {
 }
 
 impl ClosingConfig {
+    /// How long a proposed close of a case of this severity waits.
+    #[must_use]
+    pub fn expire_after(&self, severity: Severity) -> TimeDelta {
+        let span = hurried(self.proposal_expires.0, severity);
+        TimeDelta::from_std(span).unwrap_or_else(|_| TimeDelta::days(1))
+    }
+
     /// Closes without a person per hour.
     #[must_use]
     pub fn cap(&self) -> i64 {

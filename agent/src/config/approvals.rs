@@ -63,12 +63,8 @@ impl ApprovalsConfig {
     /// How long a proposed effect on a case of this severity waits.
     #[must_use]
     pub fn expire_after(&self, severity: Severity) -> TimeDelta {
-        let span = match (self.expires_by_severity.get(&severity), severity) {
-            (Some(given), _) => given.0,
-            (None, Severity::Critical | Severity::Fatal) => (self.expires.0 / 4).max(LEAST),
-            (None, Severity::High) => (self.expires.0 / 2).max(LEAST),
-            (None, _) => self.expires.0,
-        };
+        let given = self.expires_by_severity.get(&severity);
+        let span = given.map_or_else(|| hurried(self.expires.0, severity), |given| given.0);
         TimeDelta::from_std(span).unwrap_or_else(|_| TimeDelta::hours(1))
     }
 
@@ -133,5 +129,42 @@ impl ApprovalsConfig {
             }
         }
         faults
+    }
+}
+
+/// How long people are waited for on a case of this severity: a quarter on a critical one, half on a high one.
+pub(super) fn hurried(span: Duration, severity: Severity) -> Duration {
+    match severity {
+        Severity::Critical | Severity::Fatal => (span / 4).max(LEAST),
+        Severity::High => (span / 2).max(LEAST),
+        _ => span,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_waited_for_by_severity() {
+        let mut rules = ApprovalsConfig {
+            expires: Span(Duration::from_secs(8 * 3600)),
+            ..ApprovalsConfig::default()
+        };
+        let set = Span(Duration::from_secs(120));
+        rules.expires_by_severity.insert(Severity::Medium, set);
+        for (severity, minutes) in [
+            (Severity::Fatal, 120),
+            (Severity::Critical, 120),
+            (Severity::High, 240),
+            (Severity::Medium, 2),
+            (Severity::Low, 480),
+        ] {
+            let waits = rules.expire_after(severity);
+            assert_eq!(waits, TimeDelta::minutes(minutes), "{severity}");
+        }
+        rules.expires = Span(Duration::from_secs(60));
+        let least = rules.expire_after(Severity::Critical);
+        assert_eq!(least, TimeDelta::minutes(1));
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use mcp_clients::config::Span;
 use mcp_clients::sources::Origin;
-use state::model::CANARY_SOURCE;
+use state::model::{CANARY_SOURCE, Severity};
 
 use crate::text::shape;
 
@@ -166,10 +167,12 @@ fn waits(config: &Config, places: &Places, faults: &mut Vec<ConfigFault>) {
     }
     let notify = &config.people.notify;
     let tells = notify.slack.is_some() || notify.mail.is_some() || !notify.webhooks.is_empty();
-    let expires = config.closing.proposal_expires;
-    if tells && notify.batch.from > 0 && notify.batch.gather.0 >= expires.0 {
+    let expires = config.closing.expire_after(Severity::Critical);
+    let gather = TimeDelta::from_std(notify.batch.gather.0).unwrap_or(TimeDelta::MAX);
+    if tells && notify.batch.from > 0 && gather >= expires {
         let message = format!(
-            "is as long as a proposed close waits for an answer ([closing] proposal_expires, {expires}): nobody would see one in time"
+            "is as long as a proposed close of a critical case waits for an answer ({} min, of [closing] proposal_expires): nobody would see one in time",
+            expires.num_minutes()
         );
         faults.push(places.fault("notify.batch.gather", message));
     }

@@ -125,6 +125,9 @@ pub struct EffectAbout {
     /// Names of its arguments that hold what an outsider may have written; none when the daemon chose them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untrusted: Option<Vec<String>>,
+    /// Who wanted it to be proposed again after it was not sent, last; none where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
 }
 
 impl Effect {

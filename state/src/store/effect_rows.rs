@@ -28,6 +28,7 @@ impl<'r> TryFrom<Fields<'r>> for Effect {
                 looks: row.get("looks")?,
                 held: held(&row)?,
                 untrusted: row.opt_json("untrusted")?,
+                requested_by: row.get("requested_by")?,
             },
         })
     }

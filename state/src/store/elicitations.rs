@@ -201,6 +201,11 @@ impl Store {
                 effect.id
             )));
         }
+        sqlx::query("UPDATE effects SET requested_by = ?2 WHERE id = ?1")
+            .bind(effect.id)
+            .bind(by)
+            .execute(&mut *tx)
+            .await?;
         audit::append(&mut tx, now, entry).await?;
         let message = format!(
             "{by} wants effect {} ({}) to be proposed again",

@@ -64,6 +64,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "unrecorded",
         include_str!("../../migrations/0015_unrecorded.sql"),
     ),
+    (
+        16,
+        "requested",
+        include_str!("../../migrations/0016_requested.sql"),
+    ),
 ];
 
 /// Number of the newest one.

@@ -272,6 +272,8 @@ fn asked_once_more(idp: &Idp, effect: &str) {
     let open = idp.json(&["elicitations", "list"])["elicitations"][0].clone();
     assert_eq!(open["content"], Value::Null, "with no answer: {open}");
     let id = open["id"].to_string();
+    let own = idp.run(&confirming(&id, "bo"));
+    assert_eq!(own.status.code(), Some(1), "who wants it again: {own:?}");
     idp.ok(&confirming(&id, "ana"));
     idp.once();
     assert_eq!(idp.locks(), 2);
@@ -347,7 +349,20 @@ fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
         "awaiting_approval",
         "a new question"
     );
+    // Who asked for it again leaves the yes to others.
+    let again = idp.approvals()[0]["id"].to_string();
+    let own = idp.run(&answering("approve", &again, "bo"));
+    assert_eq!(own.status.code(), Some(1));
+    assert!(
+        stderr(&own).contains("asked for this call again"),
+        "{own:?}"
+    );
     idp.approve(&idp.approvals()[0]);
+    let late = stderr(&idp.run(&answering("approve", &again, "ana")));
+    assert!(
+        late.contains("already approved, and the call was made, decided by ana"),
+        "{late}"
+    );
     assert_eq!(idp.effects()[0]["word"], "confirmed");
     let sent = idp.run(&["effects", "retry", &id, "--by", "bo"]);
     assert_eq!(

@@ -30,6 +30,9 @@ pub(super) fn effect_binding(
     if let Some(digest) = question {
         binding["question"] = json!(digest);
     }
+    if let Some(by) = &effect.about.requested_by {
+        binding["requested_by"] = json!(by);
+    }
     binding
 }
 

@@ -47,6 +47,9 @@ async fn standing(ctx: &Ctx, asked: &Approval) -> Result<(), Unsent> {
     let involved = ctx.store.involved(asked.case).await.map_err(cant)?;
     let (rights, mut yes, mut gap) = (ctx.rights(), 0, None);
     for vote in votes.iter().filter(|v| v.answer == Answered::Approved) {
+        if let Err(why) = rights.did_not_ask(&vote.person, asked) {
+            return refuse(why);
+        }
         match rights.may_still_approve(&vote.person, &involved).await {
             Ok(()) => yes += 1,
             Err(MayNot::No(why)) => return refuse(why),

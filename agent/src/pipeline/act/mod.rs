@@ -2,7 +2,6 @@
 
 mod effects;
 
-use chrono::TimeDelta;
 use state::model::{
     Alert, CANARY_SOURCE, CaseEvent, Effect, Outcome, Switch, TimelineEvent, TimelineKind, Verdict,
     VerdictKind,
@@ -101,9 +100,8 @@ fn ask(ctx: &Ctx, close: Closable<'_>, acted: &mut Acted, why: &str) -> String {
     let case = close.subject.case;
     acted.outcome = Outcome::AwaitingApproval;
     acted.event = CaseEvent::Asked;
-    let after = TimeDelta::from_std(ctx.config.closing.proposal_expires.0)
-        .unwrap_or_else(|_| TimeDelta::days(1));
-    let expires = ctx.now() + after;
+    let severity = close.subject.facts.severity;
+    let expires = ctx.now() + ctx.config.closing.expire_after(severity);
     acted.approvals.push(NewApproval {
         action: "close".to_owned(),
         summary: format!("close {case}: {why}"),

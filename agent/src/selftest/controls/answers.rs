@@ -104,7 +104,7 @@ fn when() -> Vec<Control> {
             rule: 6,
             name: "a yes used twice",
             attempt: "an approval that was used is given again and what is due is sent again",
-            want: Want::Refused("only a pending one can be answered"),
+            want: Want::Refused("only an open question can be answered"),
             run: |b| Box::pin(twice(b)),
         },
     ]
