@@ -108,6 +108,8 @@ definitions! {
         "first verdict of the daemon - first worker took the case"; "the daemon judged no alert of the period";
     "time_to_decision", "time to decision"; Spread "seconds" Less;
         "first verdict of the daemon - alert created at its source"; "the daemon judged no alert of the period";
+    "time_to_respond", "time to respond"; Spread "seconds" Less;
+        "first countermeasure known to have been sent (effect requested or confirmed, at that moment) - alert created at its source; alerts with one, and true positives. A true positive without one is missing; one that was already so before the daemon sent anything is no response by it"; "no countermeasure was sent through the daemon for an alert of the period";
     "ttc", "time to contain"; Spread "seconds" Less;
         "first countermeasure read back as in force (effect confirmed, at that moment) - alert created at its source; true positives. One only requested is missing; one that was already so before the daemon sent anything is no containment by it"; "no true positive of the period was contained through the daemon";
     "ttr", "time to resolve"; Spread "seconds" Less;

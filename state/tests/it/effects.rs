@@ -57,12 +57,22 @@ fn call(effect: &Effect, seconds: i64) -> ToolCall {
 }
 
 async fn end(store: &Store, effect: i64, decision: EffectDecision) -> Result<(), StoreError> {
+    let proof = (decision == EffectDecision::Executed).then_some(Proof::Confirmed);
+    ended(store, (effect, 9), decision, proof).await
+}
+
+async fn ended(
+    store: &Store,
+    (effect, seconds): (i64, i64),
+    decision: EffectDecision,
+    proof: Option<Proof>,
+) -> Result<(), StoreError> {
     let end = EffectEnd {
         effect,
         decision,
-        proof: (decision == EffectDecision::Executed).then_some(Proof::Confirmed),
+        proof,
         reason: "as told",
-        at: at(9),
+        at: at(seconds),
     };
     store.end_effect(end, &json!({"kind": "effect_end"})).await
 }
@@ -126,6 +136,44 @@ pub(crate) async fn an_approved_effect_is_begun_once(store: &Store) {
     let survey = store.survey(&period(), &terms(), Depth::Whole).await;
     let contained = spread(&survey.unwrap(), "ttc").clone();
     assert_eq!((contained.n, contained.p50), (1, Some(8.0)));
+}
+
+/// What was asked of the outside is a response from then on, and a containment once it was seen.
+pub(crate) async fn a_response_counts_from_when_it_was_sent(store: &Store) {
+    let (executed, sent) = (EffectDecision::Executed, Some(Proof::Requested));
+    let mut effects = Vec::new();
+    for n in [1, 2] {
+        let (case, approval, asked) = waiting(store, n).await;
+        answer(store, approval, Answered::Approved).await;
+        let (effect, digest) = (of(store, case).await, asked.digest());
+        let row = call(&effect, 4);
+        let begin = EffectBegin {
+            effect: &effect,
+            call: &row,
+            approval: Some((approval, &digest)),
+            cap: None,
+        };
+        store.begin_effect(begin, json!({})).await.unwrap();
+        effects.push(effect.id);
+    }
+    let measured = async |metric: &str| {
+        let survey = store.survey(&period(), &terms(), Depth::Whole).await;
+        let found = spread(&survey.unwrap(), metric).clone();
+        (found.n, found.missing, found.p50)
+    };
+    // Both are true positives; nothing was done about either so far.
+    assert_eq!(measured("time_to_respond").await, (0, 2, None));
+    ended(store, (effects[0], 6), executed, sent).await.unwrap();
+    // What was so before is nothing that the daemon did.
+    let before = Some(Proof::AlreadySo);
+    ended(store, (effects[1], 7), executed, before)
+        .await
+        .unwrap();
+    assert_eq!(measured("time_to_respond").await, (1, 1, Some(5.0)));
+    assert_eq!(measured("ttc").await, (0, 2, None));
+    end(store, effects[0], executed).await.unwrap();
+    assert_eq!(measured("time_to_respond").await, (1, 1, Some(5.0)));
+    assert_eq!(measured("ttc").await, (1, 1, Some(8.0)));
 }
 
 pub(crate) async fn an_approval_counts_for_its_own_action_and_in_time(store: &Store) {

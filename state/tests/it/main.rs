@@ -84,6 +84,7 @@ contract!(
     asked::an_effect_proposed_anew_forgets_its_approval,
     asked::a_person_decides_on_what_they_saw,
     effects::an_approved_effect_is_begun_once,
+    effects::a_response_counts_from_when_it_was_sent,
     effects::an_approval_counts_for_its_own_action_and_in_time,
     effects::destructive_actions_have_an_hourly_cap,
     acts::a_case_is_told_until_it_is_told_as_it_stands,

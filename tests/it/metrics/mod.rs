@@ -3,6 +3,7 @@
 mod desk;
 mod dwell;
 mod export;
+mod gaps;
 mod numbers;
 mod oracle;
 mod outside;

@@ -31,7 +31,7 @@ pub(super) fn backlog(report: &Report) -> Part {
     }
 }
 
-const TIMES: [&str; 10] = [
+const TIMES: [&str; 11] = [
     "ttd",
     "dwell",
     "ingest_lag",
@@ -39,6 +39,7 @@ const TIMES: [&str; 10] = [
     "tta_human",
     "tti",
     "time_to_decision",
+    "time_to_respond",
     "ttc",
     "ttr",
     "approval_latency",

@@ -25,10 +25,10 @@ const TABLES: [&str; 5] = [
     "CREATE TEMP TABLE terms (severity TEXT PRIMARY KEY, acknowledge INTEGER, resolve INTEGER, minutes REAL) WITHOUT ROWID",
     "CREATE TEMP TABLE rule_minutes (rule TEXT PRIMARY KEY, minutes REAL) WITHOUT ROWID",
     "CREATE TEMP TABLE clocks (alert INTEGER PRIMARY KEY, case_id INTEGER, source TEXT, rule TEXT, title TEXT, severity TEXT,
-         e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, xe INTEGER, xa INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
+         e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, xe INTEGER, xa INTEGER, a INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
          machine INTEGER, human TEXT, copied INTEGER)",
     "CREATE TEMP TABLE cohort (alert INTEGER PRIMARY KEY, case_id INTEGER, source TEXT, rule TEXT, title TEXT, severity TEXT,
-         e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, x INTEGER, asked INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
+         e INTEGER, c INTEGER, i INTEGER, s INTEGER, v INTEGER, x INTEGER, asked INTEGER, a INTEGER, k INTEGER, z INTEGER, z1 INTEGER,
          h INTEGER, touched INTEGER, r INTEGER, machine TEXT, tier INTEGER, reason TEXT, human TEXT, own TEXT,
          final TEXT, minutes REAL)",
 ];
@@ -47,6 +47,10 @@ const CLOCKS: &str = "INSERT INTO clocks
         (SELECT min(t.at) FROM timeline_events t WHERE t.case_id = a.case_id AND t.kind = 'escalated' AND t.at >= a.received
              AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
         (SELECT min(t.at) FROM timeline_events t WHERE t.case_id = a.case_id AND t.kind = 'asked' AND t.at >= a.received
+             AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
+        (SELECT min(t.at) FROM timeline_events t JOIN effects e ON e.id = t.data ->> '$.effect'
+         WHERE t.case_id = a.case_id AND t.kind = 'effect_carried_out' AND t.at >= a.received
+             AND t.data ->> '$.decision' = 'executed' AND t.data ->> '$.proof' IN ('requested', 'confirmed') AND e.d3fend IS NOT NULL
              AND t.kind IN ('claimed', 'escalated', 'asked', 'closed', 'effect_carried_out')),
         (SELECT min(t.at) FROM timeline_events t JOIN effects e ON e.id = t.data ->> '$.effect'
          WHERE t.case_id = a.case_id AND t.kind = 'effect_carried_out' AND t.at >= a.received
@@ -69,7 +73,7 @@ const CLOCKS: &str = "INSERT INTO clocks
 /// Clock points that follow from others, the verdicts, and what the alert would cost by hand.
 const COHORT: &str = "INSERT INTO cohort
     SELECT q.alert, q.case_id, q.source, q.rule, q.title, q.severity, q.e, q.c, q.i, q.s, q.v, q.x,
-        q.xa IS NOT NULL AND q.xa = q.x, q.k, q.z, q.z1,
+        q.xa IS NOT NULL AND q.xa = q.x, q.a, q.k, q.z, q.z1,
         CASE WHEN q.x IS NOT NULL THEN (SELECT min(t.at) FROM touches t WHERE t.case_id = q.case_id AND t.at >= q.x) END,
         (SELECT min(t.at) FROM touches t WHERE t.case_id = q.case_id AND t.at >= q.i),
         CASE WHEN q.z1 IS NOT NULL THEN

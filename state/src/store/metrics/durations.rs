@@ -7,7 +7,7 @@ use super::super::rows::{Fields, micros};
 use super::{Period, Survey, spread, spread_sql};
 
 /// Every distribution: the rows are group and duration. What is not in scope has no row; what has no end yet is null.
-const SPREADS: [&str; 17] = [
+const SPREADS: [&str; 19] = [
     // Times inside an alert are read to the millisecond: an event later by less is no later.
     spread_sql!(
         "ttd",
@@ -68,6 +68,17 @@ const SPREADS: [&str; 17] = [
         "ttc",
         "all",
         "SELECT '' AS g, k - c AS d FROM cohort WHERE final = 'true_positive'"
+    ),
+    // A true positive that nothing was done about has no response; of another alert none is wanted.
+    spread_sql!(
+        "time_to_respond",
+        "all",
+        "SELECT '' AS g, a - c AS d FROM cohort WHERE a IS NOT NULL OR final = 'true_positive'"
+    ),
+    spread_sql!(
+        "time_to_respond",
+        "severity",
+        "SELECT severity AS g, a - c AS d FROM cohort WHERE a IS NOT NULL OR final = 'true_positive'"
     ),
     spread_sql!("ttr", "all", "SELECT '' AS g, z - c AS d FROM cohort"),
     spread_sql!(

@@ -4,8 +4,8 @@
 //! One survey is one read transaction: the period's alerts with all their clock points are laid out once in a temporary
 //! table (`cohort`), every figure is an aggregate over it, and the rollback at the end clears it away. Canaries are left
 //! out everywhere. Clock points of an alert: `e` first event, `c` created at its source, `i` ingested, `s` triage started,
-//! `v` first machine verdict, `x` handed to a person, `h` first human action after that, `k` contained, `z` closed, `r`
-//! worked again after a close. All durations are in microseconds inside, in seconds outside.
+//! `v` first machine verdict, `x` handed to a person, `h` first human action after that, `a` first countermeasure sent, `k`
+//! contained, `z` closed, `r` worked again after a close. All durations are in microseconds inside, in seconds outside.
 
 mod approvals;
 mod backlog;

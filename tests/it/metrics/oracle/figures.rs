@@ -97,6 +97,7 @@ pub(crate) fn figures(
     volume(&mut book, &rows);
     words(&mut book, &rows);
     times(&mut book, &rows);
+    responses(&mut book, &rows);
     let dwelt = all.iter().filter_map(|w| w.dwell(over)).collect();
     book.spread("dwell", ("all", ""), dwelt);
     for by in ["all", "severity", "source", "tier"] {
@@ -202,9 +203,6 @@ fn times(book: &mut Book, rows: &[Row]) {
         put("tta_human", by, group, |r| {
             r.x.map(|_| (None, minus(r.h, r.x)))
         });
-        put("ttc", by, group, |r| {
-            (r.last_word() == Some(V::TruePositive)).then(|| (None, minus(r.k, Some(r.c))))
-        });
         put("ttr", by, group, |r| Some((None, minus(r.z, Some(r.c)))));
         put("time_to_decision", by, group, |r| {
             Some((None, minus(r.v, Some(r.c))))
@@ -238,6 +236,25 @@ fn times(book: &mut Book, rows: &[Row]) {
         &|r| Some(r.last_word()?.to_string()),
         |r| Some((None, minus(r.z, Some(r.c)))),
     );
+}
+
+/// What was done about alerts: a containment is wanted of true positives, a response counts wherever there is one.
+fn responses(book: &mut Book, rows: &[Row]) {
+    for by in [None, Some("severity")] {
+        let (mut sent, mut contained) = (Vec::new(), Vec::new());
+        for row in rows {
+            let real = row.last_word() == Some(V::TruePositive);
+            let group = by.map_or_else(String::new, |_| row.severity.to_string());
+            if real {
+                contained.push((group.clone(), minus(row.response.in_force, Some(row.c))));
+            }
+            if real || row.response.sent.is_some() {
+                sent.push((group, minus(row.response.sent, Some(row.c))));
+            }
+        }
+        book.spreads("ttc", by, contained);
+        book.spreads("time_to_respond", by, sent);
+    }
 }
 
 fn shares(book: &mut Book, rows: &[Row], by: &str, (as_of, config): (i64, &MetricsConfig)) {

@@ -37,6 +37,15 @@ pub(crate) struct Whole {
     pub(crate) words: BTreeMap<i64, (V, i64)>,
 }
 
+/// When something was done about an alert, microseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Response {
+    /// The first countermeasure was sent.
+    pub(crate) sent: Option<i64>,
+    /// The first one was seen to be in force.
+    pub(crate) in_force: Option<i64>,
+}
+
 /// The clock points of an alert, microseconds.
 #[derive(Clone)]
 pub(crate) struct Clock {
@@ -46,7 +55,7 @@ pub(crate) struct Clock {
     pub(crate) s: Option<i64>,
     pub(crate) v: Option<i64>,
     pub(crate) x: Option<i64>,
-    pub(crate) k: Option<i64>,
+    pub(crate) response: Response,
     pub(crate) z: Option<i64>,
     pub(crate) z1: Option<i64>,
     pub(crate) h: Option<i64>,
@@ -156,13 +165,25 @@ impl Whole {
             .collect()
     }
 
-    /// Times at which a countermeasure was read back.
-    fn contained(&self) -> Vec<i64> {
+    /// When a countermeasure was first sent, and first read back, from an instant on.
+    fn response(&self, from: i64) -> Response {
+        let first = |proofs: &[&str]| {
+            let done = proofs.iter().flat_map(|p| self.countermeasures(p));
+            done.filter(|t| *t >= from).min()
+        };
+        Response {
+            sent: first(&["requested", "confirmed"]),
+            in_force: first(&["confirmed"]),
+        }
+    }
+
+    /// Times at which that much was known of a countermeasure.
+    fn countermeasures(&self, proof: &str) -> Vec<i64> {
         let done = self.timeline.iter().filter(|e| {
             let effect = e.data["effect"].as_i64();
             let mut counters = self.effects.iter().filter(|f| f.about.d3fend.is_some());
             e.kind == TimelineKind::EffectCarriedOut
-                && e.data["proof"] == "confirmed"
+                && e.data["proof"] == proof
                 && counters.any(|f| Some(f.id) == effect && f.decision == EffectDecision::Executed)
         });
         done.map(|e| e.at.timestamp_micros()).collect()
@@ -226,7 +247,7 @@ impl Whole {
             s: first(TimelineKind::Claimed),
             v: ours.first().map(|v| v.verdict.at.timestamp_micros()),
             x,
-            k: self.contained().into_iter().filter(|t| *t >= i).min(),
+            response: self.response(i),
             z: closed
                 .iter()
                 .copied()
