@@ -1,8 +1,8 @@
 //! The week in ten lines, for those who only look at a message; how a message looks is the notifiers' business.
 
-use state::model::Severity;
+use state::model::{CaseStatus, Severity};
 
-use super::document::Report;
+use super::document::{OpenEntry, Report};
 use super::page::tile;
 use super::shown::value;
 use crate::text::oneline;
@@ -75,14 +75,7 @@ pub fn brief(report: &Report) -> Brief {
         let share = value("ratio", n.value.unwrap_or_default());
         format!("{}, {what}: {share} of {}", n.dimension_value, n.n)
     });
-    let oldest = report.oldest_open.iter().take(LINES).map(|case| {
-        format!(
-            "{} {}: {} old",
-            case.case,
-            oneline(&case.title, 80),
-            value("seconds", case.age)
-        )
-    });
+    let oldest = report.oldest_open.iter().take(LINES).map(open_case);
     let sections = [
         ("Keep in mind", report.warnings.clone()),
         ("Noisiest rules", rules.collect()),
@@ -98,4 +91,18 @@ pub fn brief(report: &Report) -> Brief {
             .map(|(title, lines)| (title.to_owned(), lines))
             .collect(),
     }
+}
+
+/// A case that was open at the end of the period, and whether it is closed by now.
+fn open_case(case: &OpenEntry) -> String {
+    let since = match case.status {
+        CaseStatus::Closed => ", closed since",
+        _ => "",
+    };
+    let age = value("seconds", case.age);
+    format!(
+        "{} {}: {age} old{since}",
+        case.case,
+        oneline(&case.title, 80)
+    )
 }

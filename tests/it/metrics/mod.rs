@@ -9,4 +9,5 @@ mod oracle;
 mod outside;
 mod readers;
 mod sample;
+mod shown;
 mod weekly;
