@@ -11,5 +11,5 @@ pub use calibration::{Bin, Calibration};
 pub use curve::{Curve, Point, run_curve};
 pub use lab::{DEMO_MARK, Effort, LabReport, lab_config, lab_settings, run_lab};
 pub use labels::{Label, Labels, read_labels};
-pub use score::{Metrics, Rate, score, wilson};
+pub use score::{Metrics, Rate, score};
 pub use teach::FeedbackUntil;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use state::model::{Outcome, VerdictKind};
 
+use crate::metrics::{ratio, wilson};
 use crate::playbook::Attack;
 use crate::report::AlertResult;
 
@@ -30,12 +31,9 @@ impl Rate {
     /// `k` of `n`.
     #[must_use]
     pub fn of(k: usize, n: usize) -> Self {
-        let interval = wilson(k, n);
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "counts of alerts are far below 2^52"
-        )]
-        let value = (n > 0).then(|| k as f64 / n as f64);
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let interval = wilson(count(k), count(n));
+        let value = ratio(count(k), count(n));
         Self {
             k,
             n,
@@ -44,25 +42,6 @@ impl Rate {
             high: interval.map(|i| i.1),
         }
     }
-}
-
-/// The 95 % Wilson score interval of `k` successes in `n` trials; none without trials.
-#[must_use]
-pub fn wilson(k: usize, n: usize) -> Option<(f64, f64)> {
-    const Z: f64 = 1.959_963_984_540_054;
-    if n == 0 {
-        return None;
-    }
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts of alerts are far below 2^52"
-    )]
-    let (k, n) = (k as f64, n as f64);
-    let p = k / n;
-    let z2 = Z * Z;
-    let center = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    Some(((center - half).max(0.0), (center + half).min(1.0)))
 }
 
 /// What an eval measured.
@@ -235,24 +214,18 @@ fn techniques(labelled: &[(&AlertResult, &Label)], attack: &Attack) -> Rate {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::wilson;
+    use super::Rate;
 
     #[test]
-    fn intervals_agree_with_published_values() {
-        // Newcombe 1998, table I: 81/263, 15/148, 0/20, 1/29.
-        for (k, n, low, high) in [
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ] {
-            let (l, h) = wilson(k, n).unwrap();
-            assert!(
-                (l - low).abs() < 5e-4 && (h - high).abs() < 5e-4,
-                "{k}/{n}: {l} {h}"
-            );
+    fn a_share_of_none_begins_at_nothing_and_of_all_ends_at_all() {
+        for n in 1..5000 {
+            assert_eq!(Rate::of(0, n).low, Some(0.0), "0 of {n}");
+            assert_eq!(Rate::of(n, n).high, Some(1.0), "{n} of {n}");
         }
-        assert_eq!(wilson(0, 0), None);
+        let nothing = Rate::of(0, 0);
+        assert_eq!(
+            (nothing.value, nothing.low, nothing.high),
+            (None, None, None)
+        );
     }
 }

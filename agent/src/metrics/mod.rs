@@ -26,6 +26,7 @@ pub use document::{
 };
 pub use numbers::Number;
 pub use period::{BadPeriod, Stretch};
+pub(crate) use stats::{ratio, wilson};
 pub use write::{Written, render, write};
 
 use state::model::Time;

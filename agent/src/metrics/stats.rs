@@ -17,18 +17,25 @@ pub(super) fn float(n: i64) -> f64 {
 }
 
 /// `k` of `n`; none when there was nothing.
-pub(super) fn ratio(k: i64, n: i64) -> Option<f64> {
+pub(crate) fn ratio(k: i64, n: i64) -> Option<f64> {
     (n > 0).then(|| float(k) / float(n))
 }
 
+/// An end of an interval this near to 0 or 1 is it: what is left is rounding.
+const NOTHING: f64 = 1e-12;
+
 /// Wilson's interval for `k` of `n` at 95 %, both ends in 0 to 1; none when there was nothing.
-pub(super) fn wilson(k: i64, n: i64) -> Option<(f64, f64)> {
+pub(crate) fn wilson(k: i64, n: i64) -> Option<(f64, f64)> {
     let p = ratio(k, n)?;
     let n = float(n);
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let whole = 1.0 + Z * Z / n;
-    let end = |e: f64| (e / whole).clamp(0.0, 1.0);
+    let end = |e: f64| match e / whole {
+        e if e < NOTHING => 0.0,
+        e if e > 1.0 - NOTHING => 1.0,
+        e => e,
+    };
     Some((end(middle - half), end(middle + half)))
 }
 
@@ -83,7 +90,30 @@ mod tests {
                 "{k}/{n}: {a} {b}"
             );
         }
+        // Newcombe 1998, table I, to four places.
+        for (k, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let (a, b) = wilson(k, n).unwrap();
+            assert!(
+                (a - low).abs() < 5e-5 && (b - high).abs() < 5e-5,
+                "{k}/{n}: {a} {b}"
+            );
+        }
         assert_eq!(wilson(0, 0), None);
+    }
+
+    #[test]
+    fn what_can_not_be_less_or_more_ends_at_it() {
+        for n in 1..5000 {
+            assert_eq!(wilson(0, n).unwrap().0, 0.0, "0 of {n}");
+            assert_eq!(wilson(n, n).unwrap().1, 1.0, "{n} of {n}");
+        }
+        // One of as many as there could be is more than none.
+        assert!(wilson(1, 1_000_000_000).unwrap().0 > 0.0);
     }
 
     #[test]

@@ -141,6 +141,23 @@ fn tidy(rows: &str, made: &Value) {
         );
         assert_eq!(line, row);
     }
+    ends(rows);
+}
+
+/// An end of an interval is a number that means something: 0 and 1 where the share can't be less or more.
+fn ends(rows: &str) {
+    let mut bare = 0;
+    for line in rows.lines() {
+        let cells: Vec<&str> = line.rsplit(',').collect();
+        if let [_, "ratio", value, "low95" | "high95", ..] = cells[..]
+            && let Ok(end) = value.parse::<f64>()
+        {
+            let told = end == 0.0 || end == 1.0;
+            assert!(told || (1e-12..=1.0 - 1e-12).contains(&end), "{line}");
+            bare += usize::from(end == 0.0);
+        }
+    }
+    assert!(bare > 0, "no share of none");
 }
 
 #[tokio::test]
