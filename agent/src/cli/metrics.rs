@@ -14,7 +14,7 @@ use crate::ctx::{Clock, SystemClock};
 use crate::metrics::{JSON_SCHEMA, Report, Stretch, brief, report, write};
 
 use super::output::{Tone, table};
-use super::{DATA, Done, Failed, Out, USAGE, configuration};
+use super::{Done, Failed, Out, UNAVAILABLE, USAGE, configuration};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -107,8 +107,13 @@ pub(super) async fn metrics(named: Option<&Path>, command: Command, out: &Out) -
                 true => settings.formats.clone(),
                 false => format.into_iter().flat_map(Wanted::formats).collect(),
             };
+            let fix = match dir {
+                Some(_) => "name a folder that can be written with --out",
+                None => "set one that can be written as [metrics] dir, or name one with --out",
+            };
             let dir = dir.unwrap_or_else(|| settings.dir.join(&made.period.name));
-            let written = write(&made, &formats, &dir).map_err(|e| Failed::new(DATA, e))?;
+            let written = write(&made, &formats, &dir)
+                .map_err(|e| Failed::new(UNAVAILABLE, anyhow::anyhow!("{e:#}; {fix}")))?;
             if out.is_json() {
                 out.value(
                     &json!({"period": made.period, "as_of": made.as_of, "files": written.files}),

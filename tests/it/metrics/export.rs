@@ -1,6 +1,6 @@
 //! What `nightdesk metrics` writes: the published schema holds, CSV runs nothing, HTML loads nothing, a late word counts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agent::catalogue::misfits;
 use chrono::TimeDelta;
@@ -325,24 +325,24 @@ async fn a_file_is_replaced_whole() {
     let text = std::fs::read_to_string(week.join("report.md")).unwrap();
     assert!(text.starts_with("# nightdesk: 2026") && !text.contains("xxx"));
     assert_eq!(files(&week), ["report.md"], "nothing is left beside it");
-    // Where there can be no folder it says so, and the exit code is not 0.
-    let blocked: PathBuf = dir.path().join("nd.db/out");
-    let output = nightdesk(
-        PROGRAM,
-        dir.path(),
-        &[
-            "metrics",
-            "export",
-            "--week",
-            "2026-W46",
-            "--out",
-            blocked.to_str().unwrap(),
-        ],
-    )
-    .unwrap();
-    assert!(
-        !output.status.success() && stderr(&output).contains("can't be made"),
-        "{}",
-        stderr(&output)
-    );
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_written_it_says_what_to_do() {
+    // The folder that is set is a file.
+    let dir = desk(20, "dir = \"nd.db\"").await;
+    for (to, part, fix) in [
+        ("--out nd.db", "can't be made", "--out"),
+        ("--out nd.db/out", "can't be made", "--out"),
+        // A folder in which nobody may make a file.
+        ("--out /proc", "can't be written", "--out"),
+        ("", "can't be made", "[metrics] dir"),
+    ] {
+        let command = format!("metrics export --week 2026-W46 --format md {to}");
+        let args: Vec<&str> = command.split_whitespace().collect();
+        let output = nightdesk(PROGRAM, dir.path(), &args).unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(69), "{to}: {told}");
+        assert!(told.contains(part) && told.contains(fix), "{to}: {told}");
+    }
 }
