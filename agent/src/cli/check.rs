@@ -2,9 +2,9 @@
 
 mod integrity;
 mod learned;
+mod people;
 mod policy;
 mod queries;
-mod slack;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -94,7 +94,7 @@ pub(super) async fn check(named: Option<&Path>, args: Args, out: &Out) -> Done {
         }
     }
     store(&config, &mut lines).await;
-    slack::line(&config, &mut lines).await;
+    people::line(&config, &mut lines).await;
     live(config, &mut lines).await;
     reviewed.line(&args, &mut lines);
     Ok(tell(lines, FAILED, out))

@@ -123,11 +123,20 @@ pub type Time = chrono::DateTime<chrono::Utc>;
 
 /// A word that is not in the closed list it should come from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is not a {what}; expected one of {expected}")]
+#[error("`{found}` is no {}; expected one of {expected}", plain(.what))]
 pub struct UnknownWord {
     what: &'static str,
     found: String,
     expected: String,
+}
+
+/// The name of a noun as people write it: `VerdictKind` as `verdict kind`.
+fn plain(noun: &str) -> String {
+    let parts = noun.char_indices().map(|(at, c)| match c {
+        c if c.is_ascii_uppercase() && at > 0 => format!(" {}", c.to_ascii_lowercase()),
+        c => c.to_ascii_lowercase().to_string(),
+    });
+    parts.collect()
 }
 
 impl UnknownWord {
