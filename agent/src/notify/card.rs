@@ -48,7 +48,7 @@ pub struct CaseCard {
     pub severity: Severity,
     /// The verdict in force; none when the daemon gave up before one.
     pub verdict: Option<Judged>,
-    /// Short facts with their names, in the order in which they are shown: rule, principal, host, source, first event.
+    /// Short facts with their names, in the order in which they are shown: rule, principal, host, target, source, first alert.
     pub facts: Vec<(String, String)>,
     /// The strongest reasons first, at most three.
     pub reasons: Vec<Reason>,

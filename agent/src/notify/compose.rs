@@ -1,8 +1,7 @@
 //! The card of a case, composed from the store; how it looks is the notifiers'.
 
 use state::model::{
-    Alert, Answered, Approval, ApprovalState, CaseStatus, EntityKind, Role, Severity,
-    TimelineEvent, TimelineKind, Verdict,
+    Answered, Approval, ApprovalState, CaseStatus, Severity, TimelineEvent, TimelineKind, Verdict,
 };
 
 use crate::approvals::needs_reason;
@@ -12,13 +11,14 @@ use crate::report::CaseFile;
 use crate::text::oneline;
 
 use super::card::{Ask, CaseCard, Closed, Judged, Line, Reason, ReasonFor};
+use super::facts::facts;
 
 /// Reasons on a card.
 const REASONS: usize = 3;
 /// Things not checked, on a card.
 const UNCHECKED: usize = 5;
 /// Longest text of one field, characters.
-const FIELD: usize = 200;
+pub(super) const FIELD: usize = 200;
 /// Longest sentence, characters.
 const SENTENCE: usize = 500;
 /// Longest arguments that a card shows whole, characters.
@@ -106,53 +106,6 @@ fn in_short(verdict: &Verdict) -> Judged {
         tier: verdict.provenance.tier.number(),
         analyst: verdict.provenance.analyst.to_string(),
     }
-}
-
-fn facts(file: &CaseFile, verdict: Option<&Verdict>) -> Vec<(String, String)> {
-    let mut facts = Vec::new();
-    let mut put = |name: &str, value: String| {
-        if !value.is_empty() {
-            facts.push((name.to_owned(), oneline(&value, FIELD)));
-        }
-    };
-    let of = |pick: fn(&Alert) -> String| {
-        let mut seen = Vec::new();
-        for value in file.alerts.iter().map(|a| pick(&a.alert)) {
-            if !value.is_empty() && !seen.contains(&value) {
-                seen.push(value);
-            }
-        }
-        let more = seen.len().saturating_sub(3);
-        seen.truncate(3);
-        match more {
-            0 => seen.join(", "),
-            n => format!("{} and {n} more", seen.join(", ")),
-        }
-    };
-    put("Rule", of(|a| a.rule.name.clone()));
-    put(
-        "Principal",
-        of(|a| {
-            let is_it =
-                |e: &&state::model::Entity| e.kind == EntityKind::User && e.role == Role::Principal;
-            a.entities
-                .iter()
-                .find(is_it)
-                .map_or(String::new(), |e| e.value.clone())
-        }),
-    );
-    put("Source", of(|a| a.source.clone()));
-    put("Alerts", file.alerts.len().to_string());
-    let first = file.alerts.iter().map(|a| a.alert.time).min();
-    put(
-        "First alert",
-        first.map_or(String::new(), |t| t.format("%Y-%m-%d %H:%MZ").to_string()),
-    );
-    put(
-        "Techniques",
-        verdict.map_or(String::new(), |v| v.basis.techniques.join(", ")),
-    );
-    facts
 }
 
 fn reasons(verdict: Option<&Verdict>) -> Vec<Reason> {

@@ -4,6 +4,7 @@ mod batch;
 pub mod card;
 mod compose;
 mod deliver;
+mod facts;
 mod ladder;
 pub mod mail;
 mod marks;

@@ -38,7 +38,7 @@ async fn holds(notifier: &dyn Notifier) {
     assert_eq!(other, kept, "a place survives the store");
 }
 
-async fn webhook(receiver: &Receiver, dir: &std::path::Path) -> Webhook {
+pub(super) async fn webhook(receiver: &Receiver, dir: &std::path::Path) -> Webhook {
     let key = dir.join("key");
     std::fs::write(&key, SECRET).unwrap();
     let config = WebhookConfig {
@@ -50,7 +50,7 @@ async fn webhook(receiver: &Receiver, dir: &std::path::Path) -> Webhook {
     Webhook::new(&config).await.unwrap()
 }
 
-async fn mail(server: &MailServer) -> Mail {
+pub(super) async fn mail(server: &MailServer) -> Mail {
     let config: MailConfig = serde_json::from_value(json!({
         "url": server.url, "from": "nightdesk@corp.example",
         "to": ["soc@corp.example", "lead@corp.example"]}))

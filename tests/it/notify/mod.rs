@@ -1,5 +1,6 @@
 //! What people are told, when and how often: derived from the store, through every notifier alike.
 
+mod about;
 mod apart;
 mod beat;
 mod contract;

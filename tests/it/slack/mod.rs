@@ -26,7 +26,7 @@ mod settings;
 mod socket;
 
 /// Slack as the daemon sets it up, against a fake.
-async fn slack(fake: &FakeSlack, mode: &str) -> Arc<Slack> {
+pub(crate) async fn slack(fake: &FakeSlack, mode: &str) -> Arc<Slack> {
     let config = config(&fake.settings(mode));
     Arc::new(
         Slack::new(&config, Arc::new(SystemClock), Dice::seeded("slack"))
