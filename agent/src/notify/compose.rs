@@ -41,7 +41,7 @@ pub(super) async fn case_card(ctx: &Ctx, file: &CaseFile) -> state::store::Resul
         severity: severity(file),
         verdict: verdict.map(in_short),
         facts: facts(file, verdict),
-        reasons: reasons(verdict),
+        reasons: reasons(file),
         unchecked: unchecked(verdict),
         asks,
         standing: standing(file),
@@ -108,11 +108,8 @@ fn in_short(verdict: &Verdict) -> Judged {
     }
 }
 
-fn reasons(verdict: Option<&Verdict>) -> Vec<Reason> {
-    let Some(verdict) = verdict else {
-        return Vec::new();
-    };
-    let said = verdict.basis.reasons.iter().take(REASONS);
+fn reasons(file: &CaseFile) -> Vec<Reason> {
+    let said = file.strongest().into_iter().take(REASONS);
     said.map(|r| Reason {
         text: oneline(&r.claim.text, SENTENCE),
         evidence: r.claim.evidence.iter().map(ToString::to_string).collect(),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use state::model::{
-    Alert, AlertId, Analyst, Approval, Case, CaseId, Effect, Entity, Evidence, Spent, StepRun,
-    TimelineEvent, TimelineKind, ToolCall, Verdict,
+    Alert, AlertId, Analyst, Approval, Case, CaseId, Effect, Entity, Evidence, Reason, Spent,
+    StepRun, TimelineEvent, TimelineKind, ToolCall, Verdict,
 };
 use state::store::{Result, Store};
 
@@ -126,6 +126,33 @@ impl CaseFile {
             .iter()
             .filter_map(|a| a.verdict.as_ref())
             .max_by_key(|v| (v.kind.rank(), v.provenance.tier, v.confidence))
+    }
+
+    /// What speaks for the verdict that stands, over all alerts that are judged the same: the weightiest first, each signal once
+    /// with its weightiest finding. A model's claims share one id and are told apart by their words.
+    #[must_use]
+    pub fn strongest(&self) -> Vec<&Reason> {
+        let Some(kind) = self.verdict().map(|v| v.kind) else {
+            return Vec::new();
+        };
+        let is_so = |v: Option<&Verdict>| v.is_some_and(|v| v.kind == kind);
+        let judged = self.alerts.iter().filter(|a| is_so(a.verdict.as_ref()));
+        // Where a person's verdict has taken its place, the daemon's reasons count only if it had said the same.
+        let reasoned = judged.filter_map(AlertFile::reasoned);
+        let mut all: Vec<&Reason> = reasoned
+            .filter(|v| v.kind == kind)
+            .flat_map(|v| &v.basis.reasons)
+            .collect();
+        all.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        let mut seen = HashSet::new();
+        all.retain(|r| {
+            let words = match r.id.as_str() {
+                "model" => r.claim.text.as_str(),
+                _ => "",
+            };
+            seen.insert((r.id.as_str(), words))
+        });
+        all
     }
 
     /// From the first claim to the last verdict or outcome of the daemon, seconds of wall time.

@@ -1,7 +1,8 @@
-//! What a card says of its case: whom and what it is about.
+//! What a card says of its case: whom and what it is about, and what speaks loudest of all its alerts.
 
 use agent::notify::card::CaseCard;
 use agent::notify::{At, Notifier, Post};
+use agent::report::{CaseFile, markdown};
 use state::model::{
     CaseEvent, CaseId, Claim, NewAlert, Outcome, Reason, Rule, Severity, Spent, Time, Verdict,
     VerdictKind,
@@ -187,4 +188,66 @@ async fn a_card_says_whom_and_what_it_is_about() {
             }
         }
     }
+}
+
+/// The summary of a report.
+fn summary(report: &str) -> String {
+    let (_, summary) = report.split_once("## Executive summary").unwrap();
+    let end = summary.find("\n## ").unwrap_or(summary.len());
+    summary[..end].to_owned()
+}
+
+#[tokio::test]
+async fn a_card_of_several_alerts_tells_the_strongest_reasons_of_all() {
+    use VerdictKind as V;
+    let (desk, board) = desk("strongest").await;
+    let of = |kind, reasons: &[(&'static str, f64, &'static str)]| Told {
+        entities: vec![],
+        kind,
+        reasons: reasons.to_vec(),
+    };
+    let first = [
+        ("odd_hour", 0.4, "it was at night"),
+        ("dump", 0.3, "memory was read a little"),
+        ("model", 0.01, "a first thought"),
+    ];
+    let second = [
+        ("dump", 3.2, "memory was read in full"),
+        ("signed", -2.5, "the program is signed"),
+        ("model", 0.01, "a second thought"),
+    ];
+    let harmless = [("backup", -9.0, "it is the backup")];
+    let case = leave(
+        &desk,
+        vec![
+            of(V::TruePositive, &first),
+            of(V::TruePositive, &second),
+            of(V::BenignPositive, &harmless),
+        ],
+    )
+    .await;
+    let wanted = [
+        "memory was read in full",
+        "the program is signed",
+        "it was at night",
+    ];
+    let card = card(&desk, &board).await;
+    let said: Vec<&str> = card.reasons.iter().map(|r| r.text.as_str()).collect();
+    assert_eq!(said, wanted);
+    let (store, library) = (&desk.ctx.store, &desk.ctx.library);
+    let file = CaseFile::read(store, library, case).await.unwrap();
+    let all: Vec<&str> = file
+        .strongest()
+        .iter()
+        .map(|r| r.claim.text.as_str())
+        .collect();
+    assert_eq!(all[..3], wanted);
+    assert_eq!(all[3..], ["a first thought", "a second thought"]);
+    let report = summary(&markdown(&file, library));
+    let places = wanted.map(|text| {
+        report
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {report}"))
+    });
+    assert!(places.is_sorted(), "{report}");
 }

@@ -165,7 +165,7 @@ fn summary(file: &CaseFile) -> Section {
             blocks.push(Block::text(Said::ours(said).tone(tone(v.kind))));
             let why = Said::theirs(&v.basis.sentence, 600).on(&v.basis.evidence_refs);
             blocks.push(Block::text(why));
-            let told = v.basis.reasons.iter().take(3);
+            let told = file.strongest().into_iter().take(3);
             let strongest = told.map(|r| Said::theirs(&r.claim.text, 300).on(&r.claim.evidence));
             blocks.push(Block::list(strongest.collect(), NO_EVIDENCE));
         }
