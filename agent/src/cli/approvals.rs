@@ -178,7 +178,7 @@ async fn show(store: &Store, id: i64, out: &Out) -> Result<(), Failed> {
         asked.case,
         asked.expires.format("%Y-%m-%d %H:%MZ")
     ));
-    out.line(&oneline(&asked.summary, 300));
+    out.line(&oneline(&asked.summary, 2000));
     for key in ["target", "arguments", "alerts", "pin", "policy"] {
         if let Some(value) = asked.binding.get(key).filter(|v| !v.is_null()) {
             out.line(&format!(

@@ -3,6 +3,7 @@
 use state::model::{
     Answered, Approval, ApprovalState, CaseStatus, Severity, TimelineEvent, TimelineKind, Verdict,
 };
+use state::store::Store;
 
 use crate::approvals::needs_reason;
 use crate::ctx::Ctx;
@@ -21,6 +22,8 @@ const UNCHECKED: usize = 5;
 pub(super) const FIELD: usize = 200;
 /// Longest sentence, characters.
 const SENTENCE: usize = 500;
+/// Longest summary of a question, characters: whoever has less room shows the beginning and keeps the whole at hand.
+const SUMMARY: usize = 2_000;
 /// Longest arguments that a card shows whole, characters.
 const ARGUMENTS: usize = 2_000;
 
@@ -83,7 +86,7 @@ async fn ask(ctx: &Ctx, asked: &Approval) -> state::store::Result<Ask> {
     Ok(Ask {
         approval: asked.id,
         action: oneline(&asked.action, FIELD),
-        summary: oneline(&asked.summary, SENTENCE),
+        summary: summary(&ctx.store, asked).await?,
         arguments: oneline(&arguments, ARGUMENTS),
         digest: asked.digest.clone(),
         asked: asked.asked,
@@ -97,6 +100,18 @@ async fn ask(ctx: &Ctx, asked: &Approval) -> state::store::Result<Ask> {
         state: asked.state,
         answered_by: asked.answered_by.as_deref().map(|by| oneline(by, 60)),
     })
+}
+
+/// What is asked, in a line. Where the whole of a server's question stands comes before its words: none of them hides it.
+pub(super) async fn summary(store: &Store, asked: &Approval) -> state::store::Result<String> {
+    let said = match store.elicitation_for(asked.id).await? {
+        Some(form) => {
+            let whole = format!("whole question: nightdesk elicitations show {}", form.id);
+            format!("{whole}; {}", asked.summary)
+        }
+        None => asked.summary.clone(),
+    };
+    Ok(oneline(&said, SUMMARY))
 }
 
 fn in_short(verdict: &Verdict) -> Judged {

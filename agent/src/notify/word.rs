@@ -20,7 +20,7 @@ use crate::rights::{From, Who};
 use crate::text::oneline;
 
 use super::card::ReasonFor;
-use super::compose::judged;
+use super::compose::{judged, summary};
 use super::slack::{Answered, Answers, Asked, Given, Refusal, Subject, Wish};
 use super::sync::case_key;
 use super::{Place, Post};
@@ -54,7 +54,8 @@ impl Words {
                     true => ReasonFor::Both,
                     false => ReasonFor::Denial,
                 };
-                (reason, oneline(&asked.summary, 200))
+                let about = summary(&self.ctx.store, &asked).await?;
+                (reason, oneline(&about, 500))
             }
             Subject::Batch(id) => {
                 let batch = self.ctx.store.batch(id).await?;

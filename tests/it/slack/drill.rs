@@ -4,7 +4,7 @@
 //! `NIGHTDESK_DRILL` sets how many questions, `NIGHTDESK_FUZZ_SEED` another sequence. Here they are about closes, in
 //! `effects` about what is done outside.
 
-mod effects;
+pub(super) mod effects;
 
 use std::time::{Duration, Instant};
 

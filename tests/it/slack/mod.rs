@@ -13,6 +13,7 @@ use chrono::{TimeDelta, Utc};
 use state::model::{ApprovalState, CaseId, Severity, VerdictKind};
 use tests::slack::FakeSlack;
 
+mod asking;
 mod attacked;
 mod bench;
 mod clicking;

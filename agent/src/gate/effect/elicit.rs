@@ -131,6 +131,9 @@ pub(super) async fn superseded(ctx: &Ctx, effect: &Effect) -> Result<bool, Store
     }))
 }
 
+/// Longest question of a server in the words that a person is asked with, characters.
+const SAID: usize = 1_400;
+
 /// Asks a person what the server asked: the same call once more, as its `round`th repetition, with their answer, bound to
 /// both.
 ///
@@ -141,11 +144,14 @@ pub(super) async fn ask(
     (effect, round): (&Effect, i64),
     question: &HeardQuestion,
 ) -> Result<(), StoreError> {
-    let said = defang(&oneline(&question.message, 300));
+    let said = defang(&oneline(&question.message, SAID));
     let again = Effect {
         id: 0,
         decision: EffectDecision::AwaitingApproval,
-        reason: format!("the server asked and was declined: «{said}»"),
+        reason: format!(
+            "the server asked and was declined: «{}»",
+            oneline(&said, 300)
+        ),
         approval: None,
         at: ctx.now(),
         about: EffectAbout {

@@ -19,6 +19,9 @@ pub const NOTE: &str = "nightdesk_note";
 /// Block and action of the verdict.
 pub const VERDICT: &str = "nightdesk_verdict";
 
+/// Most characters, once escaped, of what is answered: five hundred of an outsider's, whatever they are.
+const ABOUT: usize = 2_600;
+
 /// How long a dialog may stay open, and how many are kept in mind.
 const OPEN_FOR: TimeDelta = TimeDelta::minutes(30);
 const MOST: usize = 1_000;
@@ -80,7 +83,7 @@ pub(super) fn view(press: Press, about: &str, key: &str) -> Value {
         _ => ("Which verdict is right?", "Send"),
     };
     let plain = |text: &str, most| json!(Plain::outside(text, most));
-    let mut blocks = vec![json!({"type": "section", "text": plain(about, 600)})];
+    let mut blocks = vec![json!({"type": "section", "text": plain(about, ABOUT)})];
     if press == Press::Wrong {
         blocks.push(verdicts());
     }

@@ -50,7 +50,7 @@ fn settings(site: &Site, fake: &FakeSlack) -> String {
 }
 
 /// A daemon with a lab of so many users, each of whom is to be locked.
-fn site(fake: &FakeSlack, users: usize) -> Site {
+pub(in super::super) fn site(fake: &FakeSlack, users: usize) -> Site {
     let lab = Lab::crowd(users).unwrap();
     lab.lines("tickets.jsonl", &[]).unwrap();
     let site = Site::new(PROGRAM, lab).unwrap();

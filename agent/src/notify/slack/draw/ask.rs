@@ -7,6 +7,12 @@ use super::super::click::{Press, Subject};
 use super::super::paper::{Fits, Paper, exact, head};
 use super::person;
 use crate::notify::card::{Ask, ReasonFor};
+use crate::text::{defang, oneline};
+
+/// Most characters of what is asked; the whole of a longer one is kept for the thread.
+const SUMMARY: usize = 500;
+/// Most characters of all answered questions as JSON.
+const SETTLED: usize = 3_000;
 
 /// Whether the card offers to take the case over beside this question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +24,7 @@ pub(super) enum Takeover {
 /// An open question with its buttons; at most `most` characters of arguments are shown, and the others kept for the thread.
 pub(super) fn open(paper: &mut Paper, ask: &Ask, most: usize, about: (u64, Takeover)) {
     let mut elements = vec![Part::section(what(ask))];
+    keep(paper, ask, SUMMARY);
     if !ask.arguments.is_empty() {
         let arguments = exact(&ask.arguments);
         let (shown, whole) = head(&arguments, most);
@@ -49,7 +56,7 @@ fn what(ask: &Ask) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::code(&ask.action),
         Piece::ours(" "),
-        Piece::outside(&ask.summary, 200),
+        Piece::outside(&ask.summary, SUMMARY),
     ];
     if ask.needed > 1 || !ask.approved_by.is_empty() {
         let (done, needed) = (ask.approved_by.len(), ask.needed);
@@ -87,7 +94,7 @@ fn approve(ask: &Ask) -> Button {
     let text = format!(
         "{}: {}. Question {}, digest {short}.{more}",
         ask.action,
-        crate::text::oneline(&ask.summary, 120),
+        oneline(&ask.summary, 120),
         ask.approval
     );
     Button::new(Press::Approve.as_str(), "Approve", ask.approval)
@@ -95,8 +102,31 @@ fn approve(ask: &Ask) -> Button {
         .confirm(Confirm::new("Approve exactly this?", &text, "Approve"))
 }
 
+/// Keeps the words of a question for the thread if more than `most` characters of them would be shown.
+fn keep(paper: &mut Paper, ask: &Ask, most: usize) {
+    if defang(&ask.summary).chars().count() > most {
+        let title = format!("What question {} asks", ask.approval);
+        paper.keep(&title, std::iter::once(ask.summary.clone()));
+    }
+}
+
+/// Questions that are no longer open; shorter where there are many or long ones, and what is cut is kept for the thread.
+pub(super) fn answered(paper: &mut Paper, asks: &[&Ask]) {
+    let form = |most: usize| {
+        let each = asks.iter().map(|ask| settled(ask, most));
+        Block::list("Answered", each.collect())
+    };
+    let lengths = [SUMMARY, 300, 200, 100];
+    let fitting = lengths
+        .into_iter()
+        .find(|most| form(*most).size() < SETTLED);
+    let most = fitting.unwrap_or(60);
+    let _ = paper.put(form(most));
+    asks.iter().for_each(|ask| keep(paper, ask, most));
+}
+
 /// A question that is no longer open, in one line.
-pub(super) fn settled(ask: &Ask) -> Vec<Piece> {
+fn settled(ask: &Ask, most: usize) -> Vec<Piece> {
     let word = match ask.state {
         ApprovalState::Pending => "open",
         ApprovalState::Approved => "approved",
@@ -107,7 +137,7 @@ pub(super) fn settled(ask: &Ask) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::code(&ask.action),
         Piece::ours(" "),
-        Piece::outside(&ask.summary, 200),
+        Piece::outside(&ask.summary, most),
         Piece::ours(": "),
         Piece::bold(word),
     ];

@@ -172,10 +172,9 @@ fn asked(card: &CaseCard, open: &[&Ask], about: (u64, usize)) -> Paper {
         .iter()
         .filter(|a| a.state != ApprovalState::Pending)
         .take(6)
-        .map(ask::settled)
         .collect();
     if !settled.is_empty() && open.len() < ASKS {
-        let _ = paper.put(Block::list("Answered", settled));
+        ask::answered(&mut paper, &settled);
     }
     paper
 }
