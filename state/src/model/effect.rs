@@ -130,7 +130,31 @@ pub struct EffectAbout {
     pub requested_by: Option<String>,
 }
 
+/// An effect as sentences name it: its number, the tool, and what it is done to. What is done to is cut, and may be
+/// attacker-written.
+#[must_use]
+pub fn effect_name(id: i64, tool: &str, target: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut on: String = target.trim().chars().take(TARGET).map(clean).collect();
+    if target.trim().chars().count() > TARGET {
+        on.push('…');
+    }
+    match on.as_str() {
+        "" => format!("effect {id} ({tool})"),
+        on => format!("effect {id} ({tool} on {on})"),
+    }
+}
+
+/// Longest target in the name of an effect, characters.
+const TARGET: usize = 100;
+
 impl Effect {
+    /// As sentences name it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        effect_name(self.id, &self.tool, &self.target)
+    }
+
     /// Where it stands in one word for people: `held` (not sent, and ruled on again), `requested` (sent and not read
     /// back), `confirmed`, `already so`, `unknown`, else the decision.
     #[must_use]
@@ -143,6 +167,30 @@ impl Effect {
             (EffectDecision::Executed, Some(Proof::AlreadySo)) => "already so",
             (EffectDecision::Executed, _) => "requested",
             (decision, _) => decision.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_named_with_what_it_is_done_to_on_one_line() {
+        let long = "x".repeat(300);
+        for (target, want) in [
+            ("", "effect 7 (idp.lock)".to_owned()),
+            ("ana", "effect 7 (idp.lock on ana)".to_owned()),
+            (
+                " ana\nbo\u{1b} ",
+                "effect 7 (idp.lock on ana bo )".to_owned(),
+            ),
+            (
+                &long,
+                format!("effect 7 (idp.lock on {}…)", "x".repeat(100)),
+            ),
+        ] {
+            assert_eq!(effect_name(7, "idp.lock", target), want);
         }
     }
 }

@@ -101,7 +101,7 @@ pub use budget::{Budget, Spent};
 pub use canary::{CANARY_SOURCE, CanaryRun, CanaryState};
 pub use case::{Case, CaseEvent, CaseId, CaseStatus, IllegalMove, Outcome, next};
 pub use cursor::Cursor;
-pub use effect::{AskedBy, Effect, EffectAbout, EffectDecision, Held, Proof};
+pub use effect::{AskedBy, Effect, EffectAbout, EffectDecision, Held, Proof, effect_name};
 pub use elicitation::Elicitation;
 pub use entity::{Entity, EntityKind, Observable, ObservableKind, Role};
 pub use evidence::{Answer, Evidence, EvidenceRef};

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use super::rows::{self, Fields, micros};
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::model::{
     Approval, ApprovalState, CaseId, Effect, EffectDecision, Proof, Time, TimelineEvent,
-    TimelineKind, ToolCall,
+    TimelineKind, ToolCall, effect_name,
 };
 
 /// How long after a word that was not sent it is planned again; each further wait is twice as long, up to an hour.
@@ -172,9 +173,10 @@ impl Store {
 }
 
 async fn finish(db: &mut SqliteConnection, end: EffectEnd<'_>, entry: &Value) -> Result<()> {
-    let case: Option<i64> = sqlx::query_scalar(
+    let found = sqlx::query(
         "UPDATE effects SET decision = ?2, reason = ?3, proof = coalesce(?4, proof),
-             held_since = NULL, held_tries = 0, held_next = NULL, held_for = NULL WHERE id = ?1 RETURNING case_id",
+             held_since = NULL, held_tries = 0, held_next = NULL, held_for = NULL WHERE id = ?1
+         RETURNING case_id, tool, target",
     )
     .bind(end.effect)
     .bind(end.decision.as_str())
@@ -182,8 +184,8 @@ async fn finish(db: &mut SqliteConnection, end: EffectEnd<'_>, entry: &Value) ->
     .bind(end.proof.map(Proof::as_str))
     .fetch_optional(&mut *db)
     .await?;
-    let case = case.map(CaseId);
-    let case = case.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
+    let found = found.ok_or_else(|| StoreError::not_found(format!("effect {}", end.effect)))?;
+    let (case, name) = named(end.effect, &found)?;
     audit::append(db, end.at, entry).await?;
     let word = match end.proof {
         Some(Proof::Requested) => "requested",
@@ -191,23 +193,30 @@ async fn finish(db: &mut SqliteConnection, end: EffectEnd<'_>, entry: &Value) ->
         Some(Proof::AlreadySo) => "already so",
         None => end.decision.as_str(),
     };
-    let message = format!("effect {}: {word}: {}", end.effect, end.reason);
+    let message = format!("{name}: {word}: {}", end.reason);
     let event = TimelineEvent::ours(case, end.at, TimelineKind::EffectCarriedOut, message)
         .with(json!({"effect": end.effect, "decision": end.decision, "proof": end.proof}));
     timeline::append(db, case, &event).await?;
     match end.decision {
         EffectDecision::Failed | EffectDecision::Denied => {
-            say_again(db, (case, end.effect), end.at).await
+            say_again(db, (case, end.effect, &name), end.at).await
         }
         EffectDecision::Executed => elicitations::heard_no_more(db, end.effect).await,
         _ => Ok(()),
     }
 }
 
+/// The case of an effect and how sentences name it, from a row with `case_id`, `tool` and `target`.
+pub(super) fn named(id: i64, row: &SqliteRow) -> Result<(CaseId, String)> {
+    let row = Fields::new("effects", row);
+    let (tool, target): (String, String) = (row.get("tool")?, row.get("target")?);
+    Ok((row.case("case_id")?, effect_name(id, &tool, &target)))
+}
+
 /// A word that was not said is planned again, by what stands then; not for ever.
 async fn say_again(
     db: &mut SqliteConnection,
-    (case, effect): (CaseId, i64),
+    (case, effect, name): (CaseId, i64, &str),
     now: Time,
 ) -> Result<()> {
     let speaks: bool = sqlx::query_scalar(
@@ -229,7 +238,7 @@ async fn say_again(
     .await?;
     if failures >= GIVE_UP {
         let why = format!(
-            "effect {effect} failed {failures} times and is not tried again by itself: `nightdesk effects retry {effect}` does"
+            "{name} failed {failures} times and is not tried again by itself: `nightdesk effects retry {effect}` does"
         );
         let event = TimelineEvent::ours(case, now, TimelineKind::EffectProposed, why);
         return timeline::append(db, case, &event).await;

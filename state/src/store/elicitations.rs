@@ -207,10 +207,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         audit::append(&mut tx, now, entry).await?;
-        let message = format!(
-            "{by} wants effect {} ({}) to be proposed again",
-            effect.id, effect.tool
-        );
+        let message = format!("{by} wants {} to be proposed again", effect.name());
         let mut told = TimelineEvent::ours(effect.case, now, TimelineKind::EffectProposed, message);
         by.clone_into(&mut told.actor);
         timeline::append(&mut tx, effect.case, &told).await?;

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::rows::{self, micros};
-use super::{Result, Store, StoreError, audit, elicitations, timeline};
-use crate::model::{CaseId, Effect, Held, Time, TimelineEvent, TimelineKind};
+use super::{Result, Store, StoreError, audit, effects, elicitations, timeline};
+use crate::model::{Effect, Held, Time, TimelineEvent, TimelineKind};
 
 /// The first wait.
 const FIRST: TimeDelta = TimeDelta::seconds(5);
@@ -43,10 +43,10 @@ impl Store {
     /// [`StoreError::Refused`] when it was sent, or waits for a person.
     pub async fn hold_effect(&self, hold: EffectHold<'_>, entry: &Value) -> Result<()> {
         let mut tx = self.begin().await?;
-        let case: Option<i64> = sqlx::query_scalar(
+        let found = sqlx::query(
             "UPDATE effects SET decision = iif(decision = 'due', 'due', 'denied'), reason = ?2,
                  held_since = ?3, held_tries = ?4, held_next = ?5, held_for = ?6
-             WHERE id = ?1 AND decision IN ('due', 'denied', 'failed', 'dry_run') RETURNING case_id",
+             WHERE id = ?1 AND decision IN ('due', 'denied', 'failed', 'dry_run') RETURNING case_id, tool, target",
         )
         .bind(hold.effect)
         .bind(hold.reason)
@@ -56,17 +56,15 @@ impl Store {
         .bind(hold.held.asked_by.as_str())
         .fetch_optional(&mut *tx)
         .await?;
-        let case = case.map(CaseId).ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             let why = "which was sent or waits for a person";
             StoreError::refused(format!("holding effect {}, {why}", hold.effect))
         })?;
+        let (case, name) = effects::named(hold.effect, &found)?;
         elicitations::wanted_no_more(&mut tx, hold.effect).await?;
         audit::append(&mut tx, hold.at, entry).await?;
         if hold.held.tries <= 1 {
-            let message = format!(
-                "effect {}: held, and ruled on again: {}",
-                hold.effect, hold.reason
-            );
+            let message = format!("{name}: held, and ruled on again: {}", hold.reason);
             let event = TimelineEvent::ours(case, hold.at, TimelineKind::EffectCarriedOut, message)
                 .with(json!({"effect": hold.effect, "decision": "held"}));
             timeline::append(&mut tx, case, &event).await?;

@@ -166,6 +166,9 @@ fn a_countermeasure_is_asked_with_its_dry_run_done_once_and_read_back() {
     assert_eq!(effect["d3fend"], "D3-AL");
     let report = idp.ok(&["case", "report", "ND-1"]);
     assert!(report.contains("| confirmed |"), "{report}");
+    let told = idp.json(&["case", "show", "ND-1"])["timeline"].to_string();
+    let name = format!("effect {} (idp.lock_user on {USER})", effect["id"]);
+    assert!(told.contains(&format!("{name}: confirmed: ")), "{told}");
 }
 
 #[test]

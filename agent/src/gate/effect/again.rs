@@ -70,9 +70,9 @@ async fn again(ctx: &Ctx, mut effect: Effect) -> Result<(), StoreError> {
         "digest": question.as_ref().map(NewApproval::digest),
     });
     ctx.store.append_audit(ctx.now(), &record).await?;
-    let id = effect.id;
+    let (id, name) = (effect.id, effect.name());
     let told = held.map(|_| {
-        let why = format!("effect {id} is held no more: {decision}: {}", effect.reason);
+        let why = format!("{name} is held no more: {decision}: {}", effect.reason);
         TimelineEvent::ours(effect.case, ctx.now(), TimelineKind::EffectProposed, why)
     });
     let telling = Telling {

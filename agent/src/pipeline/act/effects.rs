@@ -111,8 +111,8 @@ async fn respond(
             continue;
         }
         if let Some(stands) = earlier.iter().find(|e| is_it(ctx, e, &wish)) {
-            let (does, effect, word) = (&wanted.does, stands.id, stands.word());
-            let again = format!("{does}: not proposed again, effect {effect} is {word}");
+            let (does, effect, word) = (&wanted.does, stands.name(), stands.word());
+            let again = format!("{does}: not proposed again, {effect} is {word}");
             acted.events.push(told(again));
             wished.push(wish);
             continue;

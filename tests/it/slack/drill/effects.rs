@@ -199,8 +199,11 @@ impl Outside {
             .iter()
             .filter(|e| e.decision == EffectDecision::Unknown);
         unknown
-            .map(|e| format!("effect {}: unknown", e.id))
-            .find(|line| !told.iter().any(|t| t.contains(line)))
+            .map(|e| format!("effect {} ({TOOL} on ", e.id))
+            .find(|name| {
+                let is_it = |t: &String| t.contains(name) && t.contains("): unknown: ");
+                !told.iter().any(is_it)
+            })
     }
 }
 
