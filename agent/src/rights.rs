@@ -6,6 +6,9 @@ use state::model::Approval;
 
 use crate::config::{ApprovalsConfig, GROUP, SLACK};
 
+/// Where it is said who somebody is, as refusals name it.
+pub const PEOPLE: &str = "[[approvals.people]]";
+
 /// Who belongs to a user group of the notifier.
 #[async_trait]
 pub trait Groups: Send + Sync {
@@ -123,7 +126,7 @@ impl<'a> Rights<'a> {
         if name.starts_with(SLACK) {
             // They may be listed under another name too, and count twice, or be part of the case under an account of theirs.
             return Err(MayNot::No(format!(
-                "`{name}` is nobody in [[approvals.people]], and who that is must be known"
+                "`{name}` is nobody in {PEOPLE}, and who that is must be known"
             )));
         }
         self.listed(name, (&self.rules.approvers, "approvers"))
@@ -197,7 +200,7 @@ impl<'a> Rights<'a> {
         if name.starts_with(SLACK) {
             // Nobody knows which accounts in a case are theirs; who lists them by this very id has decided so.
             return Err(MayNot::No(format!(
-                "`{name}` is nobody in [[approvals.people]] and not listed in [approvals] {setting} as such; a member of a group must be known by name"
+                "`{name}` is nobody in {PEOPLE} and not listed in [approvals] {setting} as such; a member of a group must be known by name"
             )));
         }
         let mut failed = None;

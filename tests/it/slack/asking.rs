@@ -1,4 +1,5 @@
-//! A real daemon asks people over the fake Slack and answers them: what a server wants to know is seen whole.
+//! A real daemon asks people over the fake Slack and answers them: what a server wants to know is seen whole, and a refusal
+//! says what to do in words that can be used.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tests::daemon::{Daemon, Site};
 use tests::slack::forge::{buttons, click, submit, words};
 use tests::slack::{FakeSlack, Inner, Message};
 
-use super::bench::ANA;
+use super::bench::{ANA, EVE};
 use super::drill::effects::site;
 
 /// The last words of what the server asks.
@@ -115,4 +116,22 @@ async fn nobody_approves_a_servers_question_whose_end_can_not_be_seen() {
     assert!(String::from_utf8_lossy(&shown.stdout).contains(END));
     asking.daemon.stop().await.unwrap();
     assert_eq!(asking.fake.look().violations, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_names_the_setting_as_it_is_written() {
+    let mut asking = Asking::new().await;
+    asking.approves(1, EVE).await;
+    let why = |(user, body): &(String, Value)| match user == EVE {
+        true => Some(words(&body["blocks"])).filter(|said| said.contains("is nobody in")),
+        false => None,
+    };
+    let told = |i: &Inner| i.ephemerals.iter().find_map(why);
+    let refused = asking.until("a refusal", |i| told(i).is_some());
+    refused.await;
+    let told = told(&asking.fake.look()).unwrap();
+    assert!(told.contains("Nothing has changed"), "{told}");
+    assert!(told.contains("[[approvals.people]]"), "{told}");
+    assert!(!told.contains("[.]"), "{told}");
+    asking.daemon.stop().await.unwrap();
 }

@@ -20,6 +20,7 @@ use super::web::Method;
 use super::{ApiError, Slack};
 use crate::config::is_slack_id;
 use crate::notify::card::ReasonFor;
+use crate::rights::PEOPLE;
 use crate::text::oneline;
 
 /// Most clicks that are worked on at a time; Slack sends the others again.
@@ -257,11 +258,7 @@ impl Clicks {
                     Piece::ours("."),
                 ]
             }
-            Ok(Answered::Refused { why }) => vec![
-                Piece::ours("Nothing has changed: "),
-                Piece::outside(&why, 400),
-                Piece::ours("."),
-            ],
+            Ok(Answered::Refused { why }) => refused(&why),
             Ok(Answered::Stale) => {
                 self.answers.redraw(click.subject).await;
                 vec![Piece::ours(format!("Nothing has changed: {STALE}."))]
@@ -309,6 +306,38 @@ const STALE: &str = "the card has been written anew since; look at it as it is n
 fn broke() -> Vec<Piece> {
     let text = "Nothing has changed: the answer could not be recorded. Press again, or use `nightdesk approvals` on the command line.";
     vec![Piece::ours(text)]
+}
+
+/// Settings that a refusal can name: they stand as people have to write them.
+const SETTINGS: [&str; 2] = [PEOPLE, "[notify.slack]"];
+
+/// Why an answer was not taken; what is no name of a setting is drawn as from outside.
+fn refused(why: &str) -> Vec<Piece> {
+    let why = oneline(why, 400);
+    let mut pieces = vec![Piece::ours("Nothing has changed: ")];
+    let mut rest = why.as_str();
+    let first = |text: &str| {
+        let found = SETTINGS.iter().filter_map(|s| Some((text.find(s)?, *s)));
+        found.min()
+    };
+    while let Some((at, setting)) = first(rest) {
+        pieces.extend(around(&rest[..at]));
+        pieces.push(Piece::code(setting));
+        rest = &rest[at + setting.len()..];
+    }
+    pieces.extend(around(rest));
+    pieces.push(Piece::ours("."));
+    pieces
+}
+
+/// Outside text between names, with the spaces that part it from them.
+fn around(text: &str) -> [Piece; 3] {
+    let space = |is_there: Option<&str>| Piece::ours(is_there.map_or("", |_| " "));
+    [
+        space(text.strip_prefix(' ')),
+        Piece::outside(text, 400),
+        space(text.strip_suffix(' ').filter(|t| !t.is_empty())),
+    ]
 }
 
 /// What a dialog says, or which field is wrong and why.
