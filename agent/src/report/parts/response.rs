@@ -57,7 +57,7 @@ pub(super) fn notifications(file: &CaseFile) -> Section {
         .iter()
         .map(|s| Said::theirs(&format!("{} at {}: {}", s.by, time(s.at), s.what), 400));
     let blocks = vec![
-        Block::nothing("The record holds no notification."),
+        Block::nothing("The record holds no notification of an authority or of those affected."),
         Block::text(Said::ours(opened)),
         Block::list(
             words.collect(),
