@@ -11,6 +11,7 @@ mod llm;
 mod metrics;
 mod negations;
 mod notify;
+mod playbook_selection;
 mod playbooks;
 mod playbooks_cli;
 mod policy;
