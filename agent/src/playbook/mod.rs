@@ -3,6 +3,7 @@
 mod attack;
 mod check;
 mod condition;
+mod event;
 mod form;
 mod functions;
 mod graph;
@@ -16,6 +17,7 @@ mod view;
 
 pub use attack::{Attack, Expectation, Likelihood, Technique};
 pub use condition::{Condition, ConditionError, Conditions, Roots};
+pub use event::activity_view;
 pub use form::{CloseRule, EscalateRule, Lean, Playbook, Response, Signal, Step, StepTarget};
 pub use graph::Graph;
 pub use learned::{BAND, Fitted, InForce, Learned, LearnedRule, LearnedSignal, MOST_OF_A_RULE};
@@ -23,4 +25,4 @@ pub use library::{Entry, Library, PlaybookFault};
 pub use queries::{Asked, Dialect, Listed, QueryError, Rows, cut};
 pub use reads::Reads;
 pub use slots::{Filled, SlotError, Slots, rfc3339};
-pub use view::{MOST_ROWS, Scene, TRUSTED_ROWS, activity_view, rows_of};
+pub use view::{MOST_ROWS, Scene, TRUSTED_ROWS, rows_of};
