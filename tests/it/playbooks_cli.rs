@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use agent::config::PathsConfig;
-use agent::drill::{self, Outcome};
+use agent::drill::{self, Outcome, Which};
 use serde_json::Value;
 use tests::workbench::{nightdesk, stderr, stdout};
 
@@ -204,7 +204,9 @@ fn what_is_wrong_is_told_with_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_playbooks_pass_their_tests() {
-    let outcomes = drill::run(&PathsConfig::default(), &[]).await.unwrap();
+    let outcomes = drill::run(&PathsConfig::default(), Which::Named(&[]))
+        .await
+        .unwrap();
     let failing: Vec<&Outcome> = outcomes.iter().filter(|o| !o.passed).collect();
     assert!(failing.is_empty(), "{failing:#?}");
     let mut families: Vec<&str> = outcomes.iter().map(|o| o.playbook.as_str()).collect();
@@ -214,4 +216,40 @@ async fn the_shipped_playbooks_pass_their_tests() {
         let cases = outcomes.iter().filter(|o| o.playbook == family).count();
         assert!(cases >= 2, "{family} has one case alone");
     }
+}
+
+#[tokio::test]
+async fn check_works_what_is_changed_and_sees_whose_alerts_are_taken() {
+    let paths = |dir: &tempfile::TempDir| PathsConfig {
+        playbooks: Some(dir.path().join("own")),
+        ..PathsConfig::default()
+    };
+    let of = |outcomes: &[Outcome]| -> Vec<String> {
+        let failed = outcomes.iter().filter(|o| !o.passed);
+        let told = failed.map(|o| format!("{}: {}", o.playbook, o.faults.join("; ")));
+        told.collect()
+    };
+    // An own playbook that takes what another is for.
+    let thief = OWN.replace(
+        "trusted.alert.rule_id == 'R.own'",
+        "trusted.act.schema != 'x'",
+    );
+    let dir = site(&[("own.yaml", &thief)]);
+    let taken = drill::run(&paths(&dir), Which::Changed).await.unwrap();
+    let told = of(&taken);
+    assert!(told.len() > 100, "{}", told.len());
+    let named = "expected web-attack";
+    assert!(told.iter().any(|t| t.contains(named)), "{told:?}");
+    // A changed playbook is worked.
+    let folder = agent::data::Folder::open(&agent::data::PLAYBOOKS, None).unwrap();
+    let shipped = folder.list("", ".yaml").find(|f| f.stem() == "web-attack");
+    let changed = shipped.unwrap().text.replace("prior: ", "prior: -9.0 # ");
+    let dir = site(&[("web-attack.yaml", &changed)]);
+    let worked = drill::run(&paths(&dir), Which::Changed).await.unwrap();
+    let told = of(&worked);
+    assert!(!told.is_empty(), "the prior is of no matter");
+    assert!(
+        told.iter().all(|t| t.starts_with("web-attack: ")),
+        "{told:?}"
+    );
 }

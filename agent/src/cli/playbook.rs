@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::config::{self, Config, ConfigFault, ConfigFaults};
 use crate::daemon::{Data, data};
-use crate::drill::{self, Outcome};
+use crate::drill::{self, Outcome, Which};
 use crate::playbook::Entry;
 use crate::text::oneline;
 
@@ -123,7 +123,7 @@ async fn check(mut config: Config, what: &[String], out: &Out) -> Done {
         Err(ConfigFaults(faults)) => of(faults, &only),
     };
     let outcomes = match faults.is_empty() {
-        true => drill::run(&config.paths, &only).await?,
+        true => drill::run(&config.paths, Which::Named(&only)).await?,
         false => Vec::new(),
     };
     let code = match faults.as_slice() {
@@ -215,7 +215,7 @@ async fn test(config: &Config, names: &[String], out: &Out) -> Done {
     if let Some(name) = names.iter().find(|n| library.get(n).is_none()) {
         return Err(no_such(name));
     }
-    let outcomes = drill::run(&config.paths, names).await?;
+    let outcomes = drill::run(&config.paths, Which::Named(names)).await?;
     let without = |name: &&String| outcomes.iter().all(|o| o.playbook != **name);
     if let Some(name) = names.iter().find(without) {
         let why = format!("{name} has no tests: write playbooks/tests/{name}.yaml");
@@ -255,9 +255,9 @@ fn ended(outcomes: &[Outcome]) -> ExitCode {
     }
 }
 
-/// The same tests as a part of `nightdesk check`.
+/// The same tests as a part of `nightdesk check`: of what the operator's files change.
 pub(super) async fn tests(config: &Config, lines: &mut Lines) {
-    let outcomes = match drill::run(&config.paths, &[]).await {
+    let outcomes = match drill::run(&config.paths, Which::Changed).await {
         Ok(outcomes) => outcomes,
         Err(e) => return lines.bad("playbook tests", format!("{e:#}")),
     };
@@ -272,6 +272,7 @@ pub(super) async fn tests(config: &Config, lines: &mut Lines) {
     }
     let passed = outcomes.len() - failing.count();
     if passed == outcomes.len() {
-        lines.good("playbook tests", format!("all {passed} cases pass"));
+        let told = "cases pass: worked where your files change the playbook, else asked whether it is still chosen";
+        lines.good("playbook tests", format!("all {passed} {told}"));
     }
 }

@@ -38,23 +38,40 @@ impl Outcome {
     }
 }
 
+/// Which cases are worked.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Those of the named playbooks, or all.
+    Named(&'a [String]),
+    /// Those of playbooks that the operator's files change. Of the others it is only asked whether their alerts still get
+    /// them: worked, they end as they did when the program was built.
+    Changed,
+}
+
+/// How far a case is worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Whole,
+    Choice,
+}
+
 /// Cases worked side by side.
 const AT_ONCE: usize = 4;
 
-/// Runs the tests in force, of the named playbooks or of all.
+/// Runs the tests in force.
 ///
 /// # Errors
 /// When the data files themselves are not accepted; a test that can't be read is an outcome.
-pub async fn run(paths: &PathsConfig, only: &[String]) -> anyhow::Result<Vec<Outcome>> {
+pub async fn run(paths: &PathsConfig, which: Which<'_>) -> anyhow::Result<Vec<Outcome>> {
     let folder = Folder::open(&PLAYBOOKS, paths.playbooks.as_deref());
     let folder = folder.map_err(|e| anyhow::anyhow!(e))?;
     let room = Room::open(paths)?;
     let mut work = Vec::new();
     for file in folder.list("tests", ".yaml") {
         let playbook = file.stem();
-        if !only.is_empty() && only.iter().all(|o| o != playbook) {
+        let Some(depth) = depth(which, (paths, &folder), playbook) else {
             continue;
-        }
+        };
         let unreadable = |why: String| {
             let fault = vec![format!("{}: {why}", file.name)];
             (playbook, Err(Outcome::of(playbook, &file.name, fault)))
@@ -64,17 +81,47 @@ pub async fn run(paths: &PathsConfig, only: &[String]) -> anyhow::Result<Vec<Out
             continue;
         }
         match serde_saphyr::from_str::<File>(&file.text) {
-            Ok(tests) => work.extend(tests.cases.into_iter().map(|c| (playbook, Ok(c)))),
+            Ok(tests) => work.extend(tests.cases.into_iter().map(|c| (playbook, Ok((c, depth))))),
             Err(e) => work.push(unreadable(e.to_string())),
         }
     }
     let worked = work.into_iter().map(|(playbook, case)| async {
         match case {
-            Ok(case) => one(&room, playbook, &case).await,
+            Ok((case, Depth::Whole)) => one(&room, playbook, &case).await,
+            Ok((case, Depth::Choice)) => {
+                let got = room.chosen(playbook, &case);
+                let faults = got.err().map(|e| format!("{e:#}"));
+                Outcome::of(playbook, &case.name, faults.into_iter().collect())
+            }
             Err(unreadable) => unreadable,
         }
     });
     Ok(stream::iter(worked).buffered(AT_ONCE).collect().await)
+}
+
+/// How far the cases of a playbook are worked, if they are.
+fn depth(
+    which: Which<'_>,
+    (paths, folder): (&PathsConfig, &Folder),
+    playbook: &str,
+) -> Option<Depth> {
+    let only = match which {
+        Which::Named(only) => {
+            let wanted = only.is_empty() || only.iter().any(|o| o == playbook);
+            return wanted.then_some(Depth::Whole);
+        }
+        Which::Changed => folder.overridden(),
+    };
+    // What several playbooks use changes all of them.
+    let shared = |f: &str| f.contains('/') && !f.starts_with("tests/");
+    let own = [format!("{playbook}.yaml"), format!("tests/{playbook}.yaml")];
+    let changed = paths.mappings.is_some()
+        || paths.learned.is_some()
+        || only.iter().any(|f| shared(f) || own.iter().any(|o| o == f));
+    Some(match changed {
+        true => Depth::Whole,
+        false => Depth::Choice,
+    })
 }
 
 async fn one(room: &Room, playbook: &str, case: &Case) -> Outcome {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use state::model::{Case as Desk, Time, Verdict};
+use state::model::{Case as Desk, NewAlert, Time, Verdict};
 use state::store::Store;
 
 use crate::catalogue::{Catalogue, Pins};
@@ -11,7 +11,7 @@ use crate::config::{self, AnalystChoice, CloseMode, Config, PathsConfig, Queries
 use crate::ctx::{Clock, Ctx, Dice, Guard};
 use crate::daemon::{self, Data};
 use crate::integrity::Integrity;
-use crate::playbook::Library;
+use crate::playbook::{Entry, Library};
 use crate::policy::Policy;
 use crate::prompt::Prompts;
 use crate::scan::Scanner;
@@ -72,11 +72,11 @@ impl Room {
         })
     }
 
-    /// Works one case of a playbook's tests to its end.
+    /// The alert of a case, and the playbook that it gets.
     ///
     /// # Errors
-    /// When the record can't be read or gets another playbook, an answer is for no step, or the pipeline itself fails.
-    pub(super) async fn work(&self, playbook: &str, case: &Case) -> anyhow::Result<Ended> {
+    /// When the record can't be read or gets another playbook than expected.
+    pub(super) fn chosen(&self, playbook: &str, case: &Case) -> anyhow::Result<(NewAlert, &Entry)> {
         let raw = case.alert.to_string();
         let alert = self.mappings.read(&case.mapping, SOURCE, &raw);
         let alert = alert.map_err(|e| anyhow::anyhow!("the alert can't be read: {}", e.reason))?;
@@ -84,6 +84,15 @@ impl Room {
         let (got, want) = (&entry.playbook.id, case.expect.playbook.as_deref());
         let want = want.unwrap_or(playbook);
         anyhow::ensure!(got == want, "the playbook is {got}, expected {want}");
+        Ok((alert, entry))
+    }
+
+    /// Works one case of a playbook's tests to its end.
+    ///
+    /// # Errors
+    /// As [`Room::chosen`], and when an answer is for no step, or the pipeline itself fails.
+    pub(super) async fn work(&self, playbook: &str, case: &Case) -> anyhow::Result<Ended> {
+        let (alert, entry) = self.chosen(playbook, case)?;
         let with = (self.library.dialect(), &self.config);
         let answers = Answers::of(&alert, entry, &case.answers, with);
         let answers = answers.map_err(|why| anyhow::anyhow!(why))?;
