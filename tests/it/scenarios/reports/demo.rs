@@ -139,6 +139,28 @@ fn one(file: &CaseFile, page: &str) -> usize {
     boxes
 }
 
+/// The attack is told from the prompts that were refused to the data that was read; a prompt as such is none.
+fn in_order(graph: &str) {
+    let place = |part: &str| {
+        graph
+            .find(part)
+            .unwrap_or_else(|| panic!("{part}: {graph}"))
+    };
+    let steps = ["deny_push", "CreateAccessKey", "GetObject"].map(place);
+    assert!(steps.is_sorted(), "{graph}");
+    let of = |action: &str| {
+        graph
+            .lines()
+            .filter(|l| l.contains(action))
+            .collect::<Vec<_>>()
+    };
+    for (action, technique) in [("deny_push", "T1621"), ("GetObject", "T1530")] {
+        assert!(of(action).iter().all(|l| l.contains(technique)), "{graph}");
+    }
+    let prompts = of("send_factor_verify_push");
+    assert!(prompts.iter().all(|l| !l.contains("T1621")), "{graph}");
+}
+
 /// The same through the command line, and that a person's word ends the draft.
 fn by_the_program(dir: &std::path::Path, fits: &jsonschema::Validator) {
     let id = "ND-7";
@@ -148,6 +170,7 @@ fn by_the_program(dir: &std::path::Path, fits: &jsonschema::Validator) {
         run(dir, &["case", "report", id, "--format", "md"])
     );
     assert!(markdown.contains("## Executive summary"));
+    in_order(&run(dir, &["case", "graph", id]));
     let page = run(dir, &["case", "report", id, "--format", "html"]);
     sound(&page);
     let wrapped = run(dir, &["case", "report", id, "--format", "html", "--json"]);
