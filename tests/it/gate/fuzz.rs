@@ -10,21 +10,21 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use agent::approvals::{Answer, AnswerError, answer};
-use agent::gate::{self, Meter, Origin, Proposal, Request, Subject};
+use agent::gate::{self, Carried, Meter, Origin, Proposal, Request, Subject};
 use agent::rights::Who;
 use chrono::TimeDelta;
 use mcp_clients::ToolDef;
 use serde_json::{Value, json};
 use state::model::{
-    Answered, Budget, CallOutcome, CaseEvent, EffectDecision, Outcome, Spent, Switch, SwitchState,
-    Time, Turn,
+    Answered, Budget, CallOutcome, CaseEvent, CaseId, EffectDecision, Outcome, Spent, Switch,
+    SwitchState, Time, Turn,
 };
 use state::store::{Claim, NewApproval, Record};
 use tests::desk::Desk;
 use tests::draw::{Draw, rounds};
 use tests::ledger::Sent;
 
-use oracle::{May, may};
+use oracle::{May, may, same};
 use wishes::{Case, Chosen, Wish, wish};
 
 /// Wishes of one case.
@@ -111,25 +111,46 @@ async fn one_case(desk: &Desk, draw: &Draw, n: usize, tally: &mut Tally) {
         denied += refused;
         granted.extend(yes.then(|| json!([question.action, question.binding["arguments"]])));
     }
-    let carried = disturbed(desk, draw).await;
-    denied += carried;
-    let sent = desk.ledger.take();
+    denied += disturbed(desk, draw).await;
+    let mut sent = capped(desk, tally, &place);
+    // What is beyond the hour's cap waits for the next.
+    while waits(desk, subject.case).await {
+        desk.clock.forward(TimeDelta::minutes(61));
+        denied += denials(&gate::carry_out(&desk.ctx).await.unwrap());
+        sent.extend(capped(desk, tally, &place));
+    }
     assert_eq!(gate::carry_out(&desk.ctx).await.unwrap(), [], "{place}");
     assert_eq!(desk.ledger.take(), [], "{place}: sent twice");
     allowed(&sent, &wishes, (&case, &granted), tally, &place);
-    let hour = desk.ctx.now() - TimeDelta::hours(1);
+    audited(desk, &subject, denied, &place).await;
+    tally.denied += denied;
+}
+
+/// What was sent since, no more of it destructive within an hour than the cap allows.
+fn capped(desk: &Desk, tally: &mut Tally, place: &str) -> Vec<Sent> {
+    let (sent, now) = (desk.ledger.take(), desk.ctx.now());
     let destructive = |s: &&Sent| matches!(s.tool.as_str(), "idp.suspend" | "idp.simulate");
-    let now = desk.ctx.now();
     tally
         .destructive
         .extend(sent.iter().filter(destructive).map(|_| now));
+    let hour = now - TimeDelta::hours(1);
     tally.destructive.retain(|at| *at >= hour);
     assert!(
         tally.destructive.len() <= DESTRUCTIVE,
         "{place}: over the hour's cap"
     );
-    audited(desk, &subject, denied, &place).await;
-    tally.denied += denied;
+    sent
+}
+
+/// Whether an effect of the case is held.
+async fn waits(desk: &Desk, case: CaseId) -> bool {
+    let effects = desk.ctx.store.effects_of(case).await.unwrap();
+    effects.iter().any(|e| e.about.held.is_some())
+}
+
+fn denials(carried: &[Carried]) -> usize {
+    let decisions = carried.iter().map(|c| c.decision);
+    decisions.filter(|d| *d == EffectDecision::Denied).count()
 }
 
 /// Puts the wishes to the gate and stores what it says; gives the questions and how many it refused.
@@ -284,10 +305,7 @@ async fn disturbed(desk: &Desk, draw: &Draw) -> usize {
     if off {
         turn(desk, SwitchState::On).await;
     }
-    carried
-        .iter()
-        .filter(|c| c.decision == EffectDecision::Denied)
-        .count()
+    denials(&carried)
 }
 
 async fn turn(desk: &Desk, state: SwitchState) {
@@ -340,27 +358,6 @@ fn allowed(
         }
     }
     assert!(reads <= CALLS.0 as usize, "{place}: over the budget");
-}
-
-/// Whether a call is what was wished, but for what the daemon fills in itself.
-fn same(wish: &Wish, call: &Sent) -> bool {
-    let mut wished = wish.arguments.clone();
-    let mut sent = call.arguments.as_object().unwrap().clone();
-    if call.tool == "siem.search" {
-        wished.shift_remove("as_of");
-        assert_eq!(
-            sent.shift_remove("as_of"),
-            Some(json!("2026-03-02T11:00:00.000Z")),
-            "{call:?}"
-        );
-    }
-    if call.tool == "ticketing.open" {
-        wished.shift_remove("idempotency_key");
-        let key = sent.shift_remove("idempotency_key").unwrap_or_default();
-        let ours = key.as_str().is_some_and(|k| k.starts_with("nightdesk-ND-"));
-        assert!(ours, "{call:?}");
-    }
-    wished == sent
 }
 
 /// Each refusal of the case stands in the audit log with its rule, and no record is as long as what was proposed.
