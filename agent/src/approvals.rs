@@ -231,10 +231,8 @@ async fn open_to(
 
 /// How a question ended that is open no more, and by whom.
 fn decided(state: ApprovalState, by: Option<&str>) -> String {
-    use ApprovalState as S;
     let word = match state {
-        S::Used => "approved, and the call was made",
-        S::Pending => "open",
+        ApprovalState::Used => "approved and used",
         state => state.as_str(),
     };
     let by = by.map_or(String::new(), |by| format!(", decided by {by}"));

@@ -1,5 +1,7 @@
 //! The integrity manifest: SHA-256 of everything that decides what the daemon does, and whether it still is what a person accepted; it stops nothing itself.
 
+mod learned;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,12 +14,14 @@ use sha2::{Digest, Sha256};
 use crate::config::{PathsConfig, overrides};
 use crate::data::{PLAYBOOKS, POLICY, PROMPTS, SCANNER, sha256_hex};
 
+pub use learned::{learned_in_force, learned_is_accepted};
+
+use learned::LEARNED;
+
 /// Name of the manifest file beside the configuration file, unless `[paths] manifest` names another.
 const FILE: &str = "nightdesk.manifest";
 /// Name of the lock file, unless `[paths] lock` names another.
 const LOCK: &str = "nightdesk.lock";
-/// Name of the learned weights in the manifest.
-const LEARNED: &str = "learned";
 /// How deep folders may lie in each other; a link to a folder above would never end.
 const DEEPEST: usize = 16;
 /// First lines of the manifest file.
@@ -232,18 +236,6 @@ impl Manifest {
         found.extend(added.map(|n| format!("{n} added")));
         found
     }
-}
-
-/// Whether a person has accepted these learned weights. Where neither a configuration file nor a manifest is named nobody
-/// could; a manifest that can't be read accepts nothing.
-#[must_use]
-pub fn learned_is_accepted(paths: &PathsConfig, text: &str) -> bool {
-    let Some(_) = Manifest::path(paths) else {
-        return true;
-    };
-    let accepted = Manifest::accepted(paths).ok().flatten();
-    let digest = accepted.and_then(|a| a.sha256.get(LEARNED).cloned());
-    digest.is_some_and(|d| d == sha256_hex(text))
 }
 
 /// How the state stands to what was accepted.

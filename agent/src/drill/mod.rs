@@ -115,9 +115,8 @@ fn depth(
     // What several playbooks use changes all of them.
     let shared = |f: &str| f.contains('/') && !f.starts_with("tests/");
     let own = [format!("{playbook}.yaml"), format!("tests/{playbook}.yaml")];
-    let changed = paths.mappings.is_some()
-        || paths.learned.is_some()
-        || only.iter().any(|f| shared(f) || own.iter().any(|o| o == f));
+    let changed =
+        paths.mappings.is_some() || only.iter().any(|f| shared(f) || own.iter().any(|o| o == f));
     Some(match changed {
         true => Depth::Whole,
         false => Depth::Choice,

@@ -163,12 +163,13 @@ fn settings(paths: &PathsConfig) -> anyhow::Result<Config> {
     config.closing.cap_per_hour = Some(i64::MAX);
     config.closing.pause_file = std::path::PathBuf::new();
     config.tiers.set_analyst(AnalystChoice::Playbook);
-    // What narrows a site's closing has tests of its own: it makes no playbook wrong.
+    // What narrows a site's closing has tests of its own: it makes no playbook wrong. Neither do learned weights.
     config.paths = PathsConfig {
         file: None,
         manifest: None,
         policy: None,
         scanner: None,
+        learned: None,
         ..paths.clone()
     };
     Ok(config)

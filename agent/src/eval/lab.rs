@@ -96,10 +96,7 @@ pub fn lab_config(program: &Path, dir: &Path, base: Config) -> anyhow::Result<Co
         .with_context(|| format!("lab {}", manifest.name))?;
     // A lab is not the environment whose state somebody has accepted.
     let paths = config::PathsConfig {
-        learned: base.paths.learned_file().filter(|file| {
-            let text = std::fs::read_to_string(file);
-            text.is_ok_and(|t| integrity::learned_is_accepted(&base.paths, &t))
-        }),
+        learned: integrity::learned_in_force(&base.paths),
         file: None,
         manifest: None,
         ..base.paths

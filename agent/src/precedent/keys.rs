@@ -97,12 +97,17 @@ pub(super) const TIMES: [&str; 48] = [
 ];
 
 /// Keys of ids under which some products put a code: only what is long is an id there.
-pub(super) const MAYBE_CODES: [&str; 5] =
-    ["alertid", "documentid", "eventid", "messageid", "recordid"];
+pub(super) const MAYBE_CODES: [&str; 6] = [
+    "activityid",
+    "alertid",
+    "documentid",
+    "eventid",
+    "messageid",
+    "recordid",
+];
 
 /// Ids.
-pub(super) const IDS: [&str; 44] = [
-    "activityid",
+pub(super) const IDS: [&str; 43] = [
     "aggregateid",
     "alertlink",
     "amznrequestid",

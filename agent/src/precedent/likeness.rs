@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn names_with_points_are_read_as_objects_in_objects() {
         let ran = |pid: u32, exe: &str, arg: u32| {
-            let event = json!({"event.code": "4688", "process.pid": pid, "process.executable": exe, "process.args": [arg.to_string()]});
+            let event = json!({"event.code": "4688", "source.port": pid, "source": {"port": pid}, "process.pid": pid, "process.executable": exe, "process.args": [arg.to_string()]});
             told(&event, Part::Deed)
         };
         assert_eq!(ran(4711, "/bin/su", 1), ran(9, "/bin/su", 1));

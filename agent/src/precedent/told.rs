@@ -124,7 +124,9 @@ fn inner(text: &str) -> Option<Value> {
 
 fn leaf(text: &str, at: Place<'_>) -> String {
     let (key, digits) = (at.key, text.bytes().filter(u8::is_ascii_digit).count());
-    let is = |keys: &[&str]| keys.contains(&key);
+    // `source.port` and a `port` in a `source` are a `sourceport`.
+    let joined = format!("{}{key}", at.above);
+    let is = |keys: &[&str]| keys.contains(&key) || keys.contains(&joined.as_str());
     if at.asked {
         return text.to_owned();
     }

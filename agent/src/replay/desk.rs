@@ -19,7 +19,7 @@ use crate::ctx::{Ctx, SystemClock};
 use crate::daemon::context;
 use crate::playbook::Attack;
 use crate::report::CaseFile;
-use crate::{pipeline, triage};
+use crate::{integrity, pipeline, triage};
 
 /// Playbooks, prompts, policy and model under which stored cases are judged again.
 pub struct Desk {
@@ -42,6 +42,7 @@ impl Desk {
         config.closing.pause_file = std::path::PathBuf::new();
         config.effects.live = false;
         config.queries.baselines.enabled = true;
+        config.paths.learned = integrity::learned_in_force(&config.paths);
         config.paths.manifest = None;
         config.paths.file = None;
         for server in config.servers.values_mut() {

@@ -366,7 +366,7 @@ pub(super) async fn put(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
          ON CONFLICT (case_id, tool, arguments_digest) DO UPDATE SET decision = excluded.decision,
              reason = excluded.reason, approval_id = excluded.approval_id, untrusted = excluded.untrusted,
-             requested_by = coalesce(excluded.requested_by, requested_by),
+             requested_by = excluded.requested_by,
              held_since = iif(excluded.held_since IS NULL, NULL, coalesce(held_since, excluded.held_since)),
              held_tries = excluded.held_tries, held_next = excluded.held_next, held_for = excluded.held_for
          WHERE effects.decision IN ('dry_run', 'denied', 'failed', 'awaiting_approval')",

@@ -234,6 +234,8 @@ pub(crate) async fn a_servers_question_is_answered_while_its_approval_is_open(st
     for _ in 0..2 {
         let wanted = store.retries(at(9)).await.unwrap();
         assert_eq!(wanted.len(), 1, "wanted until it is proposed");
+        let by = wanted[0].about.requested_by.as_deref();
+        assert_eq!(by, Some("carol"));
     }
     let untold = Untold {
         case,
@@ -251,6 +253,7 @@ pub(crate) async fn what_was_sent_is_never_wanted_again(store: &Store) {
     let due = effect(case, json!({"n": 1}), EffectDecision::Due);
     store.tell(&telling(untold, vec![due])).await.unwrap();
     let kept = store.effects_of(case).await.unwrap().remove(0);
+    assert_eq!(kept.about.requested_by, None, "the daemon proposed it anew");
     for stands in [EffectDecision::Unknown, EffectDecision::Executed] {
         end(store, kept.id, (stands, None)).await;
         let refused = store.retry_effect(&kept, "carol", &json!({}), at(9)).await;

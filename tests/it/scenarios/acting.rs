@@ -363,7 +363,7 @@ fn what_was_not_sent_is_proposed_again_when_a_person_wants_it() {
     idp.approve(&idp.approvals()[0]);
     let late = stderr(&idp.run(&answering("approve", &again, "ana")));
     assert!(
-        late.contains("already approved, and the call was made, decided by ana"),
+        late.contains("already approved and used, decided by ana"),
         "{late}"
     );
     assert_eq!(idp.effects()[0]["word"], "confirmed");

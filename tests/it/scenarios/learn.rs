@@ -72,6 +72,22 @@ fn shown(site: &Site) -> String {
     stdout(&site.run(&["playbook", "show", "scenario"]).unwrap())
 }
 
+fn in_force(site: &Site) {
+    let check = stdout(&site.run(&["check"]).unwrap());
+    assert!(check.contains("in force: 1 signals"), "{check}");
+}
+
+/// A replay judges with the weights that count.
+fn same_again(site: &Site, case: &Value) {
+    let replayed = site.run(&["case", "replay", case.as_str().unwrap(), "--json"]);
+    let replayed: Value = serde_json::from_str(&stdout(&replayed.unwrap())).unwrap();
+    assert_eq!(
+        replayed["cases"][0]["alerts"][0]["differs"],
+        json!([]),
+        "{replayed}"
+    );
+}
+
 #[tokio::test]
 async fn what_is_learned_counts_once_a_person_has_accepted_it() {
     let (lab, all) = lab();
@@ -118,12 +134,12 @@ async fn what_is_learned_counts_once_a_person_has_accepted_it() {
     assert!(!shown(&site).contains("with learned weights"));
     let accepted = site.run(&["check", "--accept"]).unwrap();
     assert!(accepted.status.success(), "{}", stdout(&accepted));
-    let check = stdout(&site.run(&["check"]).unwrap());
-    assert!(check.contains("in force: 1 signals"), "{check}");
+    in_force(&site);
     assert!(shown(&site).contains("with learned weights"));
     let (after, _) = worked(&site, &all, 4);
     let says = after["basis"]["probability"].as_f64().unwrap();
     assert!(says < said - 0.05, "{said} then {says}");
+    same_again(&site, &after["case"]);
     assert_ne!(
         before["provenance"]["playbook_hash"],
         after["provenance"]["playbook_hash"]

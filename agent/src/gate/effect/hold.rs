@@ -1,6 +1,6 @@
 //! What becomes of an effect that may not be sent: a rule that says no ends it; one of which nobody can tell what it says,
-//! or that says no for this hour, holds it, and it is ruled on again until its time is over. The same for what was approved, what is only due, and what
-//! was just proposed.
+//! or that says no for this hour, holds it, and it is ruled on again until its time is over. The same for what was
+//! approved, what is only due, and what was just proposed.
 
 use chrono::TimeDelta;
 use serde_json::json;
